@@ -1,0 +1,149 @@
+# gatepost's whole build.  Works without configure; ./configure writes config.mk, which
+# only records paths and flags.
+#
+#   make            the program (build/gatepost)      make check [T=suite]  all tests but the slow ones
+#   make demo       the main job, shown               make asan / tsan      the same under sanitizers
+#   make help       every target
+-include config.mk
+
+B		?= build
+PREFIX		?= /usr/local
+SYSCONFDIR	?= /etc
+VERSION		:= 0.1.0
+CC		?= cc
+PKG_CONFIG	?= pkg-config
+
+ROOMS		?= base mail smtp net config spool route memo listener relay queue control command
+LIBS_PC		:= libevent_core libevent_extra libevent_pthreads libssl libcrypto libconfuse jansson
+
+CSTD		:= -std=gnu17 -D_GNU_SOURCE -pthread
+WARN		:= -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+		   -Wwrite-strings -Wvla -Wformat=2 -Wimplicit-fallthrough -fno-common \
+		   $(if $(filter 0,$(WERROR)),,-Werror)
+HARDEN		?= -O2 -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection \
+		   -fcf-protection=full -fno-delete-null-pointer-checks -fno-strict-overflow \
+		   -fno-strict-aliasing -fPIE
+HARDEN_LD	?= -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code -Wl,--as-needed
+PATHS		:= -DPREFIX='"$(PREFIX)"' -DSYSCONFDIR='"$(SYSCONFDIR)"' -DVERSION='"$(VERSION)"'
+
+ALL_CFLAGS	= $(CSTD) -g $(if $(SAN),-O1 -fno-omit-frame-pointer $(SAN),$(HARDEN)) $(WARN) $(PATHS) \
+		  -Idaemon $(shell $(PKG_CONFIG) --cflags $(LIBS_PC) 2>/dev/null) $(CFLAGS)
+ALL_LDFLAGS	= -pthread $(if $(SAN),$(SAN),$(HARDEN_LD)) $(LDFLAGS)
+LIBS		= $(shell $(PKG_CONFIG) --libs $(LIBS_PC) 2>/dev/null) -lcrypt
+CHECK_CFLAGS	= $(shell $(PKG_CONFIG) --cflags check 2>/dev/null)
+CHECK_LIBS	= $(shell $(PKG_CONFIG) --libs check 2>/dev/null)
+
+lib_src		:= $(foreach r,$(ROOMS),$(wildcard daemon/$r/*.c))
+main_src	:= $(wildcard daemon/main/*.c)
+lib_obj		:= $(lib_src:%.c=$B/%.o)
+main_obj	:= $(main_src:%.c=$B/%.o)
+headers		:= $(wildcard daemon/*/*.h)
+unit_src	:= $(wildcard $(sort $(patsubst %,tests/unit/test_%.c,$(basename $(notdir \
+		   $(lib_src) $(foreach r,$(ROOMS),$(wildcard daemon/$r/*.h)))))))
+unit_obj	:= $(unit_src:%.c=$B/%.o) $B/tests/unit/main.o
+
+all: $B/gatepost
+
+$B/gatepost: $(main_obj) $B/lib.a
+	@echo "  LINK  $@"
+	@$(CC) $(ALL_LDFLAGS) -o $@ $(main_obj) $B/lib.a $(LIBS)
+
+$B/lib.a: $(lib_obj)
+	@rm -f $@
+	@$(AR) rcs $@ $(lib_obj)
+
+$B/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(CC) $(ALL_CFLAGS) $(if $(findstring tests/,$<),$(CHECK_CFLAGS) -Itests -I$B,) -MMD -MP -c -o $@ $<
+
+# --- tests --------------------------------------------------------------------
+# Adding tests/unit/test_FILE.c beside a daemon/ROOM/FILE.c adds a suite.
+provider_obj	:= $B/tests/provider/provider.o $(patsubst %.c,$B/%.o,$(filter-out tests/provider/main.c tests/provider/provider.c,$(wildcard tests/provider/*.c)))
+e2e_obj		:= $(patsubst %.c,$B/%.o,$(wildcard tests/e2e/*.c))
+crash_obj	:= $(patsubst %.c,$B/%.o,$(wildcard tests/crash/*.c))
+
+$B/suites.h: Makefile $(unit_src)
+	@mkdir -p $(@D)
+	@for t in $(sort $(basename $(notdir $(unit_src)))); do echo "SUITE($$t)"; done >$@
+$B/tests/unit/main.o: $B/suites.h
+$B/unit: $(unit_obj) $(provider_obj) $B/lib.a
+	@echo "  LINK  $@"
+	@$(CC) $(ALL_LDFLAGS) -o $@ $(unit_obj) $(provider_obj) $B/lib.a $(LIBS) $(CHECK_LIBS)
+$B/e2e: $(e2e_obj) $(provider_obj) $B/lib.a
+	@echo "  LINK  $@"
+	@$(CC) $(ALL_LDFLAGS) -o $@ $(e2e_obj) $(provider_obj) $B/lib.a $(LIBS) $(CHECK_LIBS)
+$B/crash: $(crash_obj) $B/lib.a
+	@echo "  LINK  $@"
+	@$(CC) $(ALL_LDFLAGS) -o $@ $(crash_obj) $B/lib.a $(LIBS)
+$B/fake-provider: $B/tests/provider/main.o $(provider_obj) $B/lib.a
+	@echo "  LINK  $@"
+	@$(CC) $(ALL_LDFLAGS) -o $@ $B/tests/provider/main.o $(provider_obj) $B/lib.a $(LIBS)
+
+unit: $B/unit
+	@$(if $T,CK_RUN_SUITE=$T )$B/unit
+e2e: $B/e2e $B/gatepost
+	@GATEPOST=$B/gatepost GATEPOST_PROVIDERS=conf/providers.conf $(if $T,CK_RUN_SUITE=$T )$B/e2e
+crash: $B/crash
+	@$B/crash
+
+layers:
+	@awk -f tests/layers.awk daemon/LAYERS $(wildcard daemon/*/*.[ch])
+headers:
+	@for h in $(headers); do \
+		echo "#include \"$${h#daemon/}\"" | $(CC) $(ALL_CFLAGS) -Wno-unused -fsyntax-only -x c - || exit 1; \
+	done
+options:
+	@sh tests/options.sh
+
+check: deps-quietly
+	@$(MAKE) --no-print-directory check-now
+check-now: layers headers options unit e2e
+
+SAN_FLAGS	:= -fno-sanitize-recover=all
+asan: deps-quietly
+	@$(MAKE) --no-print-directory B=build/asan SAN="-fsanitize=address,undefined $(SAN_FLAGS)" unit e2e
+tsan: deps-quietly
+	@$(MAKE) --no-print-directory B=build/tsan SAN="-fsanitize=thread" unit e2e
+
+# --- set-up and the demonstration ------------------------------------------------
+deps:
+	@sh tests/deps.sh
+deps-quietly:
+	@sh tests/deps.sh quiet
+demo: deps-quietly
+	@$(MAKE) --no-print-directory $B/gatepost $B/fake-provider
+	@B=$B bash tests/demo.sh
+
+interop: deps-quietly
+	@$(MAKE) --no-print-directory $B/gatepost
+	@B=$B bash tests/interop/run.sh
+
+# --- installing -------------------------------------------------------------------
+MANDIR		?= $(PREFIX)/share/man
+UNITDIR		?= $(if $(filter /usr,$(PREFIX)),/lib,$(PREFIX)/lib)/systemd/system
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/gatepost $(DESTDIR)$(SYSCONFDIR)/gatepost \
+	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5
+	install -m 755 $B/gatepost $(DESTDIR)$(PREFIX)/sbin/gatepost
+	install -m 644 conf/providers.conf $(DESTDIR)$(PREFIX)/share/gatepost/providers.conf
+	test -e $(DESTDIR)$(SYSCONFDIR)/gatepost/gatepost.conf || \
+	    install -m 640 conf/gatepost.conf $(DESTDIR)$(SYSCONFDIR)/gatepost/gatepost.conf
+	install -m 644 docs/man/gatepost.1 $(DESTDIR)$(MANDIR)/man1/gatepost.1
+	install -m 644 docs/man/gatepost.conf.5 $(DESTDIR)$(MANDIR)/man5/gatepost.conf.5
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/sbin/gatepost $(DESTDIR)$(PREFIX)/share/gatepost/providers.conf \
+	    $(DESTDIR)$(MANDIR)/man1/gatepost.1 $(DESTDIR)$(MANDIR)/man5/gatepost.conf.5
+
+# --- the rest ----------------------------------------------------------------------
+format:
+	clang-format -i $(wildcard daemon/*/*.[ch] tests/*/*.[ch])
+clean:
+	rm -rf build
+help:
+	@sed -n 's/^\([a-z-]*\):.*/\1/p' Makefile | grep -v -e '-quietly' -e '-now' | sort -u | tr '\n' ' '; echo
+
+-include $(shell find $B -name '*.d' 2>/dev/null)
+.PHONY: all unit e2e crash layers headers options check check-now asan tsan deps deps-quietly demo interop \
+	install uninstall format clean help

@@ -1,0 +1,13 @@
+/* Digests, through OpenSSL. */
+#ifndef BASE_DIGEST_H
+#define BASE_DIGEST_H
+
+#include <stdbool.h>
+
+#include "base/str.h"
+
+void digest_hmac_md5(unsigned char out[16], struct str key, struct str data);
+void digest_hmac_sha256(unsigned char out[32], struct str key, struct str data);
+bool digest_equal(const void *a, const void *b, size_t n);	/* constant time */
+
+#endif

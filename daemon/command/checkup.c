@@ -1,0 +1,353 @@
+/*
+ * `gatepost check': all that would keep a daemon from working, before it is started.  What is right and what is
+ * doubtful is listed on standard output, what is wrong on standard error.
+ */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "command/args.h"
+#include "command/command.h"
+#include "command/runs.h"
+#include "command/table.h"
+#include "net/tls.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+enum { RENEW_DAYS = 30, GROUPS_MAX = 64 };
+
+struct checking {
+	const struct config *config;
+	bool colour;
+	unsigned warnings, errors;
+	uid_t uid;		/* as whom the daemon will run */
+	gid_t group[GROUPS_MAX];
+	int ngroup;
+};
+
+static void
+report(struct checking *c, enum tint tint, const char *word, const char *text)
+{
+	struct buf out = { 0 };
+
+	table_say(&out, c->colour, tint, word);
+	table_say(&out, false, TINT_NONE, text);
+	buf_putc(&out, '\n');
+	if (table_out(&out) < 0)
+		c->errors++;
+	buf_clear(&out);
+}
+
+static void fine(struct checking *c, const char *fmt, ...) like_printf(2, 3);
+static void doubt(struct checking *c, const char *fmt, ...) like_printf(2, 3);
+static void wrong(struct checking *c, const char *fmt, ...) like_printf(2, 3);
+
+static void
+fine(struct checking *c, const char *fmt, ...)
+{
+	char text[900];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	report(c, TINT_GOOD, "ok       ", text);
+}
+
+static void
+doubt(struct checking *c, const char *fmt, ...)
+{
+	char text[900];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	report(c, TINT_WARN, "warning  ", text);
+	c->warnings++;
+}
+
+static void
+wrong(struct checking *c, const char *fmt, ...)
+{
+	char text[900];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	command_fail(ARGS_CONFIG, "%s", text);
+	c->errors++;
+}
+
+static void
+on_warning(void *arg, const char *text)
+{
+	doubt(arg, "%s", text);
+}
+
+/* --- may the daemon's user do it? ------------------------------------------------ */
+
+static void
+find_user(struct checking *c)
+{
+	const char *name = c->config->user;
+	const struct passwd *p;
+
+	c->uid = geteuid();
+	c->ngroup = getgroups(GROUPS_MAX - 1, c->group);
+	c->ngroup = c->ngroup < 0 ? 0 : c->ngroup;
+	c->group[c->ngroup++] = getegid();
+	if (geteuid() != 0 || name[0] == '\0')
+		return;
+	p = getpwnam(name);
+	if (p == NULL) {
+		wrong(c, "user: there is no user %s; make one (systemd-sysusers, or adduser --system --group %s), or set "
+		    "user = \"\"", name, name);
+		return;
+	}
+	c->uid = p->pw_uid;
+	c->ngroup = GROUPS_MAX;
+	if (getgrouplist(name, p->pw_gid, c->group, &c->ngroup) < 0)
+		c->ngroup = GROUPS_MAX;
+	fine(c, "the daemon runs as %s", name);
+}
+
+/* `bits': 4 read, 2 write, 1 search. */
+static bool
+may(const struct checking *c, const struct stat *st, unsigned bits)
+{
+	unsigned shift = 0;
+
+	if (c->uid == 0)
+		return true;
+	if (st->st_uid == c->uid)
+		shift = 6;
+	for (int i = 0; i < c->ngroup && shift == 0; i++)
+		if (c->group[i] == st->st_gid)
+			shift = 3;
+	return ((st->st_mode >> shift) & bits) == bits;
+}
+
+/* --- the parts ---------------------------------------------------------------------- */
+
+static void
+check_spool(struct checking *c)
+{
+	const char *dir = c->config->spool_dir;
+	struct statvfs fs;
+	struct stat st;
+	char left[32];
+
+	if (stat(dir, &st) < 0 && errno == ENOENT) {
+		doubt(c, "spool_dir: %s does not exist yet; the daemon makes it at its first start if it may", dir);
+		return;
+	}
+	if (stat(dir, &st) < 0 || !S_ISDIR(st.st_mode)) {
+		wrong(c, "spool_dir: %s: %s", dir, S_ISDIR(st.st_mode) ? strerror(errno) : "is no directory");
+		return;
+	}
+	if (!may(c, &st, 7)) {
+		wrong(c, "spool_dir: %s: the daemon may not write there; chown it to %s", dir,
+		    c->config->user[0] != '\0' ? c->config->user : "its user");
+		return;
+	}
+	if (st.st_mode & 022)
+		doubt(c, "spool_dir: %s can be written by others; chmod 700 %s", dir, dir);
+	if (statvfs(dir, &fs) < 0) {
+		wrong(c, "spool_dir: %s: %s", dir, strerror(errno));
+		return;
+	}
+	table_size(left, sizeof left, (uint64_t)fs.f_bavail * fs.f_frsize);
+	if ((uint64_t)fs.f_bavail * fs.f_frsize < c->config->limits.min_free)
+		doubt(c, "spool_dir: %s has %s free, less than min_free: no mail will be accepted", dir, left);
+	else
+		fine(c, "spool_dir %s, %s free", dir, left);
+}
+
+static void
+check_users(struct checking *c)
+{
+	const char *file = c->config->users_file;
+	struct users *users = NULL;
+	struct why why;
+	struct stat st;
+
+	if (users_load(&users, file, &why) < 0) {
+		if (errno == ENOENT)
+			doubt(c, "users_file: %s does not exist: no app can log in; add a user with `gatepost passwd "
+			    "USER'", file);
+		else
+			wrong(c, "users_file: %s", why.text);
+		return;
+	}
+	if (stat(file, &st) == 0 && !may(c, &st, 4))
+		wrong(c, "users_file: %s cannot be read by the daemon; chgrp it to the group of %s", file,
+		    c->config->user[0] != '\0' ? c->config->user : "its user");
+	else if (stat(file, &st) == 0 && (st.st_mode & 004))
+		doubt(c, "users_file: %s has password hashes that anybody can read; chmod 640 %s", file, file);
+	else if (users_count(users) == 0)
+		doubt(c, "users_file: %s is empty: no app can log in; add a user with `gatepost passwd USER'", file);
+	else
+		fine(c, "%u user%s in %s", users_count(users), users_count(users) == 1 ? "" : "s", file);
+	users_unref(&users);
+}
+
+static bool
+needs_tls(const struct config *config)
+{
+	for (unsigned i = 0; i < config->nlisten; i++)
+		if (config->listen[i].tls != TLS_NONE)
+			return true;
+	return false;
+}
+
+static void
+check_dates(struct checking *c, const char *file, const char *remedy)
+{
+	struct tls_certificate cert;
+	struct why why;
+	int64_t days;
+
+	if (tls_read_certificate(file, c->config->hostname, &cert, &why) < 0) {
+		wrong(c, "tls: %s", why.text);
+		return;
+	}
+	days = (cert.not_after_wall_s - clock_wall_s()) / 86400;
+	if (cert.not_after_wall_s <= clock_wall_s())
+		wrong(c, "tls: %s has expired; %s", file, remedy);
+	else if (days < RENEW_DAYS)
+		doubt(c, "tls: %s ends in %lld days; %s", file, (long long)days, remedy);
+	else if (!cert.has_name)
+		doubt(c, "tls: %s does not have the name %s; %s", file, c->config->hostname, remedy);
+	else
+		fine(c, "certificate %s, good for %lld days", file, (long long)days);
+}
+
+static void
+check_own_certificate(struct checking *c)
+{
+	const struct config *config = c->config;
+	struct tls *tls = NULL;
+	struct why why;
+	struct stat st;
+
+	if (tls_server(&tls, config->tls.certificate, config->tls.key, (enum tls_version)config->tls.min_version,
+	    "check", &why) < 0) {
+		wrong(c, "tls: %s", why.text);
+		return;
+	}
+	tls_unref(&tls);
+	if (stat(config->tls.key, &st) == 0 && (st.st_mode & 077 & ~050))
+		doubt(c, "tls: the key %s can be used by others; chmod 640 %s", config->tls.key, config->tls.key);
+	if (stat(config->tls.key, &st) == 0 && !may(c, &st, 4))
+		wrong(c, "tls: the key %s cannot be read by the daemon's user", config->tls.key);
+	check_dates(c, config->tls.certificate, "replace it, then `systemctl reload gatepost'");
+}
+
+static void
+check_tls(struct checking *c)
+{
+	char *file;
+
+	if (!needs_tls(c->config))
+		return;
+	if (c->config->tls.certificate[0] != '\0') {
+		check_own_certificate(c);
+		return;
+	}
+	file = mem_printf("%s/tls/cert.pem", c->config->spool_dir);
+	if (access(file, F_OK) == 0)
+		check_dates(c, file, "renew it with `gatepost ca --renew'");
+	else if (errno == EACCES)
+		doubt(c, "tls: %s cannot be looked at; become root to check it", file);
+	else
+		fine(c, "the local CA and its certificate will be made at the first start; see `gatepost ca'");
+	free(file);
+}
+
+static void
+check_upstream(struct checking *c, const struct upstream *u)
+{
+	struct tls *tls = NULL;
+	struct why why;
+	bool encrypted = false;
+
+	for (unsigned i = 0; i < u->nchain; i++)
+		encrypted |= u->chain[i].tls != TLS_NONE;
+	if (encrypted && tls_client(&tls, u->tls_ca, u->tls_verify, (enum tls_version)u->tls_min, &why) < 0) {
+		wrong(c, "upstream %s: %s", u->name, why.text);
+		return;
+	}
+	tls_unref(&tls);
+	fine(c, "upstream %s: %s, %u port%s, %s", u->name, u->host, u->nchain, u->nchain == 1 ? "" : "s",
+	    u->password != NULL ? "with a password" :
+	    u->password_command != NULL && u->password_command[0] != '\0' ? "password from a command" :
+	    "without login");
+}
+
+static char *
+folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (slash == NULL || slash == path)
+		return mem_text(slash == NULL ? "." : "/");
+	return mem_textn(path, (size_t)(slash - path));
+}
+
+static void
+check_sockets(struct checking *c)
+{
+	char *control = folder_of(c->config->control_socket), *submit = folder_of(c->config->submit_socket);
+	const char *const dirs[] = { control, strcmp(control, submit) == 0 ? NULL : submit };
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof dirs / sizeof dirs[0]; i++)
+		if (dirs[i] != NULL && stat(dirs[i], &st) < 0)
+			doubt(c, "%s: %s; systemd's RuntimeDirectory makes it at start, else make it", dirs[i],
+			    strerror(errno));
+	free(control);
+	free(submit);
+}
+
+int
+checkup_run(int argc, char **argv)
+{
+	struct checking c = { .colour = table_wants_colour() };
+	struct config_options o = { .secrets = true };
+	struct config *config = NULL;
+	struct args a;
+	struct why why;
+	int status;
+
+	if ((status = args_parse(&a, argc, argv, NULL)) != ARGS_GO_ON ||
+	    (status = args_need(&a, 0, 0)) != ARGS_GO_ON)
+		return status;
+	o.file = a.file;
+	o.state = a.state;
+	if (config_load(&config, &o, on_warning, &c, &why) < 0)
+		return command_fail(ARGS_CONFIG, "%s", why.text);
+	c.config = config;
+	fine(&c, "%s: %u listener%s, %u upstream%s, %u route%s", config->file, config->nlisten,
+	    config->nlisten == 1 ? "" : "s", config->nupstream, config->nupstream == 1 ? "" : "s",
+	    config->nroute, config->nroute == 1 ? "" : "s");
+	find_user(&c);
+	check_spool(&c);
+	check_sockets(&c);
+	check_tls(&c);
+	check_users(&c);
+	if (config->aliases != NULL)
+		fine(&c, "aliases in %s", config->aliases_file);
+	for (unsigned i = 0; i < config->nupstream; i++)
+		check_upstream(&c, &config->upstream[i]);
+	config_unref(&config);
+	return c.errors > 0 ? ARGS_CONFIG : ARGS_OK;
+}

@@ -1,0 +1,24 @@
+/* The subcommands of the program, and sendmail and mailq by name.  Each takes its own arguments (argv[0] is
+ * its name) and returns an exit status (CONTRACT.md 1).  The room's one door. */
+#ifndef COMMAND_COMMAND_H
+#define COMMAND_COMMAND_H
+
+#include <stdbool.h>
+
+struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);	/* NULL: main's own (run) */
+	const char *usage;	/* "[-c FILE] [--json]" */
+	const char *help;	/* one sentence */
+};
+
+/* All of them, in the order of `gatepost help'; NULL name ends. */
+extern const struct command commands[];
+
+const struct command *command_find(const char *name);
+int command_help(int argc, char **argv);
+
+/* "gatepost: what: why" on standard error; returns status. */
+int command_fail(int status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,283 @@
+/* `gatepost probe': tries each port of each upstream and says what the network does to it. */
+#include "command/probe_show.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "command/args.h"
+#include "command/command.h"
+#include "command/runs.h"
+#include "command/table.h"
+#include "command/talk.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const stages[] = {
+	[PROBE_NAME] = "name", [PROBE_TCP] = "tcp", [PROBE_BANNER] = "banner", [PROBE_STARTTLS] = "starttls",
+	[PROBE_TLS] = "tls", [PROBE_EHLO] = "ehlo", [PROBE_AUTH] = "auth", [PROBE_DONE] = "done",
+};
+static const char *const logins[] = {
+	[PROBE_AUTH_NOT_TRIED] = "not tried", [PROBE_AUTH_OK] = "ok", [PROBE_AUTH_REFUSED] = "refused",
+};
+
+static json_t *
+text(const char *s)
+{
+	struct buf safe = { 0 };
+	json_t *v = json_string(s);
+
+	if (v != NULL)
+		return v;
+	str_safe(&safe, str_of(s), true);
+	v = json_stringn(safe.data, safe.len);
+	buf_clear(&safe);
+	return v;
+}
+
+static json_t *
+certificate(const struct probe_result *r, int64_t wall_s)
+{
+	if (!r->has_certificate)
+		return json_null();
+	return json_pack("{s:o, s:o, s:I}", "subject", text(r->certificate.subject),
+	    "issuer", text(r->certificate.issuer),
+	    "days_left", (json_int_t)((r->certificate.not_after_wall_s - wall_s) / 86400));
+}
+
+json_t *
+probe_show_json(const struct upstream *u, const struct probe_result *r, unsigned n, int64_t wall_s)
+{
+	const struct probe_result *best = NULL;
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < n; i++) {
+		if (r[i].ok && (best == NULL || r[i].candidate.rank < best->candidate.rank))
+			best = &r[i];
+		json_array_append_new(list, json_pack("{s:i, s:s, s:o, s:b, s:s, s:o, s:o, s:I, s:o, s:o, s:s}",
+		    "port", (int)r[i].candidate.port, "tls", tls_mode_name(r[i].candidate.tls),
+		    "address", text(r[i].candidate.address), "ok", (int)r[i].ok, "stage", stages[r[i].stage],
+		    "reason", text(r[i].reason), "advice", text(r[i].advice), "ms", (json_int_t)r[i].ms,
+		    "tls_version", text(r[i].tls_version), "certificate", certificate(&r[i], wall_s),
+		    "auth", logins[r[i].auth]));
+	}
+	return json_pack("{s:o, s:o, s:b, s:o, s:o}", "upstream", text(u->name), "host", text(u->host),
+	    "ok", best != NULL, "best", best == NULL ? json_null() :
+	    json_sprintf("%u/%s", (unsigned)best->candidate.port, tls_mode_name(best->candidate.tls)),
+	    "candidates", list);
+}
+
+/* --- in words ----------------------------------------------------------------- */
+
+static void
+put_candidate(struct table *t, const json_t *c)
+{
+	const json_t *cert = json_object_get(c, "certificate");
+	bool ok = json_is_true(json_object_get(c, "ok"));
+	const char *login = talk_text(c, "auth"), *reason = talk_text(c, "reason");
+	struct buf story = { 0 };
+
+	table_putf(t, TINT_NONE, "%4lld %s", (long long)talk_num(c, "port"), talk_text(c, "tls"));
+	table_put(t, TINT_FAINT, talk_text(c, "address"));
+	table_put(t, ok ? TINT_GOOD : TINT_BAD, ok ? "works" : talk_text(c, "stage"));
+	table_putf(t, TINT_NONE, "%lld ms", (long long)talk_num(c, "ms"));
+	if (reason[0] != '\0')
+		buf_printf(&story, "%s", reason);
+	else
+		buf_printf(&story, "%s", ok ? "ready for mail" : "failed");
+	if (talk_text(c, "tls_version")[0] != '\0')
+		buf_printf(&story, ", %s", talk_text(c, "tls_version"));
+	if (json_is_object(cert))
+		buf_printf(&story, ", certificate good for %lld days", (long long)talk_num(cert, "days_left"));
+	if (strcmp(login, "not tried") != 0)
+		buf_printf(&story, ", login %s", login);
+	table_put(t, TINT_NONE, story.data);
+	buf_clear(&story);
+	if (talk_text(c, "advice")[0] != '\0')
+		table_row(t, TINT_WARN, talk_text(c, "advice"));
+}
+
+void
+probe_show_words(struct buf *out, const json_t *doc, bool colour)
+{
+	const char *best = talk_text(doc, "best");
+	struct table t;
+	size_t i;
+	json_t *c;
+
+	table_say(out, colour, TINT_BOLD, talk_text(doc, "upstream"));
+	buf_puts(out, " (");
+	table_say(out, false, TINT_NONE, talk_text(doc, "host"));
+	buf_puts(out, "): ");
+	if (best[0] == '\0')
+		table_say(out, colour, TINT_BAD, "no port is usable");
+	else {
+		table_say(out, colour, TINT_GOOD, "usable");
+		buf_printf(out, ", best by %s", best);
+	}
+	buf_putc(out, '\n');
+	table_init(&t, 5, 4, colour);
+	json_array_foreach(json_object_get(doc, "candidates"), i, c)
+		put_candidate(&t, c);
+	table_print(&t, out);
+	table_clear(&t);
+}
+
+/* --- the command ---------------------------------------------------------------- */
+
+/* The name does not resolve: each entry of the chain says so. */
+static unsigned
+no_name(const struct upstream *u, struct probe_result *r, const struct why *why)
+{
+	unsigned n = u->nchain < ROUTE_CANDIDATES_MAX ? u->nchain : ROUTE_CANDIDATES_MAX;
+
+	for (unsigned i = 0; i < n; i++) {
+		r[i] = (struct probe_result){ .stage = PROBE_NAME, .heard = HEARD_LOCAL };
+		r[i].candidate = (struct candidate){ .port = u->chain[i].port, .tls = u->chain[i].tls, .rank = i };
+		snprintf(r[i].reason, sizeof r[i].reason, "%.*s", (int)sizeof r[i].reason - 1, why->text);
+	}
+	if (n > 0)
+		snprintf(r[0].advice, sizeof r[0].advice, "check the spelling of host, and this machine's DNS: "
+		    "getent hosts %.200s", u->host);
+	return n;
+}
+
+static json_t *
+probe_one(const struct config *config, const struct upstream *u)
+{
+	struct probe_result *r = mem_array(ROUTE_CANDIDATES_MAX, sizeof *r);
+	struct why why;
+	int n = relay_probe(config, u, r, ROUTE_CANDIDATES_MAX, &why);
+	json_t *doc;
+
+	doc = probe_show_json(u, r, n < 0 ? no_name(u, r, &why) : (unsigned)n, clock_wall_s());
+	free(r);
+	return doc;
+}
+
+/* `name' NULL: all upstreams.  The exit status. */
+static int
+probe_all(const struct config *config, const char *name, bool json)
+{
+	struct buf out = { 0 };
+	json_t *docs = json_array(), *doc;
+	unsigned n = 0, unusable = 0;
+	char *dump;
+
+	for (unsigned i = 0; i < config->nupstream; i++) {
+		if (name != NULL && strcmp(config->upstream[i].name, name) != 0)
+			continue;
+		doc = probe_one(config, &config->upstream[i]);
+		unusable += !json_is_true(json_object_get(doc, "ok"));
+		if (!json) {
+			if (n > 0)
+				buf_putc(&out, '\n');
+			probe_show_words(&out, doc, table_wants_colour());
+			if (table_out(&out) < 0)
+				unusable++;
+		}
+		json_array_append_new(docs, doc);
+		n++;
+	}
+	if (json && n > 0) {
+		dump = json_dumps(docs, JSON_INDENT(2));
+		if (dump == NULL || puts(dump) < 0 || fflush(stdout) != 0)
+			unusable++;
+		free(dump);
+	}
+	json_decref(docs);
+	buf_clear(&out);
+	if (n == 0)
+		return command_fail(ARGS_USAGE, "probe: %s: no such upstream in %s", name, config->file);
+	return unusable > 0 ? ARGS_FAILED : ARGS_OK;
+}
+
+/* Not given, or without anything that a configuration file would read otherwise. */
+static bool
+is_plain(const char *s)
+{
+	if (s == NULL || s[0] == '\0')
+		return s == NULL;
+	for (; *s != '\0'; s++)
+		if (!isalnum((unsigned char)*s) && strchr(".-_:", *s) == NULL)
+			return false;
+	return true;
+}
+
+/*
+ * An upstream made up on the command line: a configuration of its own, so that presets and defaults come in by the
+ * usual way, and no credentials of a configured upstream can go to another host.
+ */
+static int
+load_made_up(const struct args *a, const char *host, const char *provider, struct config **out)
+{
+	char file[] = "/tmp/gatepost-probe.XXXXXX";
+	struct args made_up = { .command = a->command, .file = file };
+	const char *name = host != NULL ? host : provider;
+	struct config *theirs = NULL;
+	struct why why;
+	FILE *f;
+	int fd, status;
+
+	if (!is_plain(host) || !is_plain(provider))
+		return command_fail(ARGS_USAGE, "probe: --host takes a name or an address, --provider a preset's name");
+	if (a->file != NULL || a->state != NULL) {
+		if ((status = args_config(a, false, &theirs)) != ARGS_OK)
+			return status;
+	} else if (config_load(&theirs, &(struct config_options){ .no_upstream = true }, NULL, NULL, &why) < 0) {
+		theirs = NULL;		/* then the built-in providers_file serves */
+	}
+	fd = mkstemp(file);
+	f = fd < 0 ? NULL : fdopen(fd, "w");
+	if (f == NULL) {
+		config_unref(&theirs);
+		return command_fail(ARGS_FAILED, "probe: %s: %s", file, strerror(errno));
+	}
+	if (theirs != NULL)
+		fprintf(f, "providers_file = \"%s\"\n", theirs->providers_file);
+	fprintf(f, "upstream \"%s\" {\n    auth = \"none\"\n", name);
+	if (provider != NULL)
+		fprintf(f, "    provider = \"%s\"\n", provider);
+	if (host != NULL)
+		fprintf(f, "    host = \"%s\"\n", host);
+	fprintf(f, "}\n");
+	if (fclose(f) != 0)
+		status = command_fail(ARGS_FAILED, "probe: %s: %s", file, strerror(errno));
+	else
+		status = args_config(&made_up, true, out);
+	unlink(file);
+	config_unref(&theirs);
+	return status;
+}
+
+int
+probe_show_run(int argc, char **argv)
+{
+	const char *host = NULL, *provider = NULL;
+	bool json = false;
+	const struct args_option own[] = {
+		{ "--host", NULL, &host }, { "--provider", NULL, &provider }, { "--json", &json, NULL },
+		{ NULL, NULL, NULL },
+	};
+	struct config *config = NULL;
+	struct args a;
+	int status;
+
+	if ((status = args_parse(&a, argc, argv, own)) != ARGS_GO_ON ||
+	    (status = args_need(&a, 0, 1)) != ARGS_GO_ON)
+		return status;
+	if (a.n > 0 && (host != NULL || provider != NULL))
+		return command_fail(ARGS_USAGE, "probe: either a configured upstream, or --host and --provider");
+	if (host != NULL || provider != NULL)
+		status = load_made_up(&a, host, provider, &config);
+	else
+		status = args_config(&a, true, &config);
+	if (status != ARGS_OK)
+		return status;
+	status = probe_all(config, a.n > 0 ? a.name[0] : NULL, json);
+	config_unref(&config);
+	return status;
+}

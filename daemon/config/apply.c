@@ -1,0 +1,145 @@
+/*
+ * Every option of a section, by the table: the user's words, else the preset's, else the
+ * default; relative paths become absolute, and what nothing acts on yet is refused.
+ */
+#include "config/apply.h"
+
+#include "base/mem.h"
+#include "config/file.h"
+#include "config/secret.h"
+#include "config/value.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What --state puts in place of a default. */
+static char *
+state_default(const struct load *l, const char *name)
+{
+	static const struct { const char *name, *in_dir; } own[] = {
+		{ "spool_dir", "spool" },
+		{ "control_socket", "control.sock" },
+		{ "submit_socket", "submit.sock" },
+		{ "users_file", "users" }
+	};
+
+	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+		if (strcmp(name, own[i].name) == 0)
+			return mem_printf("%s/%s", l->state, own[i].in_dir);
+	return strcmp(name, "user") == 0 ? mem_text("") : NULL;
+}
+
+static int
+apply_default(struct load *l, const struct key *k, void *base)
+{
+	bool is_top = k->option.section[0] == '\0';
+	const char *providers = getenv("GATEPOST_PROVIDERS");
+	char *own = NULL;
+	struct why why;
+	int result = 0;
+
+	if (is_top && l->state != NULL)
+		own = state_default(l, k->option.name);
+	if (is_top && strcmp(k->option.name, "providers_file") == 0 &&
+	    providers != NULL && providers[0] != '\0')
+		own = file_absolute(providers);
+	if (own == NULL) {
+		value_default(k, base);
+		return 0;
+	}
+	if (value_set(k, base, (const char *const[]){ own }, 1, &why) < 0)
+		result = fail(l->why, "%s: %s: %s", own, k->option.name,
+		    why.text);
+	free(own);
+	return result;
+}
+
+/* An option, or a word of a choice, that nothing acts on yet. */
+static bool
+is_for_later(const struct key *k, const char *word)
+{
+	struct str rest = str_of(k->kind == KEY_CHOICE ? k->max : NULL), later;
+
+	if (k->flags & KEY_LATER)
+		return strcmp(word, k->option.dflt) != 0;
+	while (str_split(&rest, '|', &later))
+		if (str_is(later, word) && later.n > 0)
+			return true;
+	return false;
+}
+
+static int
+check_there(const char *path, struct why *why)
+{
+	if (access(path, R_OK) == 0)
+		return 0;
+	return fail(why, "%s: %s; create it, or correct the path", path,
+	    strerror(errno));
+}
+
+/* A path from where it is written: relative ones belong to their file. */
+static char *
+resolve(const struct key *k, const struct tree_section *from, const char *word)
+{
+	const struct place *at = tree_find(from, k->option.name);
+	const char *dir = from->tree->in->file[at->file].dir;
+
+	if (word[0] == '\0' || word[0] == '/')
+		return mem_text(word);
+	if (k->flags & KEY_CREDENTIAL)
+		return secret_path(word, dir);
+	return mem_printf("%s/%s", strcmp(dir, "/") == 0 ? "" : dir, word);
+}
+
+static int
+apply_words(struct load *l, const struct key *k, void *base,
+    const struct tree_section *from, bool is_user)
+{
+	const char *name = k->option.name;
+	struct why why = { "" };
+	const char **words;
+	char *path = NULL;
+	unsigned n;
+	int result = -1;
+
+	words = tree_words(from, name, &n);
+	if (k->kind == KEY_PATH)
+		words[0] = path = resolve(k, from, words[0]);
+	if (is_user && k->kind < KEY_NAMES && is_for_later(k, words[0]))
+		fail(&why, "%s%s%s is not supported by this version; remove it",
+		    k->kind == KEY_CHOICE ? "`" : "", k->kind == KEY_CHOICE ?
+		    words[0] : "this option", k->kind == KEY_CHOICE ? "'" : "");
+	else if (value_set(k, base, words, n, &why) == 0)
+		result = k->flags & KEY_THERE && l->o->secrets &&
+		    path[0] != '\0' ? check_there(path, &why) : 0;
+	if (result < 0)
+		check_blame(&l->ck, from, name, "%s", why.text);
+	free(path);
+	free(words);
+	return result;
+}
+
+int
+apply_section(struct load *l, const char *section, void *base,
+    const struct tree_section *user, const struct tree_section *preset)
+{
+	const struct key *k;
+	int result;
+
+	for (unsigned i = 0; (k = keys_get(i)) != NULL; i++) {
+		if (strcmp(k->option.section, section) != 0)
+			continue;
+		if (tree_find(user, k->option.name) != NULL)
+			result = apply_words(l, k, base, user, true);
+		else if (k->flags & KEY_PRESET && preset != NULL &&
+		    tree_find(preset, k->option.name) != NULL)
+			result = apply_words(l, k, base, preset, false);
+		else
+			result = apply_default(l, k, base);
+		if (result < 0)
+			return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,23 @@
+/* Reading small files whole: configuration, users, secrets, aliases. */
+#ifndef CONFIG_FILE_H
+#define CONFIG_FILE_H
+
+#include <sys/stat.h>
+
+#include "base/buf.h"
+#include "base/why.h"
+
+enum { FILE_NOFOLLOW = 1 };	/* a symbolic link is refused */
+
+/*
+ * Appends the whole of a regular file of at most `max' octets.  -1: *why is the reason
+ * without the file's name, and errno is set.
+ */
+int file_read(struct buf *out, const char *path, size_t max, unsigned flags,
+    struct stat *st, struct why *why) must_check;
+
+/* The absolute name of a file, and of the directory that it is in; caller frees. */
+char *file_absolute(const char *path);
+char *file_dir(const char *path);
+
+#endif

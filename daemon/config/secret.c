@@ -1,0 +1,84 @@
+/*
+ * Secrets in files (PROTOCOL.md C.2, C-30): regular files that others cannot read, no
+ * symbolic links, one newline at the end taken off, no NUL, at most 1024 octets.
+ */
+#include "config/secret.h"
+
+#include "base/mem.h"
+#include "config/file.h"
+#include "config/word.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *
+credentials(void)
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+
+	return dir != NULL && dir[0] == '/' ? dir : NULL;
+}
+
+char *
+secret_path(const char *name, const char *dir)
+{
+	char *path;
+
+	if (name[0] == '/')
+		return mem_text(name);
+	if (credentials() != NULL && strchr(name, '/') == NULL) {
+		path = mem_printf("%s/%s", credentials(), name);
+		if (access(path, F_OK) == 0)
+			return path;
+		free(path);
+	}
+	return mem_printf("%s/%s", strcmp(dir, "/") == 0 ? "" : dir, name);
+}
+
+bool
+secret_is_private(const char *path, mode_t mode)
+{
+	const char *dir = credentials();
+	size_t n = dir != NULL ? strlen(dir) : 0;
+
+	if (n > 0 && strncmp(path, dir, n) == 0 && path[n] == '/' &&
+	    strchr(path + n + 1, '/') == NULL)
+		return true;
+	return (mode & S_IRWXO) == 0;
+}
+
+int
+secret_read(char **out, const char *path, struct why *why)
+{
+	struct buf text = { 0 };
+	struct stat st;
+	int result = -1;
+
+	/* Room for "\r\n" behind a password of full length. */
+	if (file_read(&text, path, WORD_SECRET_MAX + 2, FILE_NOFOLLOW, &st,
+	    why) < 0)
+		goto out;
+	if (!secret_is_private(path, st.st_mode)) {
+		fail(why, "others can read it (mode %03o); chmod 640 or 600 it",
+		    (unsigned)st.st_mode & 0777);
+		goto out;
+	}
+	if (text.len > 0 && text.data[text.len - 1] == '\n')
+		buf_cut(&text, text.len - (text.len > 1 &&
+		    text.data[text.len - 2] == '\r' ? 2 : 1));
+	if (text.len == 0)
+		fail(why, "is empty; write the password into it");
+	else if (text.len > WORD_SECRET_MAX)
+		fail(why, "longer than %d octets; is it the right file?",
+		    WORD_SECRET_MAX);
+	else if (memchr(text.data, '\0', text.len) != NULL)
+		fail(why, "has a NUL octet; write the password as plain text");
+	else {
+		*out = mem_textn(text.data, text.len);
+		result = 0;
+	}
+out:
+	mem_wipe(text.data, text.cap);
+	return result;
+}

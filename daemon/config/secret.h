@@ -1,0 +1,21 @@
+/* Secrets in files: where they are looked for, and who else could read them. */
+#ifndef CONFIG_SECRET_H
+#define CONFIG_SECRET_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/why.h"
+
+/* The file that a name means: an absolute one itself; a plain one the credential that
+ * systemd passed, if it did; else what is in `dir'.  Caller frees. */
+char *secret_path(const char *name, const char *dir);
+
+/* A file of this mode keeps its secrets: others than owner and group cannot touch it,
+ * or it is in the directory of systemd's credentials. */
+bool secret_is_private(const char *path, mode_t mode);
+
+/* Reads a password: the file less one newline at its end.  *why has no file name. */
+int secret_read(char **out, const char *path, struct why *why) must_check;
+
+#endif

@@ -1,0 +1,220 @@
+/*
+ * What the files of this room share: a listener's thread, one client's session, and the
+ * transaction that it may have open.  Private to the room.
+ *
+ * The journey of bytes: intake.c takes them from the stream and cuts them up; verbs.c acts on
+ * commands by a table, transaction.c on MAIL, RCPT and DATA, auth.c on AUTH; body.c takes the
+ * content and posts it to the queue.  Each verb, each line of an AUTH dialogue and each end of data
+ * owes exactly one reply; while one is owed no input is looked at.
+ */
+#ifndef LISTENER_SESSION_H
+#define LISTENER_SESSION_H
+
+#include "listener/logins.h"
+#include "mail/fixup.h"
+#include "memo/memo.h"
+#include "net/accept.h"
+#include "net/stream.h"
+#include "smtp/dot.h"
+#include "smtp/line.h"
+#include "smtp/verb.h"
+
+enum {
+	COMMAND_LINE_MAX = 2048,
+	AUTH_LINE_MAX = 12288,		/* RFC 4954 4 */
+	REPLY_TEXT_MAX = 1024
+};
+
+/* --- a thread's worth ------------------------------------------------------ */
+
+struct port {			/* one listening socket, as this thread serves it */
+	struct listener *listener;
+	char *name;
+	int fd;
+	bool is_submit;
+	const struct listen *listen;	/* in listener->config; NULL for submit_socket */
+	struct accept *accept;
+};
+
+struct slot {			/* what a handle names */
+	struct session *session;	/* NULL: free */
+	uint32_t generation;
+	uint32_t next_free;
+};
+
+struct listener {
+	struct loop *loop;
+	struct config *config;		/* for new sessions; they hold their own reference */
+	struct tls *tls;		/* may be NULL */
+	struct logins logins;
+	struct channel *channel;	/* memos */
+	struct channel *checked;	/* passwords come back from the helper */
+	struct channel *queue, *main;
+	struct spool_blobs *blobs;
+	struct port *port;
+	unsigned nport;
+	struct slot *slot;
+	uint32_t nslot, free_slot;
+	unsigned nsession;
+	struct limits limits;		/* what the queue said last */
+	bool draining, drained;
+	int64_t refusal_logged_at_ms;
+	struct buf out;			/* replies of the session that is being served */
+	struct buf content;		/* unstuffed, on its way to the fix-up */
+};
+
+void listener_add(struct listener *l, struct session *s);	/* gives it its handle */
+void listener_remove(struct listener *l, struct session *s);
+bool listener_is_stressed(const struct listener *l);
+
+/* --- a client -------------------------------------------------------------- */
+
+enum session_state {
+	SESSION_HANDSHAKE,	/* TLS is being made; nothing is said */
+	SESSION_NEW,		/* no EHLO or HELO since it began, or since TLS began */
+	SESSION_GREETED,
+	SESSION_SENDER,		/* MAIL was accepted */
+	SESSION_RCPT,		/* and at least one recipient */
+	SESSION_AUTH,		/* the next line belongs to an AUTH dialogue */
+	SESSION_BODY,		/* the next bytes are content */
+	SESSION_CLOSING,	/* all has been said */
+	SESSION_STATES
+};
+
+enum answer { ANSWERED, WILL_ANSWER };
+
+enum auth_step { AUTH_STEP_NONE, AUTH_STEP_PLAIN, AUTH_STEP_USER, AUTH_STEP_PASSWORD };
+
+struct transaction;
+
+struct session {
+	struct listener *listener;
+	const struct port *port;
+	struct stream *stream;
+	struct config *config;
+	const struct listen *listen;	/* in config; NULL on the submit socket */
+	struct handle self;
+	enum session_state state;	/* assigned by session_enter only */
+	unsigned owed;			/* replies: 0 or 1 */
+	struct line line;
+	struct transaction *txn;	/* from MAIL to the end of data */
+	char *helo;			/* what EHLO or HELO said */
+	char *user;			/* who it is, once known; "" never */
+	struct users *users;		/* keeps `account' alive */
+	const struct user *account;	/* NULL: not in the users file (submit socket) */
+	struct buf auth_name;		/* LOGIN: the user name, while the password is awaited */
+	enum auth_step auth_step;
+	struct timer timer;		/* when `late' is to be said */
+	struct buf late;		/* a reply that waits on purpose; empty: none */
+	size_t progress;		/* octets of content since the deadline was set */
+	unsigned errors, auth_failures, refused_rcpt;
+	char address[48];		/* the client's; "" on the submit socket */
+	bool esmtp, secure, trusted;
+	bool plain_auth;		/* may log in without TLS */
+	bool tls_due;			/* when what was said has been written */
+	bool paused, eof, is_abrupt;
+	bool more_input;		/* more stands behind what has been handled */
+	bool any_input;
+	bool new_deadline;		/* something was done: the time for the next request begins */
+};
+
+void session_start(struct listener *l, const struct port *p, int fd);
+void session_free(void *s);		/* buried by its end; also at the listener's */
+void session_stop(struct session *s);	/* at the listener's end: whatever it is doing */
+
+void session_enter(struct session *s, enum session_state to);
+
+/* The one reply that is owed.  Errors are counted here: they slow a client down, and end it.  A text with
+ * LFs is a reply of several lines. */
+void session_reply(struct session *s, int code, const char *status, const char *text);
+void session_reply_late(struct session *s, int64_t delay_ms, int code, const char *status, const char *text);
+/* The same, and the session ends when it has been sent. */
+void session_end(struct session *s, int code, const char *status, const char *text);
+/* session_end with 421 and our name before `what'. */
+void session_dismiss(struct session *s, const char *status, const char *what);
+
+/* What was owed by WILL_ANSWER has been said: looks at input again. */
+void session_go_on(struct session *s);
+
+void session_verdict(struct session *s, const struct submit *m);
+void session_drain(struct session *s);	/* end it now unless it is busy with a message */
+
+bool session_is_busy(const struct session *s);	/* no input is looked at now */
+const char *session_find_user(const struct session *s);	/* for logs; NULL: nobody yet */
+#define SESSION_WHO(s)	/* fields of a log line */                              \
+	log_text("user", session_find_user(s)),                                \
+	    log_text("address", (s)->address), log_text("listener", (s)->port->name)
+
+bool session_needs_tls(const struct session *s);
+bool session_may_auth(const struct session *s);
+bool session_needs_auth(const struct session *s);
+
+void intake_run(struct session *s);	/* takes what has come, as far as the session is not busy */
+void peer_identify(struct session *s);
+
+/* --- commands --------------------------------------------------------------- */
+
+struct command {
+	enum verb_id verb;
+	struct str args;
+	struct verb_error error;	/* code 0: none */
+	bool is_grammar;		/* the error is of the argument, not of a parameter */
+	union {
+		struct verb_mail mail;
+		struct verb_rcpt rcpt;
+	} u;
+};
+
+/* Does what the line says; the reply has been given when it is ANSWERED. */
+enum answer verbs_run(struct session *s, struct str line);
+bool verbs_is_helo_name(struct str s);
+
+enum answer auth_begin(struct session *s, struct command *c);
+enum answer auth_line(struct session *s, struct str line);
+void auth_too_long(struct session *s);
+void auth_leave(struct session *s);	/* forgets a dialogue */
+struct check;
+void auth_checked(struct session *s, const struct check *c);
+
+/* --- a message on its way in -------------------------------------------------- */
+
+enum body_fault {	/* why the content is read only to be refused */
+	BODY_FINE,
+	BODY_NO_SPACE,
+	BODY_BAD_BYTES,
+	BODY_TOO_LARGE
+};
+
+struct body {
+	struct dot dot;
+	struct fixup fixup;
+	uint64_t limit;		/* octets */
+	enum body_fault fault;
+};
+
+struct transaction {
+	struct submit *submit;	/* with its envelope; posted at the end of data */
+	uint64_t size;		/* SIZE=, 0: not given */
+	bool utf8;		/* SMTPUTF8 was asked for */
+	bool refused;		/* some recipient was */
+	struct body body;
+};
+
+enum answer transaction_mail(struct session *s, struct command *c);
+enum answer transaction_rcpt(struct session *s, struct command *c);
+enum answer transaction_data(struct session *s, struct command *c);
+
+/* Every end of a transaction comes here (C-13); none open is fine. */
+void transaction_reset(struct session *s);
+
+uint64_t transaction_size_max(const struct session *s);
+
+/* May this user send as that address?  A missing domain counts as ours. */
+bool transaction_may_send_as(const struct session *s, struct str address);
+
+void body_start(struct session *s);
+bool body_feed(struct session *s, struct str *in);	/* true: the end of data was taken */
+enum answer body_end(struct session *s);
+void body_clear(struct body *b);
+
+#endif

@@ -1,0 +1,235 @@
+/*
+ * Start order and wiring: configuration, sockets, spool, rooms, threads.  Nothing runs before everything that can
+ * be refused has been checked.
+ */
+#include "main/daemon.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "net/accept.h"
+
+static void
+on_warning(void *arg, const char *text)
+{
+	(void)arg;
+	log_event(LOG_WARNING, "config", log_text("warning", text));
+}
+
+int
+daemon_load(struct daemon *d, struct why *why)
+{
+	return config_load(&d->config, &d->options, on_warning, NULL, why);
+}
+
+int
+daemon_load_users(const struct config *c, struct users **out, struct why *why)
+{
+	*out = NULL;
+	if (users_load(out, c->users_file, why) == 0)
+		return 0;
+	if (errno != ENOENT)
+		return -1;
+	/* A file that was named and is missing was refused with the configuration. */
+	log_event(LOG_WARNING, "no_users", log_text("file", c->users_file),
+	    log_text("advice", "apps cannot log in yet; add a user with `gatepost passwd USER'"));
+	return 0;
+}
+
+static bool
+needs_tls(const struct config *c)
+{
+	for (unsigned i = 0; i < c->nlisten; i++)
+		if (c->listen[i].tls != TLS_NONE)
+			return true;
+	return false;
+}
+
+int
+daemon_load_tls(const struct config *c, struct tls **out, struct why *why)
+{
+	char *dir = NULL, *cert = NULL, *key = NULL;
+	bool made = false;
+	int rc = -1;
+
+	*out = NULL;
+	if (!needs_tls(c))
+		return 0;
+	if (c->tls.certificate[0] != '\0')
+		return tls_server(out, c->tls.certificate, c->tls.key, (enum tls_version)c->tls.min_version, "gatepost", why);
+	dir = mem_printf("%s/tls", c->spool_dir);
+	cert = mem_printf("%s/cert.pem", dir);
+	key = mem_printf("%s/key.pem", dir);
+	if (tls_local_ca(dir, c->hostname, false, &made, why) < 0)
+		goto out;
+	if (made)
+		log_event(LOG_INFO, "local_ca_made", log_text("dir", dir),
+		    log_text("advice", "`gatepost ca' prints the certificate that apps should trust"));
+	rc = tls_server(out, cert, key, (enum tls_version)c->tls.min_version, "gatepost", why);
+out:
+	free(dir);
+	free(cert);
+	free(key);
+	return rc;
+}
+
+/* --- sockets --------------------------------------------------------------------- */
+
+static int
+bind_listen(struct daemon *d, const struct listen *l, struct why *why)
+{
+	int fd = accept_bind(l->address, why);
+
+	if (fd < 0) {
+		/* The machine may have no IPv6; nobody asked for these by name. */
+		if (l->built_in && l->address[0] == '[' && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL))
+			return 0;
+		return -1;
+	}
+	d->socket[d->nsocket++] = (struct listener_socket){ .fd = fd, .name = l->address };
+	return 0;
+}
+
+int
+daemon_bind(struct daemon *d, struct why *why)
+{
+	const struct config *c = d->config;
+	int fd;
+
+	if (c->nlisten > SOCKETS_MAX - 1)
+		return fail(why, "%s: %u listen sections; at most %d are possible", c->file, c->nlisten, SOCKETS_MAX - 1);
+	for (unsigned i = 0; i < c->nlisten; i++)
+		if (bind_listen(d, &c->listen[i], why) < 0)
+			return -1;
+	fd = accept_bind_unix(c->submit_socket, 0666, why);
+	if (fd < 0)
+		return -1;
+	d->socket[d->nsocket++] = (struct listener_socket){ .fd = fd, .name = "submit", .is_submit = true };
+	d->control_fd = accept_bind_unix(c->control_socket, 0660, why);
+	return d->control_fd < 0 ? -1 : 0;
+}
+
+/* --- rooms and threads --------------------------------------------------------------- */
+
+static void
+build_listeners(struct daemon *d)
+{
+	d->nlistener = d->config->threads < THREADS_MAX ? d->config->threads : THREADS_MAX;
+	for (unsigned i = 0; i < d->nlistener; i++) {
+		const struct listener_options o = {
+			.config = d->config, .users = d->users, .tls = d->tls,
+			.socket = d->socket, .nsocket = d->nsocket,
+			.index = i, .count = d->nlistener,
+			.queue = queue_get_channel(d->queue), .main = d->channel,
+			.blobs = queue_get_blobs(d->queue),
+		};
+
+		d->listener_part[i].loop = loop_new("listener");
+		d->listener[i] = listener_new(d->listener_part[i].loop, &o);
+	}
+}
+
+static void
+build_relays(struct daemon *d)
+{
+	d->nrelay = d->nlistener;
+	for (unsigned i = 0; i < d->nrelay; i++) {
+		d->relay_part[i].loop = loop_new("relay");
+		d->relay[i] = relay_new(d->relay_part[i].loop, queue_get_channel(d->queue), d->channel);
+	}
+}
+
+int
+daemon_build(struct daemon *d, struct why *why)
+{
+	const struct queue_options o = { .config = d->config, .main = d->channel };
+	struct channel *listener[THREADS_MAX], *relay[THREADS_MAX];
+
+	d->queue_part.loop = loop_new("queue");
+	if (queue_new(&d->queue, d->queue_part.loop, &o, why) < 0)
+		return -1;
+	build_listeners(d);
+	build_relays(d);
+	for (unsigned i = 0; i < d->nlistener; i++)
+		listener[i] = listener_get_channel(d->listener[i]);
+	for (unsigned i = 0; i < d->nrelay; i++)
+		relay[i] = relay_get_channel(d->relay[i]);
+	queue_set_peers(d->queue, listener, d->nlistener, relay, d->nrelay);
+	d->control = control_start(d->queue_part.loop, d->queue, d->control_fd);
+	queue_start(d->queue);
+	return 0;
+}
+
+static void *
+run_part(void *arg)
+{
+	loop_run(((struct part *)arg)->loop);
+	return NULL;
+}
+
+static void
+start_part(struct part *p)
+{
+	if (pthread_create(&p->thread, NULL, run_part, p) != 0)
+		bug("cannot start a thread: %s", strerror(errno));
+	p->running = true;
+}
+
+void
+daemon_start(struct daemon *d)
+{
+	listener_start_helper();
+	start_part(&d->queue_part);
+	for (unsigned i = 0; i < d->nrelay; i++)
+		start_part(&d->relay_part[i]);
+	for (unsigned i = 0; i < d->nlistener; i++)
+		start_part(&d->listener_part[i]);
+}
+
+static void
+join_part(struct part *p)
+{
+	if (p->running)
+		pthread_join(p->thread, NULL);
+	p->running = false;
+}
+
+void
+daemon_join(struct daemon *d)
+{
+	for (unsigned i = 0; i < d->nlistener; i++)
+		join_part(&d->listener_part[i]);
+	for (unsigned i = 0; i < d->nrelay; i++)
+		join_part(&d->relay_part[i]);
+	join_part(&d->queue_part);
+	listener_stop_helper();
+}
+
+void
+daemon_free(struct daemon *d)
+{
+	control_stop(&d->control);
+	queue_free(&d->queue);
+	for (unsigned i = 0; i < d->nlistener; i++)
+		listener_free(&d->listener[i]);
+	for (unsigned i = 0; i < d->nrelay; i++)
+		relay_free(&d->relay[i]);
+	channel_free(&d->channel);
+	for (unsigned i = 0; i < d->nlistener; i++)
+		loop_free(&d->listener_part[i].loop);
+	for (unsigned i = 0; i < d->nrelay; i++)
+		loop_free(&d->relay_part[i].loop);
+	loop_free(&d->queue_part.loop);
+	loop_free(&d->loop);
+	for (unsigned i = 0; i < d->nsocket; i++)
+		close(d->socket[i].fd);
+	if (d->control_fd >= 0)
+		close(d->control_fd);
+	users_unref(&d->users);
+	tls_unref(&d->tls);
+	config_unref(&d->config);
+}

@@ -1,0 +1,64 @@
+/* The running daemon: what there is of it, and how it starts and ends. */
+#ifndef MAIN_DAEMON_H
+#define MAIN_DAEMON_H
+
+#include <pthread.h>
+
+#include "config/config.h"
+#include "control/control.h"
+#include "listener/listener.h"
+#include "memo/memo.h"
+#include "net/loop.h"
+#include "queue/queue.h"
+#include "relay/relay.h"
+
+enum { THREADS_MAX = 64, SOCKETS_MAX = 64 };
+
+struct part {			/* a thread and its loop */
+	struct loop *loop;
+	pthread_t thread;
+	bool running;
+};
+
+struct daemon {
+	struct config_options options;
+	struct config *config;
+	struct users *users;
+	struct tls *tls;
+	struct loop *loop;		/* main's own: signals, timers, DRAINED */
+	struct channel *channel;
+
+	struct listener_socket socket[SOCKETS_MAX];
+	unsigned nsocket;
+	int control_fd;
+
+	struct part queue_part, listener_part[THREADS_MAX], relay_part[THREADS_MAX];
+	struct queue *queue;
+	struct control *control;
+	struct listener *listener[THREADS_MAX];
+	struct relay *relay[THREADS_MAX];
+	unsigned nlistener, nrelay;
+};
+
+int daemon_load(struct daemon *d, struct why *why) must_check;	/* config, logs its warnings */
+int daemon_load_users(const struct config *c, struct users **out, struct why *why) must_check;
+int daemon_load_tls(const struct config *c, struct tls **out, struct why *why) must_check; /* NULL if none is needed */
+int daemon_bind(struct daemon *d, struct why *why) must_check;	/* all sockets; may need root */
+int daemon_build(struct daemon *d, struct why *why) must_check;	/* spool, rooms; no thread yet */
+void daemon_start(struct daemon *d);
+void daemon_join(struct daemon *d);		/* after every loop was told to stop */
+void daemon_free(struct daemon *d);
+
+/* supervise.c: from started to ended; returns the exit status. */
+int supervise_run(struct daemon *d);
+
+/* sandbox.c */
+int sandbox_prepare(const struct config *c, struct why *why) must_check; /* as root: directories with their owner */
+int sandbox_enter(const struct config *c, struct why *why) must_check;	/* drops to config.user, no new privileges */
+
+/* notify.c: systemd's datagram (sd_notify(3)); nothing where $NOTIFY_SOCKET is not set. */
+void notify_send(const char *text);
+
+int run_main(int argc, char **argv);	/* run.c: `gatepost run' */
+
+#endif

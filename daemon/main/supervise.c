@@ -1,0 +1,301 @@
+/*
+ * From started to ended: signals, reload, the watchdog, and the orderly stop.
+ *
+ * A stop goes in steps, each ended by DRAINED from all it asked or by the drain time: listeners take nothing new and
+ * finish what they have, then the queue lets its jobs come home, then the relays say QUIT; then all loops end.
+ */
+#include "main/daemon.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "command/command.h"
+
+enum phase { RUNNING, DRAIN_LISTENERS, DRAIN_QUEUE, DRAIN_RELAYS, ENDING };
+
+struct supervisor {
+	struct daemon *d;
+	enum phase phase;
+	unsigned awaited;		/* DRAINED to come in this phase */
+	struct timer limit, watchdog;
+	int64_t watchdog_ms;
+};
+
+static void next_phase(struct supervisor *s);
+
+static void
+send_all(struct channel *(*get)(struct daemon *, unsigned), struct daemon *d, unsigned n, enum memo_kind kind)
+{
+	for (unsigned i = 0; i < n; i++)
+		memo_post(get(d, i), memo_new(kind, sizeof(struct memo)));
+}
+
+static struct channel *
+get_listener(struct daemon *d, unsigned i)
+{
+	return listener_get_channel(d->listener[i]);
+}
+
+static struct channel *
+get_relay(struct daemon *d, unsigned i)
+{
+	return relay_get_channel(d->relay[i]);
+}
+
+static struct channel *
+get_queue(struct daemon *d, unsigned i)
+{
+	(void)i;
+	return queue_get_channel(d->queue);
+}
+
+static void
+enter(struct supervisor *s, enum phase p)
+{
+	struct daemon *d = s->d;
+
+	s->phase = p;
+	switch (p) {
+	case DRAIN_LISTENERS:
+		s->awaited = d->nlistener;
+		send_all(get_listener, d, d->nlistener, MEMO_DRAIN);
+		break;
+	case DRAIN_QUEUE:
+		s->awaited = 1;
+		send_all(get_queue, d, 1, MEMO_DRAIN);
+		break;
+	case DRAIN_RELAYS:
+		s->awaited = d->nrelay;
+		send_all(get_relay, d, d->nrelay, MEMO_DRAIN);
+		break;
+	default:
+		s->awaited = 0;
+		send_all(get_listener, d, d->nlistener, MEMO_STOP);
+		send_all(get_relay, d, d->nrelay, MEMO_STOP);
+		send_all(get_queue, d, 1, MEMO_STOP);
+		loop_stop(d->loop);
+	}
+}
+
+static void
+next_phase(struct supervisor *s)
+{
+	if (s->phase < ENDING)
+		enter(s, s->phase + 1);
+}
+
+static void
+on_memo(void *arg, struct link *l)
+{
+	struct supervisor *s = arg;
+	struct memo *m = container_of(l, struct memo, link);
+
+	if (m->kind == MEMO_DRAINED && s->awaited > 0 && --s->awaited == 0)
+		next_phase(s);
+	free(m);
+}
+
+static void
+on_limit(void *arg)
+{
+	struct supervisor *s = arg;
+
+	log_event(LOG_WARNING, "drain_ended", log_text("reason", "what is still in flight is recorded as it stands"));
+	enter(s, ENDING);
+}
+
+static void
+stop(struct supervisor *s, const char *reason)
+{
+	if (s->phase != RUNNING) {		/* asked twice: now */
+		enter(s, ENDING);
+		return;
+	}
+	log_event(LOG_INFO, "stopping", log_text("reason", reason));
+	notify_send("STOPPING=1\nSTATUS=Stopping: finishing what is in flight");
+	loop_timer(s->d->loop, &s->limit, clock_now_ms() + s->d->config->drain_ms);
+	enter(s, DRAIN_LISTENERS);
+}
+
+/* --- reload ------------------------------------------------------------------------ */
+
+static void
+send_config(struct channel *c, struct config *config, struct users *users, struct tls *tls)
+{
+	struct config_memo *m = (struct config_memo *)memo_new(MEMO_CONFIG, sizeof *m);
+
+	m->config = config_ref(config);
+	m->users = users != NULL ? users_ref(users) : NULL;
+	m->tls = tls != NULL ? tls_ref(tls) : NULL;
+	memo_post(c, &m->memo);
+}
+
+/* All of the new, or none of it. */
+static int
+load_new(struct daemon *d, struct config **config, struct users **users, struct tls **tls, struct why *why)
+{
+	const char *option;
+	struct daemon fresh = { .options = d->options };
+
+	if (daemon_load(&fresh, why) < 0)
+		return -1;
+	*config = fresh.config;
+	option = config_needs_restart(d->config, *config);
+	if (option != NULL)
+		return fail(why, "%s cannot change while running: restart", option);
+	if (daemon_load_users(*config, users, why) < 0 || daemon_load_tls(*config, tls, why) < 0)
+		return -1;
+	return 0;
+}
+
+static void
+reload(struct supervisor *s)
+{
+	struct daemon *d = s->d;
+	struct config *config = NULL;
+	struct users *users = NULL;
+	struct tls *tls = NULL;
+	struct why why;
+	char text[128];
+
+	if (s->phase != RUNNING)
+		return;
+	snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_now_ms() * 1000);
+	notify_send(text);
+	if (load_new(d, &config, &users, &tls, &why) < 0) {
+		log_event(LOG_ERROR, "reload_refused", log_text("reason", why.text), log_text("advice", "the old configuration stays"));
+		notify_send("READY=1\nSTATUS=Running; the last reload was refused, see the log");
+		config_unref(&config);
+		users_unref(&users);
+		tls_unref(&tls);
+		return;
+	}
+	for (unsigned i = 0; i < d->nlistener; i++)
+		send_config(get_listener(d, i), config, users, tls);
+	send_config(get_queue(d, 0), config, NULL, NULL);
+	log_open(config->log.level, config->log.format);
+	config_unref(&d->config);
+	users_unref(&d->users);
+	tls_unref(&d->tls);
+	d->config = config;
+	d->users = users;
+	d->tls = tls;
+	log_event(LOG_INFO, "reloaded", log_text("file", config->file));
+	notify_send("READY=1\nSTATUS=Running");
+}
+
+static void
+on_signal(void *arg, int fd)
+{
+	struct supervisor *s = arg;
+	struct signalfd_siginfo info;
+
+	while (read(fd, &info, sizeof info) == sizeof info)
+		switch (info.ssi_signo) {
+		case SIGTERM:
+			stop(s, "SIGTERM");
+			break;
+		case SIGINT:
+			stop(s, "SIGINT");
+			break;
+		case SIGHUP:
+			reload(s);
+			break;
+		default:
+			break;		/* SIGUSR1, SIGUSR2: harmless */
+		}
+}
+
+/* --- the watchdog: systemd restarts us when a loop hangs ------------------------------ */
+
+static bool
+all_alive(const struct daemon *d, int64_t now, int64_t limit)
+{
+	if (!loop_is_alive(d->queue_part.loop, now, limit))
+		return false;
+	for (unsigned i = 0; i < d->nlistener; i++)
+		if (!loop_is_alive(d->listener_part[i].loop, now, limit))
+			return false;
+	for (unsigned i = 0; i < d->nrelay; i++)
+		if (!loop_is_alive(d->relay_part[i].loop, now, limit))
+			return false;
+	return true;
+}
+
+static void
+on_watchdog(void *arg)
+{
+	struct supervisor *s = arg;
+	int64_t now = clock_now_ms();
+
+	if (all_alive(s->d, now, s->watchdog_ms / 2))
+		notify_send("WATCHDOG=1");
+	loop_timer(s->d->loop, &s->watchdog, now + s->watchdog_ms / 4);
+}
+
+static void
+start_watchdog(struct supervisor *s)
+{
+	const char *usec = getenv("WATCHDOG_USEC");
+	uint64_t n;
+
+	timer_init(&s->watchdog, on_watchdog, s);
+	if (usec == NULL || !str_number(str_of(usec), INT64_MAX, &n) || n < 4000)
+		return;
+	s->watchdog_ms = (int64_t)(n / 1000);
+	on_watchdog(s);
+}
+
+static int
+open_signals(void)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGUSR2);
+	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (fd < 0)
+		bug("signalfd: %s", strerror(errno));
+	return fd;
+}
+
+int
+supervise_run(struct daemon *d)
+{
+	struct supervisor s = { .d = d };
+	struct watch *watch;
+	struct why why;
+	int fd;
+
+	d->channel = channel_new(d->loop, on_memo, &s);
+	if (daemon_build(d, &why) < 0)
+		return command_fail(1, "%s", why.text);
+	fd = open_signals();
+	watch = loop_watch(d->loop, fd, on_signal, &s);
+	timer_init(&s.limit, on_limit, &s);
+	daemon_start(d);
+	start_watchdog(&s);
+	log_event(LOG_INFO, "started", log_text("version", VERSION), log_text("hostname", d->config->hostname),
+	    log_num("listeners", d->nsocket), log_num("threads", d->nlistener));
+	notify_send("READY=1\nSTATUS=Running");
+	loop_run(d->loop);
+	daemon_join(d);
+	watch_free(&watch);
+	close(fd);
+	unlink(d->config->control_socket);
+	unlink(d->config->submit_socket);
+	log_event(LOG_INFO, "stopped");
+	log_flush();
+	return 0;
+}

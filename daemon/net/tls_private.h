@@ -1,0 +1,26 @@
+/* What a TLS context is, for the files of this room that speak to OpenSSL. */
+#ifndef NET_TLS_PRIVATE_H
+#define NET_TLS_PRIVATE_H
+
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <stdatomic.h>
+
+#include "net/tls.h"
+
+struct tls {
+	SSL_CTX *ctx;
+	bool is_client, verify;
+	atomic_uint refs;
+};
+
+bool tls_is_literal(const char *name);		/* an IP address, not a DNS name */
+void tls_describe(X509 *x, const char *name, struct tls_certificate *out);
+
+/* Lets encrypted keys fail; without it OpenSSL would ask the terminal. */
+int tls_no_password(char *buf, int size, int writing, void *arg);
+
+/* The first reason in OpenSSL's queue, which is empty then. */
+const char *tls_reason(void);
+
+#endif

@@ -1,0 +1,178 @@
+/*
+ * Admission: may this message come in?  The one place that all mail passes, apps' and our own notifications
+ * alike, and the one that tells the listeners what to answer before a message is even sent.
+ */
+#include "queue/private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+struct user_bucket {
+	char *user;
+	struct bucket bucket;
+};
+
+static bool
+is_within_rate(struct queue *q, const char *user)
+{
+	int64_t now = loop_now_ms(q->loop);
+	struct user_bucket *b = NULL;
+
+	if (q->config->limits.user_rate.count == 0 || user[0] == '\0')
+		return true;
+	for (size_t i = 0; i < q->nuser_bucket && b == NULL; i++)
+		if (strcmp(q->user_bucket[i].user, user) == 0)
+			b = &q->user_bucket[i];
+	if (b == NULL) {	/* authenticated names only: as many as users exist */
+		q->user_bucket = mem_resize(q->user_bucket, q->nuser_bucket + 1, sizeof *b);
+		b = &q->user_bucket[q->nuser_bucket++];
+		b->user = mem_text(user);
+		bucket_init(&b->bucket, q->config->limits.user_rate, now);
+	}
+	return bucket_take(&b->bucket, now);
+}
+
+void
+admit_clear(struct queue *q)	/* also after a reload: the rate may be another */
+{
+	for (size_t i = 0; i < q->nuser_bucket; i++)
+		free(q->user_bucket[i].user);
+	free(q->user_bucket);
+	q->user_bucket = NULL;
+	q->nuser_bucket = 0;
+}
+
+static bool
+has_space(struct queue *q, uint64_t octets)
+{
+	uint64_t most = q->config->limits.spool_size;
+
+	if (most > 0 && q->totals.bytes + octets > most)
+		return false;
+	return spool_has_room(q->spool, octets);
+}
+
+static void
+refuse(struct submit *m, enum verdict v)
+{
+	m->verdict = v;
+	m->memo.kind = MEMO_VERDICT;
+	memo_post(m->back, &m->memo);
+}
+
+void
+admit(struct queue *q, struct submit *m)
+{
+	const struct str text[] = { buf_str(&m->prefix), buf_str(&m->text) };
+	struct entry *e;
+	struct why why;
+
+	if (!has_space(q, m->envelope->size)) {
+		refuse(m, VERDICT_NO_SPACE);
+		admit_limits(q, false);
+		return;
+	}
+	if (!is_within_rate(q, m->envelope->user)) {
+		refuse(m, VERDICT_TOO_FAST);
+		return;
+	}
+	e = entry_new(q);
+	if (store_put(q, e, m->id, m->envelope, text, 2, &m->blob, &why) < 0) {
+		bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG || errno == EROFS;
+
+		entry_free(q, e);
+		log_event(LOG_WARNING, "not_accepted", log_text("reason", why.text));
+		refuse(m, full ? VERDICT_NO_SPACE : VERDICT_LOCAL_ERROR);
+		return;
+	}
+	e->envelope = m->envelope;
+	m->envelope = NULL;
+	q->nopen++;
+	entry_list(q, e);
+	commit_add(q, m);
+}
+
+int
+admit_own(struct queue *q, struct envelope **env, uint64_t id, struct str text, struct why *why)
+{
+	struct spool_blob *blob = NULL;
+	struct entry *e = entry_new(q);
+
+	(*env)->size = text.n;
+	if (store_put(q, e, id, *env, &text, 1, &blob, why) < 0) {
+		entry_free(q, e);
+		return -1;
+	}
+	e->envelope = *env;
+	*env = NULL;
+	q->nopen++;
+	entry_list(q, e);
+	commit_add_own(q, id);
+	return 0;
+}
+
+/* The most that some upstream can take: 0 while any is not known. */
+static uint64_t
+message_max(const struct queue *q)
+{
+	uint64_t most = 0;
+
+	for (unsigned i = 0; i < q->ngateway; i++) {
+		const struct gateway *g = q->gateway[i];
+		uint64_t size;
+
+		if (g->settings == NULL)
+			continue;
+		size = g->caps_known && g->caps.size > 0 ? g->caps.size : g->settings->message_size;
+		if (size == 0)
+			return 0;
+		if (size > most)
+			most = size;
+	}
+	return most;
+}
+
+static bool
+some_take_utf8(const struct queue *q)
+{
+	for (unsigned i = 0; i < q->ngateway; i++)
+		if (q->gateway[i]->settings != NULL && q->gateway[i]->caps_known && q->gateway[i]->caps.utf8)
+			return true;
+	return false;
+}
+
+void
+admit_limits(struct queue *q, bool force)
+{
+	struct limits now = { 0 };
+
+	now.room = has_space(q, 0);
+	now.free_octets = UINT64_MAX;
+	if (!spool_has_room(q->spool, q->config->limits.message_size))
+		for (now.free_octets = q->config->limits.message_size;
+		    now.free_octets > 0 && !spool_has_room(q->spool, now.free_octets);)
+			now.free_octets /= 2;
+	now.utf8 = some_take_utf8(q);
+	now.message_max = message_max(q);
+	if (!force && now.room == q->limits.room && now.free_octets == q->limits.free_octets &&
+	    now.utf8 == q->limits.utf8 && now.message_max == q->limits.message_max)
+		return;
+	if (!force && now.room != q->limits.room)
+		log_event(now.room ? LOG_INFO : LOG_WARNING, now.room ? "room" : "no_room",
+		    log_text("advice", now.room ? NULL :
+		    "the spool's disk is below min_free or spool_size is reached; new mail is answered 452 until there is room"));
+	q->limits = now;
+	for (unsigned i = 0; i < q->nlistener; i++) {
+		struct limits *m = (struct limits *)memo_new(MEMO_LIMITS, sizeof *m);
+
+		m->room = now.room;
+		m->free_octets = now.free_octets;
+		m->utf8 = now.utf8;
+		m->message_max = now.message_max;
+		memo_post(q->listener[i], &m->memo);
+	}
+}

@@ -1,0 +1,280 @@
+/*
+ * Who goes next, over which lane.  A way is an ordered list of upstreams with the messages that are ready to
+ * go there; a message leaves its way when a lane of the first usable upstream is idle.  Nothing here waits: lanes are asked
+ * for, and this runs again when one is there.
+ */
+#include "queue/private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "mail/pattern.h"
+
+static bool
+matches(const struct names *patterns, const char *text)
+{
+	if (patterns->n == 0)
+		return true;
+	for (unsigned i = 0; i < patterns->n; i++)
+		if (pattern_match(str_of(patterns->v[i]), str_of(text)))
+			return true;
+	return false;
+}
+
+/* Ways are the configured routes in order, and last the default: all upstreams. */
+unsigned
+dispatch_way(const struct queue *q, const struct envelope *env, const struct recipient *r)
+{
+	for (unsigned i = 0; i < q->config->nroute && i + 1 < q->nway; i++) {
+		const struct route_rule *rule = &q->config->route[i];
+
+		if (matches(&rule->from, env->sender) && matches(&rule->user, env->user) &&
+		    matches(&rule->to, r->address))
+			return i;
+	}
+	return q->nway - 1;
+}
+
+static bool
+is_eligible(const struct entry *e, const struct recipient *r)
+{
+	return r->state == RCPT_WAITING && r->attempts <= e->attempts;
+}
+
+/* The way of the first recipient that this round has not tried. */
+static bool
+find_way(struct queue *q, struct entry *e)
+{
+	for (unsigned i = 0; i < e->envelope->nrcpt; i++)
+		if (is_eligible(e, &e->envelope->rcpt[i])) {
+			e->way = (uint16_t)dispatch_way(q, e->envelope, &e->envelope->rcpt[i]);
+			return true;
+		}
+	return false;
+}
+
+static void
+put_ready(struct queue *q, struct entry *e)
+{
+	list_put(&q->way[e->way].ready, &e->at.ready);
+	q->way[e->way].nready++;
+	if (q->nopen > OPEN_MAX)
+		entry_park(q, e);
+}
+
+void
+dispatch_ready(struct queue *q, struct entry *e)
+{
+	if (q->config->nroute == 0) {
+		e->way = (uint16_t)(q->nway - 1);
+		put_ready(q, e);
+	} else if (e->envelope != NULL && find_way(q, e)) {
+		put_ready(q, e);
+	} else {
+		e->way = WAYS_MAX;	/* not known yet */
+		list_put(&q->unrouted, &e->at.ready);
+	}
+	dispatch_soon(q);
+}
+
+/* Looks up the ways of some messages that came from disk or that a reload has unsettled. */
+static void
+route_slice(struct queue *q)
+{
+	for (unsigned i = 0; i < UNROUTED_SLICE; i++) {
+		struct node *n = list_take(&q->unrouted);
+		struct entry *e;
+		struct why why;
+
+		if (n == NULL)
+			return;
+		e = container_of(n, struct entry, at.ready);
+		if (q->config->nroute == 0) {
+			e->way = (uint16_t)(q->nway - 1);
+			put_ready(q, e);
+		} else if (entry_load(q, e, &why) < 0)
+			entry_damaged(q, e, why.text);
+		else if (!find_way(q, e))
+			report_hold(q, e, "no recipient is left to try");
+		else
+			put_ready(q, e);
+	}
+	dispatch_soon(q);
+}
+
+/* The first upstream of the way that takes mail now; NULL: none. */
+static struct gateway *
+find_open(const struct queue *q, const struct way *w)
+{
+	for (unsigned i = 0; i < w->ngateway; i++)
+		if (!gate_is_closed(&q->gateway[w->gateway[i]]->gate))
+			return q->gateway[w->gateway[i]];
+	return NULL;
+}
+
+bool
+dispatch_is_closed(const struct queue *q, unsigned way)
+{
+	return way < q->nway && find_open(q, &q->way[way]) == NULL;
+}
+
+const struct gateway *
+dispatch_find_gateway(const struct queue *q, unsigned way)
+{
+	return way < q->nway && q->way[way].ngateway > 0 ? q->gateway[q->way[way].gateway[0]] : NULL;
+}
+
+static struct job *
+make_job(struct queue *q, struct entry *e, const struct gateway *g, struct why *why)
+{
+	struct envelope *env = e->envelope;
+	struct job *j = memo_job_new(env->nrcpt);
+
+	if (spool_read_open(q->spool, &e->item, &j->body, why) < 0) {
+		memo_job_free(&j);
+		return NULL;
+	}
+	j->nrcpt = 0;
+	for (unsigned i = 0; i < env->nrcpt && j->nrcpt < g->settings->max_recipients; i++) {
+		struct recipient *r = &env->rcpt[i];
+
+		if (!is_eligible(e, r) || dispatch_way(q, env, r) != e->way)
+			continue;
+		r->state = RCPT_OUT;
+		j->rcpt[j->nrcpt++] = i;
+	}
+	j->id = e->item.id;
+	j->envelope = env;
+	j->sender = mem_text(env->sender);
+	return j;
+}
+
+/* Sends the message over the lane.  False: it could not be read; it was set aside. */
+static bool
+send_entry(struct queue *q, struct entry *e, struct gateway *g, struct lane *l)
+{
+	struct why why;
+	struct job *j = NULL;
+
+	if (entry_load(q, e, &why) == 0)
+		j = make_job(q, e, g, &why);
+	if (j == NULL) {
+		entry_damaged(q, e, why.text);
+		return false;
+	}
+	if (j->nrcpt == 0) {	/* its recipients lie on another way meanwhile */
+		memo_job_free(&j);
+		if (find_way(q, e))
+			entry_move(q, e, ENTRY_READY, 0);
+		else
+			report_hold(q, e, "no recipient is left to try");
+		return false;
+	}
+	j->lane = l->number;
+	entry_move(q, e, ENTRY_OUT, 0);
+	memo_post(q->relay[l->relay], &j->memo);
+	return true;
+}
+
+/* Another upstream's turn to be tried again, though closed. */
+static void
+try_closed(struct queue *q, struct way *w)
+{
+	for (unsigned i = 0; i < w->ngateway; i++) {
+		struct gateway *g = q->gateway[w->gateway[i]];
+
+		if (gate_is_closed(&g->gate) && gate_may_try(&g->gate, loop_now_ms(q->loop)) && g->nopening == 0)
+			gateway_open(g, 1);
+	}
+}
+
+static void
+dispatch_way_now(struct queue *q, struct way *w)
+{
+	struct gateway *g;
+
+	if (w->nready == 0)
+		return;
+	try_closed(q, w);
+	while (w->nready > 0 && (g = find_open(q, w)) != NULL) {
+		struct lane *l = gateway_take_lane(g);
+		struct entry *e;
+
+		if (l == NULL) {
+			gateway_open(g, (unsigned)(w->nready < 1000 ? w->nready : 1000));
+			return;
+		}
+		e = container_of(w->ready.next, struct entry, at.ready);
+		if (!send_entry(q, e, g, l))
+			gateway_put_lane(g, l, false);
+	}
+}
+
+static void
+dispatch_now(void *arg)
+{
+	struct queue *q = arg;
+
+	if (q->draining)
+		return;
+	route_slice(q);
+	for (unsigned i = 0; i < q->nway; i++)
+		dispatch_way_now(q, &q->way[i]);
+}
+
+void
+dispatch_soon(struct queue *q)
+{
+	loop_at_turn_end(q->loop, &q->dispatch, dispatch_now, q);
+}
+
+static void
+free_ways(struct queue *q)
+{
+	for (unsigned i = 0; i < q->nway; i++)
+		free(q->way[i].gateway);
+	free(q->way);
+	q->way = NULL;
+	q->nway = 0;
+}
+
+/* Everything that was ready is looked at anew. */
+static void
+unsettle(struct queue *q)
+{
+	for (unsigned i = 0; i < q->nway; i++) {
+		struct node *n;
+
+		while ((n = list_take(&q->way[i].ready)) != NULL) {
+			container_of(n, struct entry, at.ready)->way = WAYS_MAX;
+			list_put(&q->unrouted, n);
+		}
+	}
+}
+
+void
+dispatch_configure(struct queue *q)
+{
+	const struct config *c = q->config;
+	unsigned n = c != NULL ? c->nroute + 1 : 0;
+
+	unsettle(q);
+	free_ways(q);
+	if (n == 0)
+		return;
+	q->way = mem_array(n, sizeof *q->way);
+	q->nway = n;
+	for (unsigned i = 0; i < n; i++) {
+		struct way *w = &q->way[i];
+		const struct route_rule *rule = i < c->nroute ? &c->route[i] : NULL;
+
+		w->name = rule != NULL ? rule->name : "";
+		list_init(&w->ready);
+		w->ngateway = rule != NULL ? rule->upstreams.n : c->nupstream;
+		w->gateway = mem_array(w->ngateway + 1, sizeof *w->gateway);
+		for (unsigned k = 0; k < w->ngateway; k++)
+			w->gateway[k] = gateway_find(q, rule != NULL ? rule->upstreams.v[k] : c->upstream[k].name)->number;
+	}
+	dispatch_soon(q);
+}

@@ -1,0 +1,199 @@
+/*
+ * Entries: one per queued message, from slabs, each in the list or heap of its state.  entry_move is
+ * the only place that changes a state, and keeps the totals.
+ */
+#include "queue/private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/count.h"
+#include "base/mem.h"
+
+enum { SLAB = 512 };
+
+static const char *const state_names[ENTRY_STATES] = {
+	[ENTRY_SYNCING] = "syncing", [ENTRY_READY] = "ready", [ENTRY_OUT] = "out",
+	[ENTRY_WAITING] = "waiting", [ENTRY_HELD] = "held",
+};
+
+/* What may follow what; anything else is a bug of ours. */
+static const unsigned may_follow[ENTRY_STATES] = {
+	[ENTRY_SYNCING] = 1u << ENTRY_READY | 1u << ENTRY_WAITING | 1u << ENTRY_HELD,
+	[ENTRY_READY] = 1u << ENTRY_READY | 1u << ENTRY_OUT | 1u << ENTRY_WAITING | 1u << ENTRY_HELD,
+	[ENTRY_OUT] = 1u << ENTRY_READY | 1u << ENTRY_WAITING | 1u << ENTRY_HELD,
+	[ENTRY_WAITING] = 1u << ENTRY_READY | 1u << ENTRY_WAITING | 1u << ENTRY_HELD,
+	[ENTRY_HELD] = 1u << ENTRY_READY | 1u << ENTRY_WAITING | 1u << ENTRY_HELD,
+};
+
+struct entry *
+entry_new(struct queue *q)
+{
+	struct entry *e = q->free_entries;
+
+	if (e == NULL) {
+		struct entry *slab = mem_array(SLAB, sizeof *slab);
+
+		q->slabs = mem_resize(q->slabs, q->nslabs + 1, sizeof *q->slabs);
+		q->slabs[q->nslabs++] = slab;
+		for (size_t i = 0; i < SLAB; i++) {
+			slab[i].at.ready.next = (struct node *)(void *)q->free_entries;
+			q->free_entries = &slab[i];
+		}
+		e = q->free_entries;
+	}
+	q->free_entries = (struct entry *)(void *)e->at.ready.next;
+	memset(e, 0, sizeof *e);
+	e->state = ENTRY_SYNCING;
+	return e;
+}
+
+static uint64_t *
+total_of(struct queue *q, unsigned state)
+{
+	switch (state) {
+	case ENTRY_OUT:
+		return &q->totals.active;
+	case ENTRY_HELD:
+		return &q->totals.held;
+	default:
+		return &q->totals.deferred;	/* READY is told apart when asked for */
+	}
+}
+
+/* Out of the list or heap that its state has it in. */
+static void
+leave(struct queue *q, struct entry *e)
+{
+	if (e->state == ENTRY_READY && list_is_linked(&e->at.ready)) {
+		list_remove(&e->at.ready);
+		if (e->way < q->nway && q->way[e->way].nready > 0)
+			q->way[e->way].nready--;
+	} else if (e->state == ENTRY_WAITING) {
+		heap_remove(&q->waiting, &e->at.due);
+	} else if (e->state == ENTRY_HELD || (e->state == ENTRY_SYNCING && e->hold_asked)) {
+		free(e->at.held);
+	}
+	memset(&e->at, 0, sizeof e->at);
+}
+
+static void
+wake_for_due(struct queue *q)
+{
+	struct heap_node *n = heap_find(&q->waiting);
+
+	if (n != NULL)
+		loop_timer(q->loop, &q->due, n->key);
+}
+
+void
+entry_move(struct queue *q, struct entry *e, enum entry_state to, int64_t due_at_ms)
+{
+	if (!(may_follow[e->state] & 1u << to))
+		bug("message %llu: from %s to %s", (unsigned long long)e->item.id,
+		    state_names[e->state], state_names[to]);
+	leave(q, e);
+	if (e->state != ENTRY_SYNCING)
+		--*total_of(q, e->state);
+	++*total_of(q, to);
+	e->state = (uint8_t)to;
+	if (to == ENTRY_WAITING) {
+		heap_put(&q->waiting, &e->at.due, due_at_ms);
+		wake_for_due(q);
+	} else if (to == ENTRY_READY) {
+		dispatch_ready(q, e);
+	}
+}
+
+void
+entry_list(struct queue *q, struct entry *e)
+{
+	order_put(&q->order, e);
+	q->totals.messages++;
+	q->totals.recipients += e->recipients;
+	q->totals.bytes += e->size;
+}
+
+void
+entry_count(struct queue *q, struct entry *e)
+{
+	uint32_t open = envelope_open(e->envelope);
+
+	q->totals.recipients = q->totals.recipients + open - e->recipients;
+	e->recipients = open;
+}
+
+void
+entry_free(struct queue *q, struct entry *e)
+{
+	leave(q, e);
+	if (e->state != ENTRY_SYNCING)
+		--*total_of(q, e->state);
+	if (order_find(&q->order, e->item.id) == e) {
+		order_take(&q->order, e->item.id);
+		q->totals.messages--;
+		q->totals.recipients -= e->recipients;
+		q->totals.bytes -= e->size;
+	}
+	if (e->envelope != NULL) {
+		envelope_free(&e->envelope);
+		q->nopen--;
+	}
+	e->at.ready.next = (struct node *)(void *)q->free_entries;
+	q->free_entries = e;
+}
+
+int
+entry_load(struct queue *q, struct entry *e, struct why *why)
+{
+	struct spool_reader *r;
+	struct buf note = { 0 };
+	struct str meta;
+	int rc = -1;
+
+	if (e->envelope != NULL)
+		return 0;
+	if (spool_read_open(q->spool, &e->item, &r, why) < 0)
+		return -1;
+	meta = spool_read_meta(r);
+	e->envelope = envelope_decode(str_from(meta, 5));	/* behind store_put's own head */
+	if (e->envelope == NULL) {
+		fail(why, "the envelope is not readable");
+		goto out;
+	}
+	q->nopen++;
+	if (spool_read_note(q->spool, &e->item, &note, why) < 0)
+		goto out;
+	if (note.len > 0 && !store_note_decode(q, NULL, e->envelope, buf_str(&note))) {
+		fail(why, "the note is not readable");
+		goto out;
+	}
+	rc = 0;
+out:
+	if (rc < 0 && e->envelope != NULL) {
+		envelope_free(&e->envelope);
+		q->nopen--;
+	}
+	buf_clear(&note);
+	spool_read_close(&r);
+	return rc;
+}
+
+void
+entry_park(struct queue *q, struct entry *e)
+{
+	if (e->envelope == NULL || e->pinned || e->state == ENTRY_OUT)
+		return;
+	envelope_free(&e->envelope);
+	q->nopen--;
+}
+
+void
+entry_damaged(struct queue *q, struct entry *e, const char *what)
+{
+	uint64_t id = e->item.id;
+
+	spool_set_aside(q->spool, &e->item, what);	/* tells on_damaged, which logs and counts */
+	operator_tell(q, id, "damaged", what);
+	entry_free(q, e);
+}

@@ -1,0 +1,472 @@
+/*
+ * Upstreams as the queue sees them: their gate, the memory of their ports, their names, and their lanes.
+ * A lane is asked for by gateway_open and appears, when a relay has won a race and logged in, in the idle list.
+ */
+#include "queue/private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+struct gateway *
+gateway_find(const struct queue *q, const char *name)
+{
+	for (unsigned i = 0; i < q->ngateway; i++)
+		if (strcmp(q->gateway[i]->name, name) == 0)
+			return q->gateway[i];
+	return NULL;
+}
+
+/* --- the gate ---------------------------------------------------------------- */
+
+static void
+check_frozen(struct queue *q)
+{
+	bool frozen = false;
+
+	for (unsigned i = 0; i < q->ngateway; i++) {
+		const struct gateway *g = q->gateway[i];
+
+		if (g->settings == NULL)
+			continue;
+		if (g->gate.state != GATE_AUTH_FAILED && g->gate.state != GATE_PAUSED) {
+			frozen = false;
+			break;
+		}
+		frozen = true;
+	}
+	retry_freeze(q, frozen);
+}
+
+void
+gateway_tell(struct gateway *g, enum gate_event ev, const char *reason, int64_t until_ms)
+{
+	struct queue *q = g->queue;
+	int64_t now = loop_now_ms(q->loop);
+
+	if (gate_tell(&g->gate, ev, reason, until_ms, now, clock_wall_s())) {
+		bool bad = gate_is_closed(&g->gate);
+
+		log_event(g->gate.state == GATE_AUTH_FAILED ? LOG_ERROR : bad ? LOG_WARNING : LOG_INFO,
+		    "upstream", log_text("upstream", g->name), log_text("state", gate_state_name(g->gate.state)),
+		    log_text("reason", g->gate.reason[0] != '\0' ? g->gate.reason : NULL),
+		    log_text("advice", g->gate.state == GATE_AUTH_FAILED ?
+		    "check username and password; mail waits, and `systemctl reload gatepost' tries again at once" : NULL));
+	}
+	if (gate_is_closed(&g->gate) && g->gate.retry_at_ms > 0)
+		loop_timer(q->loop, &g->retry, g->gate.retry_at_ms);
+	else
+		loop_cancel(q->loop, &g->retry);
+	check_frozen(q);
+	if (ev == GATE_EV_ALL_FAILED)
+		report_expired(q);
+	dispatch_soon(q);
+}
+
+static void
+on_retry(void *arg)
+{
+	dispatch_soon(((struct gateway *)arg)->queue);
+}
+
+/* --- lanes -------------------------------------------------------------------- */
+
+static struct lane *
+lane_new(struct gateway *g)
+{
+	struct queue *q = g->queue;
+	struct lane *l = mem_zero(sizeof *l);
+
+	do
+		l->number = ++q->last_lane;
+	while (l->number == 0 || map_find(&q->lanes, l->number) != NULL);
+	l->gateway = (uint16_t)g->number;
+	l->relay = (uint16_t)(q->next_relay++ % q->nrelay);
+	l->state = LANE_OPENING;
+	map_put(&q->lanes, l->number, l);
+	g->nlane++;
+	g->nopening++;
+	return l;
+}
+
+struct lane *
+gateway_find_lane(const struct queue *q, uint32_t number)
+{
+	return map_find(&q->lanes, number);
+}
+
+static void
+lane_free(struct gateway *g, struct lane *l)
+{
+	map_take(&g->queue->lanes, l->number);
+	list_remove(&l->node);
+	g->nlane--;
+	if (l->state == LANE_OPENING)
+		g->nopening--;
+	else if (l->state == LANE_BUSY)
+		g->nbusy--;
+	free(l);
+}
+
+/* Asks the relay to end an idle lane; it is gone when CLOSED comes. */
+static void
+lane_close(struct queue *q, struct lane *l)
+{
+	struct lane_memo *m = (struct lane_memo *)memo_new(MEMO_CLOSE, sizeof *m);
+
+	list_remove(&l->node);
+	l->state = LANE_CLOSING;
+	m->lane = l->number;
+	memo_post(q->relay[l->relay], &m->memo);
+}
+
+struct lane *
+gateway_take_lane(struct gateway *g)
+{
+	struct node *n = list_take(&g->idle);
+	struct lane *l;
+
+	if (n == NULL)
+		return NULL;
+	l = container_of(n, struct lane, node);
+	l->state = LANE_BUSY;
+	g->nbusy++;
+	return l;
+}
+
+void
+gateway_put_lane(struct gateway *g, struct lane *l, bool lost)
+{
+	if (lost) {
+		lane_free(g, l);
+		return;
+	}
+	if (l->state == LANE_BUSY)
+		g->nbusy--;
+	l->state = LANE_IDLE;
+	list_push(&g->idle, &l->node);
+	if (l->stale || g->settings == NULL)
+		lane_close(g->queue, l);
+}
+
+/* Lanes that use a later door than one that works again, or old settings. */
+static void
+make_stale(struct gateway *g, unsigned above_rank)
+{
+	struct lane *l;
+	size_t at = 0;
+	uint64_t key;
+
+	while ((l = map_next(&g->queue->lanes, &at, &key)) != NULL)
+		if (l->gateway == g->number && l->state != LANE_OPENING && l->at.rank >= above_rank)
+			l->stale = true;
+	list_each(n, &g->idle) {
+		l = container_of(n, struct lane, node);
+		if (l->stale)
+			lane_close(g->queue, l);
+	}
+}
+
+/* --- opening -------------------------------------------------------------------- */
+
+static void
+post_open(struct gateway *g)
+{
+	struct queue *q = g->queue;
+	struct open *m = memo_open_new();
+	struct lane *l = lane_new(g);
+
+	m->lane = l->number;
+	m->upstream = g->number;
+	m->config = config_ref(q->config);
+	m->settings = g->settings;
+	m->tls = g->tls != NULL ? tls_ref(g->tls) : NULL;
+	m->password = mem_text(g->settings->password);
+	m->ncandidate = route_order(g->route, m->candidate, ROUTE_CANDIDATES_MAX);
+	memo_post(q->relay[l->relay], &m->memo);
+}
+
+static void
+on_addresses(void *arg, const struct dns_answer *a)
+{
+	struct gateway *g = arg;
+	const char *address[DNS_ADDRESSES_MAX];
+	char reason[200];
+
+	g->resolving = false;
+	if (g->settings == NULL || g->queue->draining)
+		return;
+	if (a->result == DNS_OK) {
+		for (unsigned i = 0; i < a->n; i++)
+			address[i] = a->address[i].text;
+		route_addresses(g->route, address, a->n);
+	} else {
+		snprintf(reason, sizeof reason, "the name %.120s does not resolve: %.50s", g->settings->host, a->why);
+		if (!route_has_addresses(g->route)) {
+			gateway_tell(g, GATE_EV_ALL_FAILED, reason, 0);
+			return;
+		}
+		log_event(LOG_WARNING, "name_failed", log_text("upstream", g->name), log_text("reason", reason),
+		    log_text("advice", "the last known addresses serve"));
+	}
+	for (; g->want > 0; g->want--)
+		post_open(g);
+}
+
+void
+gateway_open(struct gateway *g, unsigned n)
+{
+	unsigned room = g->allowed > g->nlane ? g->allowed - g->nlane : 0;
+	unsigned settled = g->nlane - g->nopening;
+	unsigned at_once = g->gate.state == GATE_UP && settled > 0 ? settled : 1;
+
+	if (g->settings == NULL || g->queue->draining)
+		return;
+	at_once = at_once > g->nopening ? at_once - g->nopening : 0;
+	if (n > room)
+		n = room;
+	if (n > at_once)
+		n = at_once;
+	if (n == 0)
+		return;
+	if (g->want < n)
+		g->want = n;
+	if (g->resolving)
+		return;
+	g->resolving = true;
+	dns_resolve(g->queue->dns, g->settings->host, on_addresses, g);
+}
+
+static void
+plan_recheck(struct gateway *g)
+{
+	int64_t at = route_recheck_at_ms(g->route);
+
+	if (at > 0 && g->settings != NULL && !g->probing)
+		loop_timer(g->queue->loop, &g->recheck, at);
+	else
+		loop_cancel(g->queue->loop, &g->recheck);
+}
+
+static void
+opened_up(struct gateway *g, struct lane *l, const struct open *m)
+{
+	l->at = m->winner;
+	l->dsn = m->caps.dsn;
+	g->nopening--;
+	g->active = m->winner;
+	g->has_active = true;
+	g->caps = m->caps;
+	g->caps_known = true;
+	if (g->settings != NULL && g->allowed < g->settings->connections)
+		g->allowed++;
+	gateway_tell(g, GATE_EV_OPENED, "", 0);
+	l->state = LANE_IDLE;
+	list_push(&g->idle, &l->node);
+	if (g->settings == NULL || g->settings != m->settings)
+		lane_close(g->queue, l);
+	admit_limits(g->queue, false);
+}
+
+void
+gateway_on_opened(struct queue *q, struct open *m)
+{
+	struct lane *l = gateway_find_lane(q, m->lane);
+	struct gateway *g = l != NULL ? q->gateway[l->gateway] : NULL;
+	const char *text = m->outcome.text != NULL ? m->outcome.text : "";
+	bool others;
+
+	if (l == NULL)
+		goto out;
+	if (m->result == OPENED_UP) {
+		opened_up(g, l, m);
+		goto out;
+	}
+	lane_free(g, l);
+	others = g->nlane > g->nopening;	/* it works for some: no more of them, then */
+	if (others && m->result != OPENED_LOGIN_REFUSED) {
+		g->allowed = g->nlane > 0 ? g->nlane : 1;
+		goto out;
+	}
+	switch (m->result) {
+	case OPENED_ALL_FAILED:
+		g->has_active = false;
+		gateway_tell(g, GATE_EV_ALL_FAILED, text, 0);
+		break;
+	case OPENED_LOGIN_REFUSED:
+		gateway_tell(g, GATE_EV_LOGIN_REFUSED, text, 0);
+		break;
+	case OPENED_BUSY:
+	case OPENED_LOCAL:
+		gateway_tell(g, GATE_EV_BUSY, text, 0);
+		break;
+	default:
+		break;
+	}
+out:
+	plan_recheck(q->gateway[m->upstream]);
+	memo_open_free(&m);
+}
+
+void
+gateway_on_closed(struct queue *q, struct lane_memo *m)
+{
+	struct lane *l = gateway_find_lane(q, m->lane);
+
+	if (l != NULL && l->state != LANE_BUSY) {
+		struct gateway *g = q->gateway[l->gateway];
+
+		if (l->state == LANE_CLOSING || l->state == LANE_IDLE)
+			lane_free(g, l);
+		if (g->nlane == 0)
+			g->has_active = false;
+		dispatch_soon(q);
+	}
+	free(m);
+}
+
+/* --- ports ------------------------------------------------------------------------ */
+
+static void
+on_recheck(void *arg)
+{
+	struct gateway *g = arg;
+	struct queue *q = g->queue;
+	const struct door *d = route_recheck_due(g->route, loop_now_ms(q->loop));
+	struct heard_memo *m;
+
+	if (d == NULL || g->settings == NULL || q->draining) {
+		plan_recheck(g);
+		return;
+	}
+	g->probing = true;
+	m = memo_heard_new(MEMO_PROBE);
+	m->upstream = g->number;
+	m->config = config_ref(q->config);
+	m->settings = g->settings;
+	m->tls = g->tls != NULL ? tls_ref(g->tls) : NULL;
+	m->candidate = d->at;
+	memo_post(q->relay[q->next_relay++ % q->nrelay], &m->memo);
+}
+
+static void
+log_port(const struct gateway *g, const struct candidate *c)
+{
+	const struct door *d = route_find_candidate(g->route, c);
+
+	if (d == NULL)
+		return;
+	log_event(d->state == DOOR_UP || d->state == DOOR_UNKNOWN ? LOG_INFO : LOG_WARNING, "port",
+	    log_text("upstream", g->name), log_num("port", c->port), log_text("tls", tls_mode_name(c->tls)),
+	    log_text("address", c->address), log_text("state", door_state_name(d->state)),
+	    log_text("reason", d->reason[0] != '\0' ? d->reason : NULL));
+}
+
+void
+gateway_on_heard(struct queue *q, struct heard_memo *m)
+{
+	struct gateway *g = m->upstream < q->ngateway ? q->gateway[m->upstream] : NULL;
+	bool was_probe = m->memo.kind == MEMO_PROBE;
+
+	if (g != NULL && g->settings != NULL) {
+		if (was_probe)
+			g->probing = false;
+		if (route_tell(g->route, &m->candidate, m->heard, m->reason, loop_now_ms(q->loop), clock_wall_s())) {
+			q->memory_changed = true;
+			log_port(g, &m->candidate);
+			if (m->heard == HEARD_UP)	/* a better door than some lanes use */
+				make_stale(g, m->candidate.rank + 1);
+		}
+		plan_recheck(g);
+	}
+	memo_heard_free(&m);
+}
+
+/* --- configuration ------------------------------------------------------------------ */
+
+static struct tls *
+make_tls(struct queue *q, const struct upstream *u, struct tls *old)
+{
+	struct tls *t = NULL;
+	struct why why;
+	bool wanted = false;
+
+	for (unsigned i = 0; i < u->nchain; i++)
+		wanted |= u->chain[i].tls != TLS_NONE;
+	if (!wanted)
+		return NULL;
+	if (tls_client(&t, u->tls_ca, u->tls_verify, (enum tls_version)u->tls_min, &why) < 0) {
+		log_event(LOG_ERROR, "tls_failed", log_text("upstream", u->name), log_text("reason", why.text));
+		return old != NULL ? tls_ref(old) : NULL;
+	}
+	(void)q;
+	return t;
+}
+
+static struct gateway *
+gateway_new(struct queue *q, const struct upstream *u)
+{
+	struct gateway *g = mem_zero(sizeof *g);
+
+	g->queue = q;
+	g->name = mem_text(u->name);
+	g->number = q->ngateway;
+	g->route = route_new(u);
+	gate_init(&g->gate);
+	list_init(&g->idle);
+	timer_init(&g->retry, on_retry, g);
+	timer_init(&g->recheck, on_recheck, g);
+	q->gateway = mem_resize(q->gateway, q->ngateway + 1, sizeof *q->gateway);
+	q->gateway[q->ngateway++] = g;
+	return g;
+}
+
+void
+gateway_configure(struct queue *q)
+{
+	for (unsigned i = 0; i < q->ngateway; i++)
+		q->gateway[i]->settings = NULL;
+	for (unsigned i = 0; i < q->config->nupstream; i++) {
+		const struct upstream *u = &q->config->upstream[i];
+		struct gateway *g = gateway_find(q, u->name);
+		struct tls *t;
+
+		if (g == NULL)
+			g = gateway_new(q, u);
+		t = make_tls(q, u, g->tls);
+		tls_unref(&g->tls);
+		g->tls = t;
+		g->settings = u;
+		g->allowed = u->connections;
+		route_configure(g->route, u);
+	}
+	for (unsigned i = 0; i < q->ngateway; i++)
+		if (q->gateway[i]->nlane > 0)
+			make_stale(q->gateway[i], 0);
+}
+
+void
+gateway_free_all(struct queue *q)
+{
+	struct lane *l;
+	size_t at = 0;
+	uint64_t key;
+
+	while ((l = map_next(&q->lanes, &at, &key)) != NULL)
+		free(l);
+	map_clear(&q->lanes);
+	for (unsigned i = 0; i < q->ngateway; i++) {
+		struct gateway *g = q->gateway[i];
+
+		loop_cancel(q->loop, &g->retry);
+		loop_cancel(q->loop, &g->recheck);
+		route_free(&g->route);
+		tls_unref(&g->tls);
+		free(g->name);
+		free(g);
+	}
+	free(q->gateway);
+}

@@ -1,0 +1,349 @@
+/*
+ * What the control room may ask of the queue and do to it; runs on the queue's loop.
+ */
+#include "queue/private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+const char *
+message_state_name(enum message_state s)
+{
+	static const char *const names[] = { "active", "deferred", "held" };
+
+	return names[s];
+}
+
+static size_t
+count_ready_open(const struct queue *q)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < q->nway; i++)
+		if (!dispatch_is_closed(q, i))
+			n += q->way[i].nready;
+	return n;
+}
+
+void
+queue_get_totals(const struct queue *q, struct queue_totals *out)
+{
+	const struct entry *oldest = order_next(&q->order, 0);
+	uint64_t ready = count_ready_open(q);
+
+	*out = q->totals;
+	out->active += ready;
+	out->deferred -= ready < out->deferred ? ready : out->deferred;
+	out->oldest_s = oldest != NULL ? clock_wall_s() - (int64_t)(oldest->item.id / 1000000) : 0;
+	if (out->oldest_s < 0)
+		out->oldest_s = 0;
+}
+
+bool
+queue_find_upstream(const struct queue *q, unsigned n, struct queue_upstream *out)
+{
+	for (unsigned i = 0; i < q->ngateway; i++) {
+		const struct gateway *g = q->gateway[i];
+
+		if (g->settings == NULL || n-- > 0)
+			continue;
+		*out = (struct queue_upstream){
+			.name = g->name, .host = g->settings->host, .gate = &g->gate, .route = g->route,
+			.connections = g->nlane - g->nopening, .has_active = g->has_active && g->nlane > 0,
+			.active = g->active, .quota_left = -1,
+		};
+		return true;
+	}
+	return false;
+}
+
+/* Why it has not gone yet: what the last attempt said, or its upstream's state. */
+static void
+find_reason(const struct queue *q, const struct entry *e, struct queue_message *out)
+{
+	const struct gateway *g;
+
+	for (unsigned i = 0; e->envelope != NULL && i < e->envelope->nrcpt; i++) {
+		const struct recipient *r = &e->envelope->rcpt[i];
+
+		if (r->state == RCPT_WAITING && r->last.text != NULL) {
+			snprintf(out->reason, sizeof out->reason, "%s", r->last.text);
+			break;
+		}
+	}
+	if (e->state == ENTRY_HELD && e->at.held != NULL)
+		snprintf(out->reason, sizeof out->reason, "%s", e->at.held);
+	if (e->state == ENTRY_READY && (g = dispatch_find_gateway(q, e->way)) != NULL && g->gate.reason[0] != '\0')
+		snprintf(out->reason, sizeof out->reason, "%s", g->gate.reason);
+}
+
+static struct envelope *
+copy_envelope(const struct envelope *e)
+{
+	struct buf b = { 0 };
+	struct envelope *copy;
+
+	envelope_encode(&b, e);
+	copy = envelope_decode(buf_str(&b));
+	buf_clear(&b);
+	for (unsigned i = 0; copy != NULL && i < copy->nrcpt; i++) {
+		copy->rcpt[i].state = e->rcpt[i].state;
+		copy->rcpt[i].attempts = e->rcpt[i].attempts;
+		outcome_copy(&copy->rcpt[i].last, &e->rcpt[i].last);
+	}
+	return copy;
+}
+
+static void
+describe(const struct queue *q, struct entry *e, bool deep, struct queue_message *out)
+{
+	int64_t now = clock_now_ms();
+	bool was_open = e->envelope != NULL;
+	struct why why;
+
+	memset(out, 0, sizeof *out);
+	out->id = e->item.id;
+	out->size = e->size;
+	out->attempts = e->attempts;
+	out->recipients = e->recipients;
+	out->age_s = clock_wall_s() - (int64_t)(e->item.id / 1000000);
+	out->next_attempt_s = -1;
+	out->state = MESSAGE_ACTIVE;
+	if (e->state == ENTRY_HELD) {
+		out->state = MESSAGE_HELD;
+	} else if (e->state == ENTRY_WAITING) {
+		out->state = MESSAGE_DEFERRED;
+		out->next_attempt_s = e->at.due.key > now ? (e->at.due.key - now + 999) / 1000 : 0;
+	} else if (e->state == ENTRY_READY && dispatch_is_closed(q, e->way)) {
+		const struct gateway *g = dispatch_find_gateway(q, e->way);
+
+		out->state = MESSAGE_DEFERRED;
+		out->next_attempt_s = g->gate.retry_at_ms > now ? (g->gate.retry_at_ms - now + 999) / 1000 : 0;
+	}
+	if (deep && entry_load((struct queue *)q, e, &why) == 0)
+		out->envelope = copy_envelope(e->envelope);
+	find_reason(q, e, out);
+	if (!was_open && e->envelope != NULL && e->state != ENTRY_OUT)
+		entry_park((struct queue *)q, e);
+}
+
+bool
+queue_next_message(struct queue *q, uint64_t *after, bool deep, struct queue_message *out)
+{
+	struct entry *e;
+
+	while ((e = order_next(&q->order, *after)) != NULL) {
+		*after = e->item.id;
+		if (e->state == ENTRY_SYNCING)
+			continue;
+		describe(q, e, deep, out);
+		return true;
+	}
+	return false;
+}
+
+static struct entry *
+find(const struct queue *q, uint64_t id)
+{
+	struct entry *e = order_find(&q->order, id);
+
+	return e != NULL && e->state != ENTRY_SYNCING ? e : NULL;
+}
+
+bool
+queue_find_message(struct queue *q, uint64_t id, bool deep, struct queue_message *out)
+{
+	struct entry *e = find(q, id);
+
+	if (e != NULL)
+		describe(q, e, deep, out);
+	return e != NULL;
+}
+
+int
+queue_read_message(struct queue *q, uint64_t id, struct spool_reader **out, struct why *why)
+{
+	struct entry *e = find(q, id);
+
+	if (e == NULL)
+		return fail(why, "no such message in the queue");
+	return spool_read_open(q->spool, &e->item, out, why);
+}
+
+static int
+act_retry(struct queue *q, struct entry *e, struct why *why)
+{
+	if (e->state == ENTRY_HELD)
+		return fail(why, "it is held; release it first");
+	if (e->state == ENTRY_WAITING)
+		entry_move(q, e, ENTRY_READY, 0);
+	return 0;
+}
+
+static int
+act_hold(struct queue *q, struct entry *e, struct why *why)
+{
+	if (e->state == ENTRY_HELD)
+		return fail(why, "it is held already");
+	if (e->state == ENTRY_OUT)
+		e->hold_asked = true;	/* when its attempt has ended, if it is still there */
+	else
+		report_held(q, e, "held by the operator");
+	return 0;
+}
+
+static int
+act_release(struct queue *q, struct entry *e, struct why *why)
+{
+	if (e->state != ENTRY_HELD)
+		return fail(why, "it is not held");
+	if (entry_load(q, e, why) < 0)
+		return -1;
+	for (unsigned i = 0; i < e->envelope->nrcpt; i++)
+		if (e->envelope->rcpt[i].attempts > e->attempts)
+			e->envelope->rcpt[i].attempts = e->attempts;
+	e->arrived_queue_s = (uint32_t)(retry_clock_s(q) - (int64_t)e->arrived_queue_s);	/* time in hold does not count */
+	entry_move(q, e, ENTRY_READY, 0);
+	store_note(q, e);
+	return 0;
+}
+
+static int
+act_delete(struct queue *q, struct entry *e)
+{
+	if (e->state == ENTRY_OUT) {
+		e->doomed = true;
+		return 0;
+	}
+	log_event(LOG_INFO, "deleted", log_id("msg", e->item.id));
+	operator_tell(q, e->item.id, "deleted", "");
+	store_done(q, e);
+	return 0;
+}
+
+int
+queue_act(struct queue *q, uint64_t id, enum queue_action a, struct why *why)
+{
+	struct entry *e = find(q, id);
+
+	if (e == NULL)
+		return fail(why, "no such message in the queue");
+	switch (a) {
+	case QUEUE_RETRY:
+		return act_retry(q, e, why);
+	case QUEUE_HOLD:
+		return act_hold(q, e, why);
+	case QUEUE_RELEASE:
+		return act_release(q, e, why);
+	case QUEUE_DELETE:
+		return act_delete(q, e);
+	}
+	return fail(why, "no such action");
+}
+
+void
+queue_open_gates(struct queue *q, const char *upstream)
+{
+	for (unsigned i = 0; i < q->ngateway; i++)
+		if (upstream == NULL || strcmp(q->gateway[i]->name, upstream) == 0)
+			gateway_tell(q->gateway[i], GATE_EV_NETWORK, "", 0);
+}
+
+static const char *
+recent_event(enum outcome_kind kind)
+{
+	return kind == OUTCOME_SENT ? "relayed" : kind == OUTCOME_REFUSE ? "refused" : "deferred";
+}
+
+static void
+print_attempt(char *out, size_t size, const struct recent *r)
+{
+	snprintf(out, size, "%s via %s %s:%u %s: %d %s", r->to, r->peer.upstream, r->peer.address, r->peer.port,
+	    tls_mode_name(r->peer.tls), r->code, r->text);
+}
+
+/* It ended before anybody could ask: what is still remembered of it. */
+static void
+tell_recent(const struct queue *q, const struct follower *f)
+{
+	char text[600];
+	bool any = false;
+
+	for (unsigned i = 0; i < RECENT; i++) {
+		const struct recent *r = &q->recent[(q->nrecent + i) % RECENT];
+
+		if (r->id != f->id)
+			continue;
+		any = true;
+		print_attempt(text, sizeof text, r);
+		f->fn(f->arg, f->id, recent_event(r->kind), text);
+	}
+	if (any)
+		f->fn(f->arg, f->id, "ended", "");
+}
+
+void
+queue_follow(struct queue *q, uint64_t id, void (*fn)(void *arg, uint64_t id, const char *event, const char *text), void *arg)
+{
+	struct follower *f = mem_zero(sizeof *f);
+
+	f->id = id;
+	f->fn = fn;
+	f->arg = arg;
+	list_put(&q->followers, &f->node);
+	if (order_find(&q->order, id) == NULL)
+		tell_recent(q, f);
+}
+
+void
+operator_tell_attempt(struct queue *q, const struct job *j, const char *event, const char *to, const struct outcome *o)
+{
+	struct recent *r = &q->recent[q->nrecent++ % RECENT];
+	char text[600];
+
+	q->nrecent %= RECENT;
+	r->id = j->id;
+	r->kind = o->kind;
+	r->code = o->code;
+	str_fit(r->to, sizeof r->to, str_of(to));
+	str_fit(r->text, sizeof r->text, str_of(o->text));
+	r->peer = j->peer;
+	if (list_is_empty(&q->followers))
+		return;
+	print_attempt(text, sizeof text, r);
+	operator_tell(q, j->id, event, text);
+}
+
+void
+queue_unfollow(struct queue *q, void *arg)
+{
+	list_each(n, &q->followers) {
+		struct follower *f = container_of(n, struct follower, node);
+
+		if (f->arg == arg) {
+			list_remove(n);
+			free(f);
+		}
+	}
+}
+
+void
+operator_tell(struct queue *q, uint64_t id, const char *event, const char *text)
+{
+	list_each(n, &q->followers) {
+		struct follower *f = container_of(n, struct follower, node);
+
+		if (f->id == id)
+			f->fn(f->arg, id, event, text);
+	}
+}
+
+const struct config *
+queue_get_config(const struct queue *q)
+{
+	return q->config;
+}

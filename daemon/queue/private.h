@@ -1,0 +1,268 @@
+/*
+ * What the files of the queue share.  One thread owns all of it.
+ */
+#ifndef QUEUE_PRIVATE_H
+#define QUEUE_PRIVATE_H
+
+#include <stdatomic.h>
+
+#include "base/bucket.h"
+#include "base/heap.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "net/dns.h"
+#include "net/loop.h"
+#include "queue/queue.h"
+
+enum {
+	WAYS_MAX = 256,
+	OPEN_MAX = 4096,	/* envelopes kept in memory for messages that wait their turn */
+	UNROUTED_SLICE = 256,	/* messages looked at in one turn after a reload */
+	AGAIN_MAX = 3		/* attempts lost through no fault of the message, in a row */
+};
+
+/* A message's life in the queue. */
+enum entry_state {
+	ENTRY_SYNCING,	/* staged, not yet durable: nobody may see it */
+	ENTRY_READY,	/* in its way's list: goes as soon as a lane is free */
+	ENTRY_OUT,	/* in a job */
+	ENTRY_WAITING,	/* in the heap until its next attempt */
+	ENTRY_HELD,	/* until the operator decides */
+	ENTRY_STATES
+};
+
+/* One queued message.  A million of them must be unremarkable: keep it small. */
+struct entry {
+	struct spool_item item;
+	union {
+		struct node ready;	/* READY: in a way's list */
+		struct heap_node due;	/* WAITING */
+		char *held;		/* HELD: why; owned */
+	} at;
+	struct envelope *envelope;	/* when it is in memory; owned */
+	uint64_t size;
+	uint32_t arrived_queue_s;	/* on the queue's clock; when HELD: its age then */
+	uint32_t recipients;		/* not yet at their end */
+	uint16_t attempts;		/* rounds made */
+	uint16_t way;
+	uint8_t state;			/* enum entry_state; set by entry_move only */
+	uint8_t again;			/* lost attempts in a row */
+	bool is_bounce : 1;
+	bool warned : 1;		/* the delay warning was sent */
+	bool doomed : 1;		/* delete it when its job comes back */
+	bool pinned : 1;		/* its note is not on disk: the envelope must stay in memory */
+	bool hold_asked : 1;		/* hold it when its job comes back */
+};
+
+/* Entries by id, which is by age: a sorted array with holes (order.c). */
+struct order_slot {
+	uint64_t id;
+	struct entry *entry;	/* NULL: a hole */
+};
+
+struct order {
+	struct order_slot *v;
+	size_t n, cap, holes, first;	/* first: no entry stands before it */
+};
+
+void order_clear(struct order *o);
+void order_put(struct order *o, struct entry *e);	/* by e->item.id */
+struct entry *order_find(const struct order *o, uint64_t id);
+void order_take(struct order *o, uint64_t id);
+struct entry *order_next(const struct order *o, uint64_t after); /* the oldest with id > after */
+
+/* A list of upstreams in order, and the messages that go there. */
+struct way {
+	const char *name;	/* "" is the default; in the config */
+	unsigned *gateway;	/* indexes into queue.gateway */
+	unsigned ngateway;
+	struct node ready;
+	size_t nready;
+};
+
+enum lane_state { LANE_OPENING, LANE_IDLE, LANE_BUSY, LANE_CLOSING };
+
+/* One permitted connection, pinned to a relay thread. */
+struct lane {
+	struct node node;		/* in its gateway's idle list when IDLE */
+	uint32_t number;
+	uint16_t relay;
+	uint16_t gateway;
+	enum lane_state state;
+	bool dsn;			/* the server offered DSN */
+	bool stale;			/* not to be used again: a better door, or other settings */
+	struct candidate at;
+};
+
+/* An upstream as the queue sees it. */
+struct gateway {
+	char *name;
+	uint32_t number;
+	const struct upstream *settings;	/* in queue.config; NULL: no longer configured */
+	struct gate gate;
+	struct route *route;
+	struct tls *tls;
+	struct node idle;		/* lanes, the most recently used first */
+	unsigned nlane, nopening, nbusy;
+	unsigned allowed;		/* lanes at once for now, at most settings->connections */
+	unsigned want;			/* lanes to open when the name is resolved */
+	bool resolving, probing;
+	bool has_active;
+	struct candidate active;
+	bool caps_known;
+	struct caps caps;		/* of the newest connection */
+	struct timer retry;		/* the gate's next try */
+	struct timer recheck;
+	struct queue *queue;
+};
+
+/* The newest reports, for one who asks a moment too late. */
+enum { RECENT = 128 };
+
+struct recent {
+	uint64_t id;
+	enum outcome_kind kind;
+	short code;
+	char to[128], text[200];
+	struct peer peer;
+};
+
+struct follower {
+	struct node node;
+	uint64_t id;
+	void (*fn)(void *arg, uint64_t id, const char *event, const char *text);
+	void *arg;
+};
+
+struct queue {
+	struct loop *loop;
+	struct channel *channel, *main;
+	struct config *config;
+	struct spool *spool;
+	struct dns *dns;
+
+	struct channel **listener, **relay;
+	unsigned nlistener, nrelay, next_relay;
+
+	struct order order;
+	struct heap waiting;
+	struct entry *free_entries;
+	void **slabs;
+	size_t nslabs;
+	size_t nopen;			/* envelopes in memory */
+
+	struct way *way;
+	unsigned nway;
+	struct node unrouted;		/* READY entries whose way must be looked up */
+	struct gateway **gateway;
+	unsigned ngateway;
+	struct map lanes;		/* by number */
+	uint32_t last_lane;
+
+	struct node followers;
+	struct recent recent[RECENT];
+	unsigned nrecent;		/* the next place */
+	struct queue_totals totals;
+
+	/* group commit (commit.c) */
+	struct committer *committer;
+	struct submit **batch, **syncing;	/* submits staged / being synced */
+	size_t nbatch, cap_batch, nsyncing, cap_syncing;
+	uint64_t *batch_own, *syncing_own;	/* our own (bounces), by id */
+	size_t nbatch_own, cap_batch_own, nsyncing_own, cap_syncing_own;
+	bool sync_running;
+	struct timer lazy;		/* writes what nobody waits for */
+
+	/* the queue's clock: seconds of running time, plus at most a day for each restart; stands still while
+	 * no upstream may be tried for a reason that is not the message's (CONTRACT.md 4) */
+	int64_t clock_base_s, clock_base_at_ms;
+	bool clock_frozen;
+
+	struct timer due;		/* the next of waiting */
+	struct timer second;		/* limits */
+	struct timer minute;		/* clock and port memory to disk */
+	struct turn_job dispatch;
+	struct limits limits;		/* as last told */
+	struct user_bucket *user_bucket;
+	size_t nuser_bucket;
+	bool draining, drained, memory_changed, compacting;
+	int64_t compact_at_ms;
+};
+
+/* entry.c: entries and their states */
+struct entry *entry_new(struct queue *q);
+void entry_free(struct queue *q, struct entry *e);	/* leaves every list, totals too */
+void entry_move(struct queue *q, struct entry *e, enum entry_state to, int64_t due_at_ms);
+void entry_list(struct queue *q, struct entry *e);	/* known from now on: order and totals */
+int entry_load(struct queue *q, struct entry *e, struct why *why) must_check; /* envelope into memory */
+void entry_park(struct queue *q, struct entry *e);	/* envelope out of memory where that loses nothing */
+void entry_count(struct queue *q, struct entry *e);	/* recipients left, into totals */
+void entry_damaged(struct queue *q, struct entry *e, const char *what); /* set aside; e is gone */
+
+/* store.c: what goes to the spool and comes back */
+int store_put(struct queue *q, struct entry *e, uint64_t id, const struct envelope *env,
+    const struct str *text, unsigned ntext, struct spool_blob **blob, struct why *why) must_check;
+void store_note(struct queue *q, struct entry *e);
+void store_done(struct queue *q, struct entry *e);	/* and forgets it */
+void store_memory(struct queue *q);			/* clock and ports */
+void store_recall(struct queue *q);
+int store_open(struct queue *q, struct why *why) must_check;	/* spool_open with our answers */
+bool store_note_decode(struct queue *q, struct entry *e, struct envelope *env, struct str note);
+
+/* commit.c: write, sync, and only then answer */
+struct committer;
+void commit_start(struct queue *q);
+void commit_stop(struct queue *q);		/* waits; what is staged is written and synced */
+void commit_add(struct queue *q, struct submit *m);	/* its verdict waits for the sync */
+void commit_add_own(struct queue *q, uint64_t id);
+void commit_turn(struct queue *q);		/* end of a turn */
+
+/* admit.c: may this message come in? */
+void admit(struct queue *q, struct submit *m);
+int admit_own(struct queue *q, struct envelope **env, uint64_t id, struct str text, struct why *why) must_check; /* takes *env */
+void admit_limits(struct queue *q, bool force);	/* tells the listeners what changed */
+void admit_clear(struct queue *q);
+
+/* retry.c: when; pure */
+int64_t retry_delay_ms(const struct config *c, unsigned attempts);	/* after so many rounds, 1 = the first */
+int64_t retry_clock_s(const struct queue *q);	/* the queue's clock */
+bool retry_is_expired(const struct queue *q, const struct entry *e);
+bool retry_wants_warning(const struct queue *q, const struct entry *e);
+void retry_freeze(struct queue *q, bool frozen);
+
+/* dispatch.c: who goes next, over which lane */
+void dispatch_soon(struct queue *q);
+void dispatch_configure(struct queue *q);	/* ways from the config; entries are routed again */
+unsigned dispatch_way(const struct queue *q, const struct envelope *env, const struct recipient *r);
+void dispatch_ready(struct queue *q, struct entry *e);	/* into its way's list */
+bool dispatch_is_closed(const struct queue *q, unsigned way);
+const struct gateway *dispatch_find_gateway(const struct queue *q, unsigned way);
+
+/* gateway.c: upstreams, their lanes, ports and names */
+void gateway_configure(struct queue *q);
+void gateway_open(struct gateway *g, unsigned n);	/* try to have n more lanes */
+struct lane *gateway_take_lane(struct gateway *g);	/* an idle one, now BUSY; NULL */
+void gateway_put_lane(struct gateway *g, struct lane *l, bool lost);
+struct lane *gateway_find_lane(const struct queue *q, uint32_t number);
+struct gateway *gateway_find(const struct queue *q, const char *name);
+void gateway_on_opened(struct queue *q, struct open *m);
+void gateway_on_heard(struct queue *q, struct heard_memo *m);
+void gateway_on_closed(struct queue *q, struct lane_memo *m);
+void gateway_tell(struct gateway *g, enum gate_event ev, const char *reason, int64_t until_ms);
+void gateway_free_all(struct queue *q);
+
+/* report.c: what an attempt ended in */
+void report_job(struct queue *q, struct job *j);
+void report_expired(struct queue *q);		/* messages past their deadline that cannot even be tried */
+void report_hold(struct queue *q, struct entry *e, const char *reason);	/* we cannot go on: the operator must decide */
+void report_held(struct queue *q, struct entry *e, const char *reason);	/* the operator asked for it */
+
+/* bounce.c: telling the sender */
+void bounce_round(struct queue *q, struct entry *e, const struct peer *peer);	/* failed recipients, delay warning */
+void bounce_relayed(struct queue *q, struct entry *e, const struct job *j);
+
+/* operator.c */
+void operator_tell(struct queue *q, uint64_t id, const char *event, const char *text);
+void operator_tell_attempt(struct queue *q, const struct job *j, const char *event, const char *to, const struct outcome *o);
+
+#endif

@@ -1,0 +1,234 @@
+/*
+ * The queue's thread: memos in, the end of a turn, start and stop.  What is decided is decided in the other files
+ * of this room; here is only the order of things: whatever a turn brought is staged, one write and one sync make it durable, and
+ * only then do verdicts go out and messages leave.
+ */
+#include "queue/private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+enum { COMPACT_SLICE = 1 << 20 };
+
+static void
+on_config(struct queue *q, struct config_memo *m)
+{
+	struct config *old = q->config;
+
+	q->config = m->config;
+	gateway_configure(q);
+	dispatch_configure(q);
+	admit_clear(q);
+	admit_limits(q, true);
+	queue_open_gates(q, NULL);
+	config_unref(&old);
+	users_unref(&m->users);
+	tls_unref(&m->tls);
+	free(m);
+}
+
+static void
+report_drained(struct queue *q)
+{
+	if (!q->draining || q->drained || q->totals.active > 0 || q->sync_running || q->nbatch > 0)
+		return;
+	q->drained = true;
+	memo_post(q->main, memo_new(MEMO_DRAINED, sizeof(struct memo)));
+}
+
+static void
+on_memo(void *arg, struct link *link)
+{
+	struct queue *q = arg;
+	struct memo *m = container_of(link, struct memo, link);
+
+	switch (m->kind) {
+	case MEMO_SUBMIT:
+		admit(q, (struct submit *)m);
+		break;
+	case MEMO_OPENED:
+		gateway_on_opened(q, (struct open *)m);
+		break;
+	case MEMO_HEARD:
+	case MEMO_PROBE:
+		gateway_on_heard(q, (struct heard_memo *)m);
+		break;
+	case MEMO_REPORT:
+		report_job(q, (struct job *)m);
+		break;
+	case MEMO_CLOSED:
+		gateway_on_closed(q, (struct lane_memo *)m);
+		break;
+	case MEMO_CONFIG:
+		on_config(q, (struct config_memo *)m);
+		break;
+	case MEMO_DRAIN:
+		q->draining = true;
+		free(m);
+		break;
+	case MEMO_STOP:
+		loop_stop(q->loop);
+		free(m);
+		break;
+	default:
+		bug("queue: memo %d is not for us", m->kind);
+	}
+}
+
+static void
+on_turn_end(void *arg)
+{
+	struct queue *q = arg;
+
+	if (q->compacting)
+		q->compacting = spool_compact(q->spool, COMPACT_SLICE);
+	commit_turn(q);
+	report_drained(q);
+}
+
+static void
+on_due(void *arg)
+{
+	struct queue *q = arg;
+	int64_t now = loop_now_ms(q->loop);
+	struct heap_node *n;
+
+	while ((n = heap_find(&q->waiting)) != NULL && n->key <= now)
+		entry_move(q, container_of(n, struct entry, at.due), ENTRY_READY, 0);
+	if (n != NULL)
+		loop_timer(q->loop, &q->due, n->key);
+}
+
+static void
+on_second(void *arg)
+{
+	struct queue *q = arg;
+
+	admit_limits(q, false);
+	q->compacting = true;
+	loop_timer(q->loop, &q->second, loop_now_ms(q->loop) + 1000);
+}
+
+static void
+on_minute(void *arg)
+{
+	struct queue *q = arg;
+
+	store_memory(q);
+	loop_timer(q->loop, &q->minute, loop_now_ms(q->loop) + 60 * 1000);
+}
+
+int
+queue_new(struct queue **out, struct loop *l, const struct queue_options *o, struct why *why)
+{
+	struct queue *q = mem_zero(sizeof *q);
+
+	q->loop = l;
+	q->main = o->main;
+	q->config = config_ref(o->config);
+	list_init(&q->unrouted);
+	list_init(&q->followers);
+	q->channel = channel_new(l, on_memo, q);
+	q->dns = dns_start(l);
+	timer_init(&q->due, on_due, q);
+	timer_init(&q->second, on_second, q);
+	timer_init(&q->minute, on_minute, q);
+	gateway_configure(q);
+	dispatch_configure(q);
+	*out = q;
+	if (store_open(q, why) < 0) {
+		queue_free(out);
+		return -1;
+	}
+	commit_start(q);
+	return 0;
+}
+
+struct channel *
+queue_get_channel(struct queue *q)
+{
+	return q->channel;
+}
+
+struct spool_blobs *
+queue_get_blobs(struct queue *q)
+{
+	return spool_get_blobs(q->spool);
+}
+
+static struct channel **
+copy_channels(struct channel *const *c, unsigned n)
+{
+	return mem_copy(c, n * sizeof(struct channel *));
+}
+
+void
+queue_set_peers(struct queue *q, struct channel *const *listener, unsigned nlistener,
+    struct channel *const *relay, unsigned nrelay)
+{
+	q->listener = copy_channels(listener, nlistener);
+	q->nlistener = nlistener;
+	q->relay = copy_channels(relay, nrelay);
+	q->nrelay = nrelay;
+}
+
+void
+queue_start(struct queue *q)
+{
+	loop_on_turn_end(q->loop, on_turn_end, q);
+	admit_limits(q, true);
+	on_second(q);
+	on_minute(q);
+	dispatch_soon(q);
+	if (q->totals.messages > 0)
+		log_event(LOG_INFO, "recovered", log_num("messages", (int64_t)q->totals.messages),
+		    log_num("held", (int64_t)q->totals.held), log_num("damaged", (int64_t)q->totals.damaged));
+}
+
+static void
+free_entries(struct queue *q)
+{
+	for (size_t i = 0; i < q->order.n; i++) {
+		struct entry *e = q->order.v[i].entry;
+
+		if (e != NULL && e->envelope != NULL)
+			envelope_free(&e->envelope);
+	}
+	order_clear(&q->order);
+	heap_clear(&q->waiting);
+	for (size_t i = 0; i < q->nslabs; i++)
+		free(q->slabs[i]);
+	free(q->slabs);
+}
+
+void
+queue_free(struct queue **qp)
+{
+	struct queue *q = *qp;
+
+	if (q == NULL)
+		return;
+	*qp = NULL;
+	if (q->spool != NULL) {
+		q->draining = true;
+		channel_drain(q->channel);	/* the last reports are worth writing down */
+		store_memory(q);
+		commit_stop(q);
+		spool_close(&q->spool);
+	}
+	dns_stop(&q->dns);
+	free_entries(q);
+	gateway_free_all(q);
+	for (unsigned i = 0; i < q->nway; i++)
+		free(q->way[i].gateway);
+	free(q->way);
+	admit_clear(q);
+	channel_free(&q->channel);
+	config_unref(&q->config);
+	free(q->listener);
+	free(q->relay);
+	free(q);
+}

@@ -1,0 +1,314 @@
+/*
+ * What an attempt ended in: each recipient's life (a table), and what follows for its message: another round at
+ * once, a wait by the schedule, a notification, or its end.
+ */
+#include "queue/private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/count.h"
+#include "base/mem.h"
+
+enum act { DO_NOTHING, DO_SPEND, DO_AGAIN };
+
+/* From a job's outcome to the recipient's next state.  Only recipients that were out are asked. */
+static const struct {
+	enum rcpt_state to;
+	enum act act;
+	enum count_id count;
+	const char *event;
+	enum log_level level;
+} life[OUTCOMES] = {
+	[OUTCOME_NONE] = { RCPT_WAITING, DO_AGAIN, COUNTS, NULL, LOG_DEBUG },
+	[OUTCOME_SENT] = { RCPT_SENT, DO_NOTHING, COUNT_RELAYED, "relayed", LOG_INFO },
+	[OUTCOME_DEFER] = { RCPT_WAITING, DO_SPEND, COUNT_DEFERRED, "deferred", LOG_INFO },
+	[OUTCOME_REFUSE] = { RCPT_FAILED, DO_NOTHING, COUNT_BOUNCED, "refused", LOG_WARNING },
+	[OUTCOME_AGAIN] = { RCPT_WAITING, DO_AGAIN, COUNTS, "again", LOG_DEBUG },
+};
+
+/* The one place that writes delivery lines. */
+static void
+log_attempt(const struct job *j, const struct recipient *r, const struct outcome *o)
+{
+	log_event(life[o->kind].level, life[o->kind].event, log_id("msg", j->id), log_text("to", r->address),
+	    log_text("upstream", j->peer.upstream), log_num("port", j->peer.port),
+	    log_text("tls", tls_mode_name(j->peer.tls)), log_text("address", j->peer.address),
+	    log_num("code", o->code), log_text("dsn", o->status), log_text("reply", o->text),
+	    log_text("maybe_delivered", o->maybe ? "yes" : NULL), log_num("took_ms", j->took_ms),
+	    log_num("delay_ms", (clock_wall_us() - (int64_t)j->id) / 1000));
+}
+
+/* Lost attempts in a row count as a real one, so that a server that always hangs up meets the schedule. */
+static void
+cap_again(struct entry *e, struct job *j)
+{
+	bool progress = false;
+
+	for (unsigned i = 0; i < j->nrcpt; i++)
+		progress |= j->result[i].kind == OUTCOME_SENT || j->result[i].kind == OUTCOME_REFUSE;
+	if (progress || j->upstream == UPSTREAM_LOGIN || ++e->again < AGAIN_MAX) {
+		if (progress)
+			e->again = 0;
+		return;
+	}
+	e->again = 0;
+	for (unsigned i = 0; i < j->nrcpt; i++)
+		if (j->result[i].kind == OUTCOME_AGAIN || j->result[i].kind == OUTCOME_NONE) {
+			j->result[i].kind = OUTCOME_DEFER;
+			if (j->result[i].status[0] == '\0')
+				memcpy(j->result[i].status, "4.4.2", sizeof "4.4.2");
+		}
+}
+
+/* One recipient; true if its note is worth writing. */
+static bool
+settle_rcpt(struct queue *q, struct entry *e, const struct job *j, unsigned i)
+{
+	struct recipient *r = &e->envelope->rcpt[j->rcpt[i]];
+	const struct outcome *o = &j->result[i];
+
+	if (r->state != RCPT_OUT)
+		bug("message %llu: a report for a recipient that is not out", (unsigned long long)j->id);
+	r->state = life[o->kind].to;
+	if (life[o->kind].event != NULL) {
+		log_attempt(j, r, o);
+		operator_tell_attempt(q, j, life[o->kind].event, r->address, o);
+	}
+	if (life[o->kind].count != COUNTS)
+		count_add(life[o->kind].count, 1);
+	if (o->maybe)
+		count_add(COUNT_DUPLICATES_POSSIBLE, 1);
+	if (life[o->kind].act == DO_AGAIN)
+		return false;
+	if (life[o->kind].act == DO_SPEND)
+		r->attempts = e->attempts + 1u;
+	outcome_copy(&r->last, o);
+	return true;
+}
+
+static bool
+is_round_over(const struct entry *e)
+{
+	for (unsigned i = 0; i < e->envelope->nrcpt; i++) {
+		const struct recipient *r = &e->envelope->rcpt[i];
+
+		if (r->state == RCPT_WAITING && r->attempts <= e->attempts)
+			return false;
+	}
+	return true;
+}
+
+static void
+hold(struct queue *q, struct entry *e, const char *reason, bool asked)
+{
+	struct why why;
+
+	if (entry_load(q, e, &why) < 0) {
+		entry_damaged(q, e, why.text);
+		return;
+	}
+	entry_move(q, e, ENTRY_HELD, 0);
+	e->arrived_queue_s = (uint32_t)(retry_clock_s(q) - (int64_t)e->arrived_queue_s);	/* its age stands still */
+	e->at.held = mem_text(reason);
+	log_event(asked ? LOG_INFO : LOG_ERROR, "held", log_id("msg", e->item.id), log_text("reason", reason),
+	    log_text("advice", asked ? NULL : "look with `gatepost show', then `gatepost release' or `gatepost delete'"));
+	store_note(q, e);
+	operator_tell(q, e->item.id, "held", reason);
+	entry_park(q, e);
+}
+
+void
+report_hold(struct queue *q, struct entry *e, const char *reason)
+{
+	hold(q, e, reason, false);
+}
+
+void
+report_held(struct queue *q, struct entry *e, const char *reason)
+{
+	hold(q, e, reason, true);
+}
+
+/* All recipients that still wait fail: past the deadline, and an attempt has just failed.  What was said last
+ * stays as it was; mail/dsn knows by its kind that time was up. */
+static void
+expire(struct entry *e, const char *reason)
+{
+	for (unsigned i = 0; i < e->envelope->nrcpt; i++) {
+		struct recipient *r = &e->envelope->rcpt[i];
+
+		if (r->state != RCPT_WAITING)
+			continue;
+		if (r->last.kind != OUTCOME_DEFER)
+			outcome_set(&r->last, OUTCOME_DEFER, 0, "4.4.7", str_of(reason));
+		r->state = RCPT_FAILED;
+		count_add(COUNT_BOUNCED, 1);
+		log_event(LOG_WARNING, "expired", log_id("msg", e->item.id), log_text("to", r->address),
+		    log_text("reason", r->last.text));
+	}
+}
+
+/* A notification that cannot be delivered, or a message without anyone to notify, is kept for the operator. */
+static bool
+must_hold(const struct entry *e)
+{
+	if (e->envelope->sender[0] != '\0')
+		return false;
+	for (unsigned i = 0; i < e->envelope->nrcpt; i++)
+		if (e->envelope->rcpt[i].state == RCPT_FAILED && !e->envelope->rcpt[i].reported &&
+		    (e->is_bounce || !(e->envelope->rcpt[i].notify & NOTIFY_NEVER)))
+			return true;
+	return false;
+}
+
+/* For the operator's decision the failed recipients of such a message wait again. */
+static void
+hold_failed(struct queue *q, struct entry *e)
+{
+	for (unsigned i = 0; i < e->envelope->nrcpt; i++)
+		if (e->envelope->rcpt[i].state == RCPT_FAILED)
+			e->envelope->rcpt[i].state = RCPT_WAITING;
+	entry_count(q, e);
+	report_hold(q, e, "it has the null sender and was refused: there is nobody to notify");
+}
+
+/* Every recipient of this round has had its attempt. */
+static void
+end_round(struct queue *q, struct entry *e, const struct peer *peer)
+{
+	e->again = 0;
+	if (e->attempts < UINT16_MAX)
+		e->attempts++;
+	if (envelope_open(e->envelope) > 0 && retry_is_expired(q, e))
+		expire(e, "no attempt succeeded");
+	if (must_hold(e)) {
+		hold_failed(q, e);
+		return;
+	}
+	bounce_round(q, e, peer);
+	entry_count(q, e);
+	if (e->recipients == 0) {
+		operator_tell(q, e->item.id, "ended", "");
+		store_done(q, e);
+		return;
+	}
+	if (e->hold_asked) {
+		e->hold_asked = false;
+		report_held(q, e, "held by the operator");
+		return;
+	}
+	entry_move(q, e, ENTRY_WAITING, loop_now_ms(q->loop) + retry_delay_ms(q->config, e->attempts));
+	store_note(q, e);
+	entry_park(q, e);
+}
+
+static void
+tell_gateway(struct gateway *g, const struct job *j)
+{
+	const char *text = j->nrcpt > 0 && j->result[0].text != NULL ? j->result[0].text : "";
+
+	switch (j->upstream) {
+	case UPSTREAM_TOO_FAST:
+		g->allowed = g->allowed > 1 ? g->allowed / 2 : 1;
+		gateway_tell(g, GATE_EV_BUSY, text, 0);
+		break;
+	case UPSTREAM_BUSY:
+		gateway_tell(g, GATE_EV_BUSY, text, 0);
+		break;
+	case UPSTREAM_LOGIN:
+		gateway_tell(g, GATE_EV_LOGIN_REFUSED, text, 0);
+		break;
+	default:
+		break;
+	}
+}
+
+/* The lane comes back; the upstream hears what the job says of it. */
+static void
+return_lane(struct queue *q, const struct job *j)
+{
+	struct lane *l = gateway_find_lane(q, j->lane);
+	struct gateway *g = l != NULL ? q->gateway[l->gateway] : NULL;
+
+	if (l == NULL)
+		return;
+	gateway_put_lane(g, l, j->lane_lost);
+	tell_gateway(g, j);
+}
+
+static void
+settle_entry(struct queue *q, struct entry *e, struct job *j)
+{
+	bool changed = false;
+
+	/* A refused login is the upstream's matter: the message has not been tried. */
+	for (unsigned i = 0; i < j->nrcpt && j->upstream == UPSTREAM_LOGIN; i++)
+		if (j->result[i].kind == OUTCOME_DEFER)
+			j->result[i].kind = OUTCOME_AGAIN;
+	cap_again(e, j);
+	for (unsigned i = 0; i < j->nrcpt; i++)
+		changed |= settle_rcpt(q, e, j, i);
+	bounce_relayed(q, e, j);
+	if (e->doomed) {
+		operator_tell(q, e->item.id, "deleted", "");
+		log_event(LOG_INFO, "deleted", log_id("msg", e->item.id));
+		store_done(q, e);
+	} else if (is_round_over(e)) {
+		end_round(q, e, &j->peer);
+	} else {
+		entry_count(q, e);
+		entry_move(q, e, ENTRY_READY, 0);
+		if (changed)
+			store_note(q, e);
+	}
+}
+
+void
+report_job(struct queue *q, struct job *j)
+{
+	struct entry *e = order_find(&q->order, j->id);
+
+	if (e == NULL || e->state != ENTRY_OUT)
+		bug("message %llu: a report, but it is not out", (unsigned long long)j->id);
+	if (j->body_damaged) {
+		entry_damaged(q, e, j->nrcpt > 0 && j->result[0].text != NULL ? j->result[0].text : "unreadable");
+		return_lane(q, j);
+	} else {
+		settle_entry(q, e, j);
+		return_lane(q, j);
+	}
+	memo_job_free(&j);
+	dispatch_soon(q);
+}
+
+/* An upstream has just failed whole: whatever is past its deadline and can go nowhere else has had its last attempt.
+ * From the oldest on; the first that is young enough ends the walk. */
+void
+report_expired(struct queue *q)
+{
+	struct entry *e;
+	uint64_t after = 0;
+
+	while ((e = order_next(&q->order, after)) != NULL && retry_is_expired(q, e)) {
+		struct why why;
+
+		after = e->item.id;
+		if (e->state != ENTRY_READY || !dispatch_is_closed(q, e->way))
+			continue;
+		if (entry_load(q, e, &why) < 0) {
+			entry_damaged(q, e, why.text);
+			continue;
+		}
+		expire(e, dispatch_find_gateway(q, e->way)->gate.reason);
+		if (must_hold(e)) {
+			hold_failed(q, e);
+			continue;
+		}
+		bounce_round(q, e, NULL);
+		operator_tell(q, after, "ended", "");
+		store_done(q, e);
+	}
+}

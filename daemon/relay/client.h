@@ -1,0 +1,36 @@
+/*
+ * A lane's connection, once it is up and logged in: it carries messages one after the other (with BDAT up to two at once),
+ * waits between them for as long as it may, and ends with QUIT.
+ */
+#ifndef RELAY_CLIENT_H
+#define RELAY_CLIENT_H
+
+#include "relay/deal.h"
+
+enum client_end {
+	CLIENT_REPORTED,	/* the last report said so (lane_lost) */
+	CLIENT_CLOSED,		/* idle for too long, or asked to close */
+	CLIENT_REFUSED		/* idle, and the server said 421 or hung up */
+};
+
+struct client_owner {
+	void *arg;
+	/* The job is answered; it is the owner's again. */
+	void (*report)(void *arg, struct job *j);
+	/* Once, at the end; client_free it. */
+	void (*over)(void *arg, enum client_end how);
+};
+
+struct client;
+
+/* Takes the exchange; holds a reference to o's config.  `quirks': what is remembered of the server (QUIRK_…); it must
+ * outlive the client. */
+struct client *client_new(struct exchange *x, const struct open *o, unsigned *quirks, const struct client_owner *owner);
+
+/* Takes the job.  Reports never come from inside these two. */
+void client_put(struct client *c, struct job *j);
+void client_close(struct client *c);	/* when what it carries is done */
+
+void client_free(struct client **c);	/* jobs that it still has are dropped: for the end of the program */
+
+#endif

@@ -1,0 +1,140 @@
+/* What an upstream wants different in the message's header. */
+#include "relay/edit.h"
+
+#include "base/digest.h"
+
+#include <string.h>
+
+enum { HEADER_MAX = 256 * 1024 };	/* what is beyond is content to us */
+
+static bool
+is_set(const char *text)
+{
+	return text != NULL && *text != '\0';
+}
+
+/* Cuts one field with its folded lines from the front; false at the end of the header. */
+static bool
+next_field(struct str *rest, struct str *field)
+{
+	const char *p = rest->p, *end = p + rest->n, *nl;
+
+	if (rest->n == 0 || *p == '\r')
+		return false;
+	do {
+		nl = memchr(p, '\n', (size_t)(end - p));
+		p = nl != NULL ? nl + 1 : end;
+	} while (p < end && (*p == ' ' || *p == '\t'));
+	*field = (struct str){ rest->p, (size_t)(p - rest->p) };
+	*rest = str_from(*rest, field->n);
+	return true;
+}
+
+static bool
+is_named(struct str field, const char *name)
+{
+	struct str part;
+
+	return str_split(&field, ':', &part) && str_iis(str_trim(part), name);
+}
+
+static bool
+has_field(struct str header, const char *name)
+{
+	struct str field;
+
+	while (next_field(&header, &field))
+		if (is_named(field, name))
+			return true;
+	return false;
+}
+
+/* The fields at the start of the content, as far as HEADER_MAX. */
+static int
+read_header(struct job *j, struct buf *out, struct why *why)
+{
+	struct str rest, field;
+	char piece[4096];
+	size_t octets = 0;
+	int64_t n;
+
+	spool_read_rewind(j->body);
+	while (out->len < HEADER_MAX) {
+		n = spool_read(j->body, piece, sizeof piece, why);
+		if (n < 0)
+			return -1;
+		buf_put(out, piece, (size_t)n);
+		if (n == 0 || memmem(out->data, out->len, "\r\n\r\n", 4) != NULL)
+			break;
+	}
+	for (rest = buf_str(out); next_field(&rest, &field);)
+		octets += field.n;
+	buf_cut(out, octets);
+	return 0;
+}
+
+/* The same for the same message to the same recipients, and for nothing else. */
+static void
+put_key(struct buf *out, const char *name, const struct job *j, const unsigned *rcpt, unsigned nrcpt, const char *hostname)
+{
+	unsigned char digest[32];
+	struct buf data = { 0 };
+
+	buf_put_u64(&data, j->id);
+	for (unsigned i = 0; i < nrcpt; i++)
+		buf_put_text(&data, str_of(j->envelope->rcpt[j->rcpt[rcpt[i]]].address));
+	digest_hmac_sha256(digest, str_of(hostname), buf_str(&data));
+	buf_clear(&data);
+	buf_printf(out, "%s: ", name);
+	for (size_t i = 0; i < 16; i++)
+		buf_printf(out, "%02x", digest[i]);
+	buf_puts(out, "\r\n");
+}
+
+/* Keeps the name that people read, folded as it is. */
+static void
+put_from(struct buf *out, struct str field, const char *sender)
+{
+	const char *angle = memchr(field.p, '<', field.n);
+
+	if (angle == NULL || memchr(field.p, ',', (size_t)(angle - field.p)) != NULL)
+		buf_printf(out, "From: %s\r\n", sender);
+	else
+		buf_printf(out, "%.*s<%s>\r\n", (int)(angle - field.p), field.p, sender);
+}
+
+static void
+put_rewritten(struct buf *out, struct str header, const char *sender)
+{
+	struct str field;
+
+	while (next_field(&header, &field)) {
+		if (is_named(field, "From"))
+			put_from(out, field, sender);
+		else
+			buf_putstr(out, field);
+	}
+}
+
+int
+edit_content(struct content *c, struct job *j, const unsigned *rcpt, unsigned nrcpt, const struct config *config,
+    const struct upstream *u, struct why *why)
+{
+	bool key = is_set(u->idempotency_header);
+	bool from = u->rewrite_from && is_set(u->sender) && is_set(j->sender);	/* a bounce stays what it is */
+	struct buf header = { 0 }, head = { 0 };
+
+	if (!key && !from)
+		return 0;
+	if (read_header(j, &header, why) < 0) {
+		buf_clear(&header);
+		return -1;
+	}
+	if (key && !has_field(buf_str(&header), u->idempotency_header))
+		put_key(&head, u->idempotency_header, j, rcpt, nrcpt, config->hostname);
+	if (from)
+		put_rewritten(&head, buf_str(&header), j->sender);
+	content_replace(c, &head, from ? header.len : 0);
+	buf_clear(&header);
+	return 0;
+}

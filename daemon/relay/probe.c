@@ -1,0 +1,175 @@
+/*
+ * `gatepost probe': every candidate of an upstream at once, on a loop of its own, each to its verdict; then one login,
+ * on the first in the chain that works.  No mail is sent.
+ */
+#include "relay/relay.h"
+
+#include "net/dns.h"
+#include "relay/greet.h"
+#include "relay/login.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct probe {
+	struct loop *loop;
+	struct dns *dns;
+	const struct config *config;
+	const struct upstream *settings;
+	struct tls *tls;
+	struct greet *greet[ROUTE_CANDIDATES_MAX];
+	struct probe_result *out;
+	unsigned max, n, running;
+	struct exchange *x;
+	struct login *login;
+	unsigned chosen;		/* who logs in */
+	struct why *why;
+	bool unresolved;
+};
+
+static void
+note_trouble(struct probe *p, unsigned i, enum trouble t, const char *reason)
+{
+	struct probe_result *r = &p->out[i];
+
+	r->ok = false;
+	r->heard = advise_heard(t);
+	snprintf(r->reason, sizeof r->reason, "%s", reason);
+	advise(r->advice, sizeof r->advice, t, p->settings, &r->candidate);
+}
+
+static void
+on_login(void *arg, enum login_end end, const struct outcome *said)
+{
+	struct probe *p = arg;
+	struct probe_result *r = &p->out[p->chosen];
+	char reason[160];
+
+	login_free(&p->login);
+	if (end == LOGIN_OK) {
+		r->auth = PROBE_AUTH_OK;
+		r->stage = PROBE_DONE;
+		exchange_quit(&p->x);
+	} else {
+		if (end == LOGIN_REFUSED)
+			r->auth = PROBE_AUTH_REFUSED;
+		if (said->code != 0)
+			snprintf(reason, sizeof reason, "%d %.150s", said->code, said->text);
+		else
+			snprintf(reason, sizeof reason, "%.150s", said->text);
+		note_trouble(p, p->chosen, end == LOGIN_REFUSED ? TROUBLE_LOGIN_REFUSED : TROUBLE_LOGIN_BUSY, reason);
+		exchange_close(&p->x);
+	}
+	loop_stop(p->loop);
+}
+
+/* True if the login is under way. */
+static bool
+log_in(struct probe *p, unsigned i)
+{
+	const struct upstream *u = p->settings;
+	struct probe_result *r = &p->out[i];
+	unsigned mechs = login_common(u, p->greet[i]->caps.mechs);
+
+	if (r->candidate.tls == TLS_NONE && !cidr_is_loopback(r->candidate.address))
+		return false;
+	r->stage = PROBE_AUTH;
+	if (mechs == 0) {
+		note_trouble(p, i, TROUBLE_NO_LOGIN, "it offers no way to log in that is configured here");
+		return false;
+	}
+	p->x = greet_take(p->greet[i]);
+	if (p->x == NULL) {
+		note_trouble(p, i, TROUBLE_CLOSED, "closed before the login");
+		return false;
+	}
+	p->chosen = i;
+	p->login = login_start(p->x, u, r->candidate.port, u->password, mechs, on_login, p);
+	return true;
+}
+
+static void
+all_heard(struct probe *p)
+{
+	bool login = login_is_needed(p->settings) && p->settings->password != NULL, tried = false;
+
+	for (unsigned i = 0; i < p->n && login && !tried; i++)
+		if (p->out[i].ok)
+			tried = log_in(p, i);
+	for (unsigned i = 0; i < p->n; i++)
+		greet_free(&p->greet[i]);
+	if (p->login == NULL)
+		loop_stop(p->loop);
+}
+
+static void
+on_greet(void *arg, struct greet *g, bool over)
+{
+	struct probe *p = arg;
+	struct probe_result *r;
+	unsigned i = 0;
+
+	if (!over)
+		return;
+	while (p->greet[i] != g)
+		i++;
+	r = &p->out[i];
+	r->ok = true;
+	r->stage = g->stage;
+	r->ms = g->took_ms;
+	r->has_certificate = g->has_certificate;
+	r->certificate = g->certificate;
+	memcpy(r->tls_version, g->tls_version, sizeof r->tls_version);
+	if (g->trouble != TROUBLE_NONE)
+		note_trouble(p, i, g->trouble, g->reason);
+	if (--p->running == 0)
+		all_heard(p);
+}
+
+static void
+on_addresses(void *arg, const struct dns_answer *a)
+{
+	struct probe *p = arg;
+	const struct upstream *u = p->settings;
+
+	if (a->result != DNS_OK || a->n == 0) {
+		p->unresolved = true;
+		fail(p->why, "the name %s does not resolve: %s; check `host' and this machine's DNS", u->host,
+		    *a->why != '\0' ? a->why : "it has no address");
+		loop_stop(p->loop);
+		return;
+	}
+	for (unsigned rank = 0; rank < u->nchain; rank++)
+		for (unsigned i = 0; i < a->n && p->n < p->max; i++) {
+			struct probe_result *r = &p->out[p->n++];
+
+			memset(r, 0, sizeof *r);
+			memcpy(r->candidate.address, a->address[i].text, sizeof r->candidate.address);
+			r->candidate.port = u->chain[rank].port;
+			r->candidate.tls = u->chain[rank].tls;
+			r->candidate.rank = rank;
+		}
+	p->running = p->n;
+	for (unsigned i = 0; i < p->n; i++)
+		p->greet[i] = greet_start(p->loop, p->config, u, p->tls, &p->out[i].candidate, on_greet, p);
+	if (p->n == 0)
+		loop_stop(p->loop);
+}
+
+int
+relay_probe(const struct config *c, const struct upstream *u, struct probe_result *out, unsigned max, struct why *why)
+{
+	struct probe p = { .config = c, .settings = u, .out = out, .why = why };
+
+	p.max = max < ROUTE_CANDIDATES_MAX ? max : ROUTE_CANDIDATES_MAX;
+	if (tls_client(&p.tls, u->tls_ca != NULL ? u->tls_ca : "", u->tls_verify, (enum tls_version)u->tls_min, why) < 0)
+		return -1;
+	p.loop = loop_new("probe");
+	p.dns = dns_start(p.loop);
+	dns_resolve(p.dns, u->host, on_addresses, &p);
+	loop_run(p.loop);
+	dns_stop(&p.dns);
+	loop_free(&p.loop);
+	tls_unref(&p.tls);
+	return p.unresolved ? -1 : (int)p.n;
+}

@@ -1,0 +1,153 @@
+/*
+ * The spool: bytes that survive.  An append-only log of segments with group commit;
+ * docs/spool-format.md has the format.  It knows ids and records, not mail.  The room's
+ * one door.
+ *
+ * Threads: everything is for the queue's thread, but for spool_sync_run, the readers and the
+ * blobs, which any thread may use once it holds one.
+ */
+#ifndef SPOOL_SPOOL_H
+#define SPOOL_SPOOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/str.h"
+#include "base/why.h"
+
+struct spool;
+
+/* Content above this goes into a file of its own (a blob). */
+enum { SPOOL_INLINE_MAX = 128 * 1024 };
+
+/*
+ * A message in the spool: embedded in the queue's entry, filled in and kept up to date
+ * by the spool (compaction changes it silently).
+ */
+struct spool_item {
+	uint64_t id;
+	uint32_t segment, offset, length;	/* its message record */
+	uint32_t note_segment, note_offset, note_length; /* its newest note; segment 0: none */
+	uint32_t reserved;	/* octets set aside for its notes and its end */
+	bool has_blob;
+};
+
+/* What the spool asks of the queue, while it opens and while it compacts. */
+struct spool_owner {
+	void *arg;
+	/* Recovery found a message: `head' is the first part (up to 64 octets) of its meta, `octets'
+	 * the length of its content.  Returns the item to fill in; NULL: drop the record. */
+	struct spool_item *(*found)(void *arg, uint64_t id, struct str head, uint64_t octets);
+	struct spool_item *(*find)(void *arg, uint64_t id);	/* NULL: no such message (any more) */
+	void (*noted)(void *arg, struct spool_item *item, struct str note); /* recovery: its newest note so far */
+	void (*ended)(void *arg, struct spool_item *item);	/* recovery: it was done; forget and free */
+	/* A record could not be read and was set aside; id 0 if not even that was readable.  Also
+	 * while running, from spool_set_aside and compaction. */
+	void (*damaged)(void *arg, uint64_t id, const char *file, const char *what);
+};
+
+struct spool_options {
+	const char *dir;		/* made (0700) if missing */
+	uint64_t segment_bytes;		/* 0: the default; tests use small ones */
+	uint64_t min_free;		/* octets of the disk left to others */
+};
+
+/*
+ * Locks the directory (-1, "…is in use by process N" if another holds it), reads what is there,
+ * sets damaged records aside in damaged/, and is ready to append.  A newer format is refused
+ * untouched.
+ */
+int spool_open(struct spool **out, const struct spool_options *o,
+    const struct spool_owner *owner, struct why *why) must_check;
+
+/* Orderly end: what is staged must have been written and synced.  Marks the log clean. */
+void spool_close(struct spool **s);
+
+uint64_t spool_last_id(const struct spool *s);	/* the largest id ever seen */
+
+/* --- putting ------------------------------------------------------------- */
+
+struct spool_blob;
+
+/*
+ * Stages one message: meta (the envelope) and text, and takes *blob where the content is
+ * longer than SPOOL_INLINE_MAX (text then comes first, the blob after it; NULL else).  `recipients'
+ * sizes the reservation for its later notes and its end.  -1 with errno ENOSPC/EDQUOT… : nothing
+ * was staged, *blob is still the caller's.  Durable only when the sync that covers it has returned.
+ */
+int spool_put(struct spool *s, struct spool_item *item, uint64_t id, unsigned recipients,
+    struct str meta, const struct str *text, unsigned ntext, struct spool_blob **blob,
+    struct why *why) must_check;
+
+/* Stages a note, which replaces the message's earlier one.  Uses the item's reservation; a note
+ * that does not fit (disk full) is not written: -1, and the caller goes on without. */
+int spool_note(struct spool *s, struct spool_item *item, struct str note) must_check;
+
+/* Stages the end of a message.  Always has room (reserved).  Its blob is unlinked after the sync. */
+void spool_done(struct spool *s, struct spool_item *item);
+
+/* Moves a message that cannot be read into damaged/, and ends it. */
+void spool_set_aside(struct spool *s, struct spool_item *item, const char *what);
+
+bool spool_has_room(struct spool *s, uint64_t octets);	/* disk has min_free + octets; cheap, cached 100 ms */
+uint64_t spool_disk_bytes(const struct spool *s);	/* what the spool takes on disk */
+uint64_t spool_live_bytes(const struct spool *s);
+
+/* --- group commit -------------------------------------------------------- */
+
+struct spool_sync;
+
+bool spool_is_dirty(const struct spool *s);	/* something is staged */
+
+/* Writes all that is staged; the result says what to sync.  NULL: the write failed, *why says how;
+ * nothing of the batch may be acknowledged, the process must end (D-07, D-08). */
+struct spool_sync *spool_write(struct spool *s, struct why *why) must_check;
+
+/* Any thread: fdatasync of all that the batch touched, directory entries included. -1 is final. */
+int spool_sync_run(struct spool_sync *y, struct why *why) must_check;
+
+/* Queue's thread, after spool_sync_run returned 0: unlinks what has become dead, frees *y. */
+void spool_sync_end(struct spool *s, struct spool_sync **y);
+
+/* A slice of compaction, about `octets' of copying; true if there is more to do.  Stages records. */
+bool spool_compact(struct spool *s, uint64_t octets);
+
+/* --- reading ------------------------------------------------------------- */
+
+struct spool_reader;	/* holds its own reference to the file: segments may go meanwhile */
+
+int spool_read_open(struct spool *s, const struct spool_item *item, struct spool_reader **out,
+    struct why *why) must_check;
+struct str spool_read_meta(const struct spool_reader *r);	/* borrowed, checked */
+int spool_read_note(struct spool *s, const struct spool_item *item, struct buf *out, struct why *why) must_check; /* empty if none */
+uint64_t spool_read_octets(const struct spool_reader *r);	/* of the content */
+
+/* Next octets of the content into p; 0 at the end; -1: unreadable or its checksum is wrong, which may
+ * come as late as the last octet (so: no end of data before 0). */
+int64_t spool_read(struct spool_reader *r, void *p, size_t n, struct why *why) must_check;
+void spool_read_rewind(struct spool_reader *r);
+void spool_read_close(struct spool_reader **r);
+
+/* --- blobs: large content while it comes in ------------------------------- */
+
+/* From a listener's thread: an unnamed file in the spool; no name until spool_put's sync. -1 + errno. */
+struct spool_blobs;	/* where blobs are made; lives as long as the spool */
+struct spool_blobs *spool_get_blobs(struct spool *s);
+int spool_blob_new(struct spool_blobs *b, struct spool_blob **out, struct why *why) must_check;
+int spool_blob_write(struct spool_blob *b, const void *p, size_t n, struct why *why) must_check;
+uint64_t spool_blob_octets(const struct spool_blob *b);
+void spool_blob_free(struct spool_blob **b);	/* not put: it is gone */
+
+/* --- small files beside the log (port memory, quota) ---------------------- */
+
+int spool_file_save(struct spool *s, const char *name, struct str bytes, struct why *why) must_check; /* replaced whole */
+int spool_file_load(struct spool *s, const char *name, struct buf *out); /* -1: there is none; at most 1 MB */
+
+/* --- offline --------------------------------------------------------------- */
+
+/* Describes every record (dump) or only what is wrong (check) by say(); returns the number of damaged
+ * things, -1 if the spool cannot be read at all.  Takes the lock only shared. */
+int spool_inspect(const char *dir, bool everything, void (*say)(void *arg, const char *line), void *arg, struct why *why);
+
+#endif

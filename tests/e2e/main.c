@@ -1,0 +1,21 @@
+/* Runs the end-to-end suites.  GATEPOST names the program.  CK_RUN_SUITE=NAME runs one. */
+#include <check.h>
+#include <stdlib.h>
+
+Suite *chain_suite(void);
+Suite *durable_suite(void);
+Suite *live_suite(void);
+
+int
+main(void)
+{
+	SRunner *runner = srunner_create(chain_suite());
+	int failed;
+
+	srunner_add_suite(runner, durable_suite());
+	srunner_add_suite(runner, live_suite());
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,121 @@
+/* What `gatepost probe' finds out, against a fake provider: stage, reason and advice of each failure. */
+#include "relay_rig.h"
+
+Suite *test_advise(void);
+
+static const struct {
+	enum provider_mode mode;
+	enum tls_mode tls;
+	const char *script, *password;
+	bool ok;
+	enum probe_stage stage;
+	int auth;
+	const char *reason, *advice;
+} rows[] = {
+	{ PROVIDER_STARTTLS, TLS_STARTTLS, "", NULL, true, PROBE_DONE, PROBE_AUTH_OK, "", "" },
+	{ PROVIDER_IMPLICIT, TLS_IMPLICIT, "", NULL, true, PROBE_DONE, PROBE_AUTH_OK, "", "" },
+	{ PROVIDER_DROP, TLS_STARTTLS, "", NULL, false, PROBE_TCP, PROBE_AUTH_NOT_TRIED, "no answer to TCP in 1 s", "firewall on the way drops" },
+	{ PROVIDER_REFUSE, TLS_STARTTLS, "", NULL, false, PROBE_TCP, PROBE_AUTH_NOT_TRIED, "connection refused", "rejected" },
+	{ PROVIDER_STARTTLS, TLS_STARTTLS, "connect: !close", NULL, false, PROBE_BANNER, PROBE_AUTH_NOT_TRIED, "closed before", "proxy" },
+	{ PROVIDER_STARTTLS, TLS_STARTTLS, "banner: !raw HTTP/1.1 302 Found|", NULL, false, PROBE_BANNER, PROBE_AUTH_NOT_TRIED, "web server", "captive portal" },
+	{ PROVIDER_STARTTLS, TLS_STARTTLS, "strip: 1", NULL, false, PROBE_STARTTLS, PROBE_AUTH_NOT_TRIED, "STARTTLS is not offered", "middlebox takes it out" },
+	{ PROVIDER_STARTTLS, TLS_STARTTLS, "starttls: !inject 250 x|", NULL, false, PROBE_STARTTLS, PROBE_AUTH_NOT_TRIED, "put in", "attack" },
+	{ PROVIDER_STARTTLS, TLS_STARTTLS, "cert: wrong-name", NULL, false, PROBE_TLS, PROBE_AUTH_NOT_TRIED, "for other names", "intercepted" },
+	{ PROVIDER_STARTTLS, TLS_STARTTLS, "cert: expired", NULL, false, PROBE_TLS, PROBE_AUTH_NOT_TRIED, "has expired", "clock" },
+	{ PROVIDER_IMPLICIT, TLS_IMPLICIT, "cert: self", NULL, false, PROBE_TLS, PROBE_AUTH_NOT_TRIED, "self-signed", "tls_ca" },
+	{ PROVIDER_IMPLICIT, TLS_IMPLICIT, "ehlo2: 421 4.7.0 slow", NULL, false, PROBE_EHLO, PROBE_AUTH_NOT_TRIED, "421 4.7.0 slow", "later" },
+	{ PROVIDER_IMPLICIT, TLS_IMPLICIT, "mechs: NTLM", NULL, false, PROBE_AUTH, PROBE_AUTH_NOT_TRIED, "no way to log in", "auth" },
+	{ PROVIDER_IMPLICIT, TLS_IMPLICIT, "", "wrong", false, PROBE_AUTH, PROBE_AUTH_REFUSED, "535 5.7.8", "Wrong user name or password" },
+	{ PROVIDER_IMPLICIT, TLS_IMPLICIT, "auth: 454 4.7.0 later", NULL, false, PROBE_AUTH, PROBE_AUTH_NOT_TRIED, "454 4.7.0", "Wait" },
+};
+
+START_TEST(a_probe)
+{
+	struct probe_result out[8];
+	struct upstream *u;
+	struct why why;
+	struct rig r;
+	int n;
+
+	rig_open(&r, "me", "connect_timeout = \"1s\" tls_name = \"localhost\"");
+	rig_port(&r, rows[_i].mode, rows[_i].tls, rows[_i].script);
+	u = &r.config->upstream[0];
+	u->nchain = 1;
+	u->chain[0] = (struct chain_entry){ r.candidate[0].port, rows[_i].tls };
+	free(u->host);
+	u->host = mem_text("127.0.0.1");
+	if (rows[_i].password != NULL) {
+		free(u->password);
+		u->password = mem_text(rows[_i].password);
+	}
+	n = relay_probe(r.config, u, out, 8, &why);
+	ck_assert_int_eq(n, 1);
+	ck_assert_msg(out[0].ok == rows[_i].ok, "%s", out[0].reason);
+	ck_assert_msg(out[0].stage == rows[_i].stage, "stage %d: %s", out[0].stage, out[0].reason);
+	ck_assert_int_eq((int)out[0].auth, rows[_i].auth);
+	ck_assert_msg(strstr(out[0].reason, rows[_i].reason) != NULL, "%s", out[0].reason);
+	ck_assert_msg(strstr(out[0].advice, rows[_i].advice) != NULL, "%s", out[0].advice);
+	ck_assert((*out[0].advice == '\0') == rows[_i].ok);
+	ck_assert(out[0].has_certificate == (rows[_i].stage >= PROBE_TLS));
+	ck_assert((*out[0].tls_version != '\0') == (rows[_i].stage > PROBE_TLS));
+	ck_assert_uint_eq(provider_said(r.provider, "MAIL"), 0);
+	rig_close(&r);
+}
+END_TEST
+
+/* All are tried; one logs in, the first that works. */
+START_TEST(one_login)
+{
+	struct probe_result out[8];
+	struct upstream *u;
+	struct why why;
+	struct rig r;
+
+	rig_open(&r, "me", "chain = {\"1/starttls\", \"2/starttls\", \"3/implicit\"} tls_name = \"localhost\"");
+	rig_port(&r, PROVIDER_REFUSE, TLS_STARTTLS, NULL);
+	rig_port(&r, PROVIDER_STARTTLS, TLS_STARTTLS, "banner: !delay 100");
+	rig_port(&r, PROVIDER_IMPLICIT, TLS_IMPLICIT, NULL);
+	u = &r.config->upstream[0];
+	free(u->host);
+	u->host = mem_text("127.0.0.1");
+	for (unsigned i = 0; i < 3; i++)
+		u->chain[i].port = r.candidate[i].port;
+	ck_assert_int_eq(relay_probe(r.config, u, out, 8, &why), 3);
+	ck_assert(!out[0].ok && out[1].ok && out[2].ok);
+	ck_assert(out[1].auth == PROBE_AUTH_OK && out[2].auth == PROBE_AUTH_NOT_TRIED);
+	ck_assert_int_ge(out[1].ms, 100);
+	ck_assert_uint_eq(provider_said(r.provider, "AUTH"), 1);
+	rig_close(&r);
+}
+END_TEST
+
+START_TEST(no_such_name)
+{
+	struct probe_result out[8];
+	struct upstream *u;
+	struct why why;
+	struct rig r;
+
+	rig_open(&r, "me", NULL);
+	u = &r.config->upstream[0];
+	free(u->host);
+	u->host = mem_text("no such name");	/* no DNS server is asked for this */
+	ck_assert_int_eq(relay_probe(r.config, u, out, 8, &why), -1);
+	ck_assert_msg(strstr(why.text, "does not resolve") != NULL, "%s", why.text);
+	rig_close(&r);
+}
+END_TEST
+
+Suite *
+test_advise(void)
+{
+	Suite *s = suite_create("test_advise");
+	TCase *t = tcase_create("rows");
+
+	tcase_set_timeout(t, 20);
+	tcase_add_loop_test(t, a_probe, 0, sizeof rows / sizeof rows[0]);
+	tcase_add_test(t, one_login);
+	tcase_add_test(t, no_such_name);
+	suite_add_tcase(s, t);
+	return s;
+}

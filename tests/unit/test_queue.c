@@ -1,0 +1,733 @@
+/*
+ * The queue with a real spool and a real loop; the listeners and the relays are the test, which answers memos by
+ * a script.  Time is the test's.
+ */
+#include "queue/private.h"
+
+#include <check.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/count.h"
+#include "base/mem.h"
+
+static const char basic[] =
+    "upstream \"up\" { host = \"127.0.0.1\" chain = {\"2525/none\"} auth = \"none\" }\n";
+static const char two_upstreams[] =
+    "upstream \"up\" { host = \"127.0.0.1\" chain = {\"2525/none\"} auth = \"none\" }\n"
+    "upstream \"backup\" { host = \"127.0.0.1\" chain = {\"2526/none\"} auth = \"none\" }\n";
+static const char routed[] =
+    "upstream \"up\" { host = \"127.0.0.1\" chain = {\"2525/none\"} auth = \"none\" }\n"
+    "upstream \"other\" { host = \"127.0.0.1\" chain = {\"2526/none\"} auth = \"none\" }\n"
+    "route \"o\" { to = {\"*@other.example\"} upstreams = {\"other\"} }\n"
+    "route \"rest\" { upstreams = {\"up\"} }\n";
+
+struct rig {
+	char dir[64], file[96];
+	struct loop *loop;
+	struct queue *queue;
+	struct channel *main, *listener, *relay;
+	unsigned verdicts, drained, opens, jobs, sent;
+	enum verdict last_verdict;
+	uint64_t last_id;
+	/* the script */
+	enum opened open_result;
+	const char *down;		/* name of an upstream that cannot be opened, or NULL */
+	enum outcome_kind job_result;
+	short code;
+	enum outcome_upstream upstream;
+	bool lane_lost, hold_jobs;
+	const char *refuse_to;		/* this recipient alone is refused */
+	struct job *held;
+	uint64_t claim;			/* size that submitted messages claim; 0: the true one */
+	char sent_to[4096];		/* "upstream:recipient " each */
+	struct buf last_body;
+	char last_sender[128];
+};
+
+static void
+on_main(void *arg, struct link *l)
+{
+	((struct rig *)arg)->drained++;
+	free(l);
+}
+
+static void
+on_listener(void *arg, struct link *l)
+{
+	struct rig *r = arg;
+	struct memo *m = container_of(l, struct memo, link);
+
+	if (m->kind == MEMO_VERDICT) {
+		struct submit *s = (struct submit *)m;
+
+		r->verdicts++;
+		r->last_verdict = s->verdict;
+		r->last_id = s->id;
+		memo_submit_free(&s);
+	} else {
+		ck_assert_int_eq(m->kind, MEMO_LIMITS);
+		free(m);
+	}
+}
+
+static void
+read_body(struct rig *r, struct job *j)
+{
+	char part[4096];
+	struct why why;
+	int64_t n;
+
+	buf_cut(&r->last_body, 0);
+	while ((n = spool_read(j->body, part, sizeof part, &why)) > 0)
+		buf_put(&r->last_body, part, (size_t)n);
+	ck_assert_int_eq(n, 0);
+	snprintf(r->last_sender, sizeof r->last_sender, "%s", j->sender);
+}
+
+static void
+answer_job(struct rig *r, struct job *j)
+{
+	struct lane *lane = gateway_find_lane(r->queue, j->lane);
+	const char *name = r->queue->gateway[lane->gateway]->name;
+
+	r->jobs++;
+	read_body(r, j);
+	for (unsigned i = 0; i < j->nrcpt; i++) {
+		const char *to = j->envelope->rcpt[j->rcpt[i]].address;
+		bool refused = r->refuse_to != NULL && strcmp(to, r->refuse_to) == 0;
+		enum outcome_kind kind = refused ? OUTCOME_REFUSE : r->job_result;
+
+		outcome_set(&j->result[i], kind, kind == OUTCOME_SENT ? 250 : refused ? 550 : r->code,
+		    kind == OUTCOME_SENT ? "2.0.0" : refused ? "5.1.1" : "4.2.0", STR("said the provider"));
+		if (kind == OUTCOME_SENT) {
+			size_t at = strlen(r->sent_to);
+
+			r->sent++;
+			snprintf(r->sent_to + at, sizeof r->sent_to - at, "%s:%s ", name, to);
+		}
+	}
+	j->upstream = r->upstream;
+	j->lane_lost = r->lane_lost;
+	snprintf(j->peer.upstream, sizeof j->peer.upstream, "%s", name);
+	j->memo.kind = MEMO_REPORT;
+	memo_post(queue_get_channel(r->queue), &j->memo);
+}
+
+static void
+answer_open(struct rig *r, struct open *o)
+{
+	r->opens++;
+	o->result = r->down != NULL && strcmp(o->settings->name, r->down) == 0 ? OPENED_ALL_FAILED : r->open_result;
+	o->winner = o->candidate[0];
+	if (o->result != OPENED_UP)
+		outcome_set(&o->outcome, OUTCOME_DEFER, 0, "4.4.1", STR("no port works"));
+	o->memo.kind = MEMO_OPENED;
+	memo_post(queue_get_channel(r->queue), &o->memo);
+}
+
+static void
+on_relay(void *arg, struct link *l)
+{
+	struct rig *r = arg;
+	struct memo *m = container_of(l, struct memo, link);
+
+	switch (m->kind) {
+	case MEMO_OPEN:
+		answer_open(r, (struct open *)m);
+		break;
+	case MEMO_JOB:
+		if (r->hold_jobs)
+			r->held = (struct job *)m;
+		else
+			answer_job(r, (struct job *)m);
+		break;
+	case MEMO_CLOSE:
+		m->kind = MEMO_CLOSED;
+		memo_post(queue_get_channel(r->queue), m);
+		break;
+	default:
+		ck_abort_msg("memo %d", m->kind);
+	}
+}
+
+static struct config *
+load(struct rig *r, const char *text)
+{
+	struct config_options o = { .file = r->file, .state = r->dir, .secrets = true };
+	struct config *c;
+	struct why why;
+	FILE *f = fopen(r->file, "w");
+
+	fputs("hostname = \"relay.example\"\n", f);
+	fputs(text, f);
+	fclose(f);
+	if (config_load(&c, &o, NULL, NULL, &why) < 0)
+		ck_abort_msg("%s", why.text);
+	return c;
+}
+
+static void
+start(struct rig *r, const char *text)
+{
+	struct queue_options o = { .main = r->main };
+	struct why why;
+
+	o.config = load(r, text);
+	if (queue_new(&r->queue, r->loop, &o, &why) < 0)
+		ck_abort_msg("%s", why.text);
+	config_unref(&o.config);
+	queue_set_peers(r->queue, &r->listener, 1, &r->relay, 1);
+	queue_start(r->queue);
+}
+
+static void
+make_loop(struct rig *r)
+{
+	r->loop = loop_new("test");
+	r->main = channel_new(r->loop, on_main, r);
+	r->listener = channel_new(r->loop, on_listener, r);
+	r->relay = channel_new(r->loop, on_relay, r);
+}
+
+static void
+free_loop(struct rig *r)
+{
+	channel_drain(r->relay);	/* its answers are the last that the queue hears */
+	queue_free(&r->queue);
+	channel_drain(r->main);
+	channel_drain(r->listener);
+	channel_free(&r->main);
+	channel_free(&r->listener);
+	channel_free(&r->relay);
+	loop_free(&r->loop);
+}
+
+/* As a new process would. */
+static void
+restart(struct rig *r, const char *text)
+{
+	free_loop(r);
+	make_loop(r);
+	start(r, text);
+}
+
+static void
+rig_up(struct rig *r, const char *text)
+{
+	memset(r, 0, sizeof *r);
+	log_open(LOG_ERROR, LOG_LOGFMT);
+	clock_fake(1000000, 1800000000);
+	strcpy(r->dir, "/tmp/gatepost-queue-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(r->dir));
+	snprintf(r->file, sizeof r->file, "%s/gatepost.conf", r->dir);
+	make_loop(r);
+	r->open_result = OPENED_UP;
+	r->job_result = OUTCOME_SENT;
+	r->code = 451;
+	start(r, text);
+}
+
+static int
+remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	(void)st, (void)flag, (void)ftw;
+	return remove(path);
+}
+
+static void
+rig_down(struct rig *r)
+{
+	free_loop(r);
+	buf_clear(&r->last_body);
+	nftw(r->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Turns until the condition holds: the sync helper works in real time, everything else at once. */
+#define turn_until(r, cond)                                                    \
+	do {                                                                   \
+		unsigned tries = 0;                                            \
+		while (!(cond) && tries++ < 20000) {                           \
+			loop_turn((r)->loop, false);                           \
+			if (tries > 50)                                        \
+				nanosleep(&(struct timespec){ 0, 200000 }, NULL); \
+		}                                                              \
+		ck_assert_msg(cond, "%s", #cond);                              \
+	} while (0)
+
+/* Some turns in which nothing of the kind happens. */
+static void
+settle(struct rig *r)
+{
+	for (unsigned i = 0; i < 200; i++) {
+		loop_turn(r->loop, false);
+		nanosleep(&(struct timespec){ 0, 100000 }, NULL);
+	}
+}
+
+static uint64_t
+submit_from(struct rig *r, const char *sender, const char *to1, const char *to2)
+{
+	struct submit *s = memo_submit_new();
+
+	s->envelope = envelope_new();
+	free(s->envelope->sender);
+	free(s->envelope->user);
+	s->envelope->sender = mem_text(sender);
+	s->envelope->user = mem_text("app");
+	s->envelope->arrived_wall_s = clock_wall_s();
+	envelope_add(s->envelope, to1, NULL, 0);
+	if (to2 != NULL)
+		envelope_add(s->envelope, to2, NULL, 0);
+	s->id = memo_next_id();
+	s->back = r->listener;
+	buf_puts(&s->prefix, "Received: by relay.example\r\n");
+	buf_puts(&s->text, "Subject: hello\r\n\r\nbody\r\n");
+	s->envelope->size = r->claim > 0 ? r->claim : s->prefix.len + s->text.len;
+	r->last_id = s->id;
+	memo_post(queue_get_channel(r->queue), &s->memo);
+	return s->id;
+}
+
+static uint64_t
+submit(struct rig *r, const char *to1, const char *to2)
+{
+	return submit_from(r, "app@client.example", to1, to2);
+}
+
+static struct queue_totals
+totals(struct rig *r)
+{
+	struct queue_totals t;
+
+	queue_get_totals(r->queue, &t);
+	return t;
+}
+
+START_TEST(a_message_is_kept_and_relayed_byte_for_byte)
+{
+	struct rig r;
+
+	rig_up(&r, basic);
+	submit(&r, "a@b.example", NULL);
+	turn_until(&r, r.sent == 1);
+	ck_assert_int_eq(r.last_verdict, VERDICT_KEPT);
+	ck_assert_str_eq(r.last_body.data, "Received: by relay.example\r\nSubject: hello\r\n\r\nbody\r\n");
+	ck_assert_str_eq(r.last_sender, "app@client.example");
+	turn_until(&r, totals(&r).messages == 0);
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(nothing_leaves_before_its_verdict)	/* D-01 */
+{
+	struct rig r;
+
+	rig_up(&r, basic);
+	for (unsigned i = 0; i < 50; i++)
+		submit(&r, "a@b.example", NULL);
+	while (r.sent < 50) {
+		loop_turn(r.loop, false);
+		ck_assert_uint_ge(r.verdicts, r.sent);
+	}
+	ck_assert_int_lt(count_get(COUNT_SYNCS), 50);	/* D-27: shared syncs */
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(deferred_goes_by_the_schedule_and_a_retry_at_once)
+{
+	struct rig r;
+	struct why why;
+	uint64_t id;
+
+	rig_up(&r, basic);
+	r.job_result = OUTCOME_DEFER;
+	id = submit(&r, "a@b.example", NULL);
+	turn_until(&r, r.jobs == 1);
+	turn_until(&r, totals(&r).deferred == 1);
+	settle(&r);
+	ck_assert_uint_eq(r.jobs, 1);
+	clock_fake_add(30 * 1000);
+	turn_until(&r, r.jobs == 2);
+	clock_fake_add(30 * 1000);		/* the second wait is a minute */
+	settle(&r);
+	ck_assert_uint_eq(r.jobs, 2);
+	r.job_result = OUTCOME_SENT;
+	ck_assert_int_eq(queue_act(r.queue, id, QUEUE_RETRY, &why), 0);
+	turn_until(&r, r.sent == 1);
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(a_refusal_bounces_to_the_sender)	/* B-043 */
+{
+	struct rig r;
+
+	rig_up(&r, basic);
+	r.refuse_to = "bad@b.example";
+	submit(&r, "good@b.example", "bad@b.example");
+	turn_until(&r, r.sent == 2);
+	ck_assert_str_eq(r.sent_to, "up:good@b.example up:app@client.example ");
+	ck_assert_str_eq(r.last_sender, "");
+	ck_assert_ptr_nonnull(strstr(r.last_body.data, "Final-Recipient: rfc822; bad@b.example"));
+	ck_assert_ptr_null(strstr(r.last_body.data, "Final-Recipient: rfc822; good@b.example"));
+	ck_assert_ptr_nonnull(strstr(r.last_body.data, "Auto-Submitted: auto-replied"));
+	ck_assert_ptr_nonnull(strstr(r.last_body.data, "Subject: hello"));
+	turn_until(&r, totals(&r).messages == 0);
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(a_refused_bounce_is_held_not_bounced)	/* A-209, D11 */
+{
+	struct rig r;
+	struct why why;
+
+	rig_up(&r, basic);
+	r.refuse_to = "bad@b.example";
+	submit_from(&r, "bad@b.example", "bad@b.example", NULL);
+	turn_until(&r, totals(&r).held == 1);
+	settle(&r);
+	ck_assert_uint_eq(r.jobs, 2);
+	ck_assert_uint_eq(totals(&r).messages, 1);
+	r.refuse_to = NULL;
+	ck_assert_int_eq(queue_act(r.queue, order_next(&r.queue->order, 0)->item.id, QUEUE_RELEASE, &why), 0);
+	turn_until(&r, totals(&r).messages == 0);
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(it_expires_only_after_a_failed_attempt_past_its_deadline)	/* B-140 */
+{
+	struct rig r;
+
+	rig_up(&r, basic);
+	r.job_result = OUTCOME_DEFER;
+	submit(&r, "a@b.example", NULL);
+	turn_until(&r, r.jobs == 1 && totals(&r).deferred == 1);
+	clock_fake_add(6LL * 86400 * 1000);
+	ck_assert_uint_eq(totals(&r).messages, 1);
+	r.refuse_to = NULL;
+	turn_until(&r, r.jobs >= 2);
+	turn_until(&r, strstr(r.last_body.data, "4.4.7") != NULL);	/* the bounce, tried too */
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(a_wall_clock_that_jumps_expires_nothing)	/* D-16 */
+{
+	struct rig r;
+
+	rig_up(&r, basic);
+	r.job_result = OUTCOME_DEFER;
+	submit(&r, "a@b.example", NULL);
+	turn_until(&r, r.jobs == 1 && totals(&r).deferred == 1);
+	clock_fake(clock_now_ms() + 30000, 1800000000 + 10LL * 365 * 86400);
+	turn_until(&r, r.jobs == 2 && totals(&r).deferred == 1);
+	settle(&r);
+	ck_assert_uint_eq(totals(&r).messages, 1);
+	ck_assert_uint_eq(r.queue->totals.recipients, 1);
+	clock_fake(2000000, 1800000000 + 30LL * 365 * 86400);	/* and over a restart */
+	restart(&r, basic);
+	r.jobs = 0;
+	clock_fake_add(60 * 1000);
+	turn_until(&r, r.jobs == 1 && totals(&r).deferred == 1);
+	ck_assert_uint_eq(totals(&r).messages, 1);
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(an_unreachable_upstream_costs_no_attempt_and_drains_when_back)
+{
+	struct rig r;
+	struct queue_message m;
+
+	rig_up(&r, basic);
+	r.open_result = OPENED_ALL_FAILED;
+	for (unsigned i = 0; i < 20; i++)
+		submit(&r, "a@b.example", NULL);
+	turn_until(&r, r.verdicts == 20 && r.opens >= 1);
+	settle(&r);
+	ck_assert_uint_eq(r.opens, 1);
+	ck_assert_uint_eq(totals(&r).deferred, 20);
+	ck_assert(queue_find_message(r.queue, r.last_id, true, &m));
+	ck_assert_uint_eq(m.attempts, 0);
+	ck_assert_str_eq(m.reason, "no port works");
+	ck_assert_int_gt(m.next_attempt_s, 0);
+	envelope_free(&m.envelope);
+	clock_fake_add(30 * 1000);
+	turn_until(&r, r.opens == 2);
+	settle(&r);
+	r.open_result = OPENED_UP;
+	clock_fake_add(60 * 1000);
+	turn_until(&r, r.sent == 20);
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(mail_expires_while_the_upstream_is_down)
+{
+	struct rig r;
+
+	rig_up(&r, basic);
+	r.open_result = OPENED_ALL_FAILED;
+	submit(&r, "a@b.example", NULL);
+	turn_until(&r, r.opens == 1 && r.queue->gateway[0]->gate.state == GATE_DOWN);
+	clock_fake_add(6LL * 86400 * 1000);
+	turn_until(&r, r.opens == 2);
+	settle(&r);
+	ck_assert_uint_eq(totals(&r).messages, 1);	/* the bounce, which is young */
+	ck_assert(order_next(&r.queue->order, 0)->is_bounce);
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(a_refused_login_pauses_and_bounces_nothing)	/* B-019, D6 */
+{
+	struct rig r;
+
+	rig_up(&r, basic);
+	r.open_result = OPENED_LOGIN_REFUSED;
+	submit(&r, "a@b.example", NULL);
+	turn_until(&r, r.opens == 1);
+	settle(&r);
+	ck_assert_int_eq(r.queue->gateway[0]->gate.state, GATE_AUTH_FAILED);
+	ck_assert_uint_eq(totals(&r).messages, 1);
+	/* Time without valid credentials does not age a message. */
+	clock_fake_add(30LL * 86400 * 1000);
+	r.open_result = OPENED_UP;
+	r.job_result = OUTCOME_DEFER;
+	turn_until(&r, r.jobs == 1 && totals(&r).deferred == 1);
+	ck_assert_uint_eq(totals(&r).messages, 1);
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(the_next_upstream_takes_over_and_gives_back)
+{
+	struct rig r;
+
+	rig_up(&r, two_upstreams);
+	r.down = "up";
+	submit(&r, "a@b.example", NULL);
+	turn_until(&r, r.sent == 1);
+	ck_assert_str_eq(r.sent_to, "backup:a@b.example ");
+	r.down = NULL;
+	clock_fake_add(30 * 1000);
+	submit(&r, "b@b.example", NULL);
+	turn_until(&r, r.sent == 2 && r.queue->gateway[0]->gate.state == GATE_UP);
+	submit(&r, "c@b.example", NULL);
+	turn_until(&r, r.sent == 3);
+	ck_assert_ptr_nonnull(strstr(r.sent_to, "up:c@b.example"));
+	ck_assert_ptr_null(strstr(r.sent_to, "backup:c@b.example"));
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(recipients_go_by_their_routes)
+{
+	struct rig r;
+
+	rig_up(&r, routed);
+	submit(&r, "a@b.example", "a@Other.example");
+	turn_until(&r, r.sent == 2);
+	ck_assert_ptr_nonnull(strstr(r.sent_to, "up:a@b.example"));
+	ck_assert_ptr_nonnull(strstr(r.sent_to, "other:a@Other.example"));
+	turn_until(&r, totals(&r).messages == 0);
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(what_was_kept_is_there_after_a_restart)
+{
+	struct rig r;
+	struct queue_message m;
+
+	rig_up(&r, basic);
+	r.job_result = OUTCOME_DEFER;
+	r.refuse_to = NULL;
+	submit(&r, "a@b.example", "c@d.example");
+	turn_until(&r, r.jobs == 1 && totals(&r).deferred == 1);
+	restart(&r, basic);
+	ck_assert_uint_eq(totals(&r).messages, 1);
+	ck_assert(queue_find_message(r.queue, r.last_id, true, &m));
+	ck_assert_uint_eq(m.attempts, 1);
+	ck_assert_uint_eq(m.envelope->nrcpt, 2);
+	ck_assert_str_eq(m.envelope->rcpt[1].last.text, "said the provider");
+	ck_assert_int_gt(m.next_attempt_s, 0);
+	envelope_free(&m.envelope);
+	r.job_result = OUTCOME_SENT;
+	clock_fake_add(30 * 1000);
+	turn_until(&r, r.sent == 2);
+	turn_until(&r, totals(&r).messages == 0);
+	restart(&r, basic);
+	ck_assert_uint_eq(totals(&r).messages, 0);	/* and what is done stays done */
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(a_delivered_recipient_is_not_tried_again)	/* B-041 */
+{
+	struct rig r;
+
+	rig_up(&r, basic);
+	r.refuse_to = "x@y.example";	/* nobody; two different results by hand: */
+	r.hold_jobs = true;
+	submit(&r, "a@b.example", "c@d.example");
+	turn_until(&r, r.held != NULL);
+	outcome_set(&r.held->result[0], OUTCOME_SENT, 250, "2.0.0", STR("ok"));
+	outcome_set(&r.held->result[1], OUTCOME_DEFER, 450, "4.2.0", STR("later"));
+	r.held->memo.kind = MEMO_REPORT;
+	memo_post(queue_get_channel(r.queue), &r.held->memo);
+	turn_until(&r, totals(&r).deferred == 1);
+	r.hold_jobs = false;
+	restart(&r, basic);		/* not even after a restart */
+	clock_fake_add(30 * 1000);
+	turn_until(&r, r.sent == 1);
+	ck_assert_str_eq(r.sent_to, "up:c@d.example ");
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(a_server_that_always_hangs_up_meets_the_schedule)
+{
+	struct rig r;
+
+	rig_up(&r, basic);
+	r.job_result = OUTCOME_AGAIN;
+	r.lane_lost = true;
+	r.upstream = UPSTREAM_LOST;
+	submit(&r, "a@b.example", NULL);
+	turn_until(&r, r.jobs == AGAIN_MAX);
+	settle(&r);
+	ck_assert_uint_eq(r.jobs, AGAIN_MAX);
+	ck_assert_uint_eq(totals(&r).deferred, 1);
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(hold_release_delete)
+{
+	struct rig r;
+	struct why why;
+	uint64_t id;
+
+	rig_up(&r, basic);
+	r.hold_jobs = true;
+	id = submit(&r, "a@b.example", NULL);
+	turn_until(&r, r.held != NULL);
+	ck_assert_int_eq(queue_act(r.queue, id, QUEUE_HOLD, &why), 0);
+	r.job_result = OUTCOME_DEFER;
+	answer_job(&r, r.held);
+	turn_until(&r, totals(&r).held == 1);
+	ck_assert_int_lt(queue_act(r.queue, id, QUEUE_RETRY, &why), 0);
+	restart(&r, basic);
+	ck_assert_uint_eq(totals(&r).held, 1);
+	r.held = NULL;
+	ck_assert_int_eq(queue_act(r.queue, id, QUEUE_RELEASE, &why), 0);
+	turn_until(&r, r.held != NULL);
+	ck_assert_int_eq(queue_act(r.queue, id, QUEUE_DELETE, &why), 0);
+	answer_job(&r, r.held);
+	turn_until(&r, totals(&r).messages == 0);
+	ck_assert_int_lt(queue_act(r.queue, id, QUEUE_DELETE, &why), 0);
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(a_reload_routes_queued_mail_anew)
+{
+	struct rig r;
+	struct config_memo *m;
+
+	rig_up(&r, basic);
+	r.open_result = OPENED_ALL_FAILED;
+	submit(&r, "a@other.example", NULL);
+	turn_until(&r, r.opens == 1 && totals(&r).deferred == 1);
+	r.open_result = OPENED_UP;
+	m = (struct config_memo *)memo_new(MEMO_CONFIG, sizeof *m);
+	m->config = load(&r, routed);
+	memo_post(queue_get_channel(r.queue), &m->memo);
+	turn_until(&r, r.sent == 1);
+	ck_assert_str_eq(r.sent_to, "other:a@other.example ");
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(draining_waits_for_what_is_out_and_starts_nothing)
+{
+	struct rig r;
+
+	rig_up(&r, basic);
+	r.hold_jobs = true;
+	submit(&r, "a@b.example", NULL);
+	turn_until(&r, r.held != NULL);
+	memo_post(queue_get_channel(r.queue), memo_new(MEMO_DRAIN, sizeof(struct memo)));
+	submit(&r, "b@b.example", NULL);
+	turn_until(&r, r.verdicts == 2);
+	settle(&r);
+	ck_assert_uint_eq(r.drained, 0);
+	answer_job(&r, r.held);
+	turn_until(&r, r.drained == 1);
+	ck_assert_uint_eq(r.jobs, 1);
+	ck_assert_uint_eq(totals(&r).messages, 1);
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(over_spool_size_nothing_is_accepted)	/* D-33 */
+{
+	struct rig r;
+
+	rig_up(&r, "limits { spool_size = \"1M\" }\n"
+	    "upstream \"up\" { host = \"127.0.0.1\" chain = {\"2525/none\"} auth = \"none\" }\n");
+	r.open_result = OPENED_ALL_FAILED;
+	r.claim = 100000;
+	for (unsigned i = 0; i < 40; i++)
+		submit(&r, "a@b.example", NULL);
+	turn_until(&r, r.verdicts == 40);
+	ck_assert_uint_lt(totals(&r).messages, 40);
+	ck_assert_uint_gt(totals(&r).messages, 5);
+	submit(&r, "a@b.example", NULL);
+	turn_until(&r, r.verdicts == 41);
+	ck_assert_int_eq(r.last_verdict, VERDICT_NO_SPACE);
+	rig_down(&r);
+}
+END_TEST
+
+Suite *test_queue(void);
+
+Suite *
+test_queue(void)
+{
+	Suite *s = suite_create("test_queue");
+	TCase *t = tcase_create("queue");
+
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, a_message_is_kept_and_relayed_byte_for_byte);
+	tcase_add_test(t, nothing_leaves_before_its_verdict);
+	tcase_add_test(t, deferred_goes_by_the_schedule_and_a_retry_at_once);
+	tcase_add_test(t, a_refusal_bounces_to_the_sender);
+	tcase_add_test(t, a_refused_bounce_is_held_not_bounced);
+	tcase_add_test(t, it_expires_only_after_a_failed_attempt_past_its_deadline);
+	tcase_add_test(t, a_wall_clock_that_jumps_expires_nothing);
+	tcase_add_test(t, an_unreachable_upstream_costs_no_attempt_and_drains_when_back);
+	tcase_add_test(t, mail_expires_while_the_upstream_is_down);
+	tcase_add_test(t, a_refused_login_pauses_and_bounces_nothing);
+	tcase_add_test(t, the_next_upstream_takes_over_and_gives_back);
+	tcase_add_test(t, recipients_go_by_their_routes);
+	tcase_add_test(t, what_was_kept_is_there_after_a_restart);
+	tcase_add_test(t, a_delivered_recipient_is_not_tried_again);
+	tcase_add_test(t, a_server_that_always_hangs_up_meets_the_schedule);
+	tcase_add_test(t, hold_release_delete);
+	tcase_add_test(t, a_reload_routes_queued_mail_anew);
+	tcase_add_test(t, draining_waits_for_what_is_out_and_starts_nothing);
+	tcase_add_test(t, over_spool_size_nothing_is_accepted);
+	suite_add_tcase(s, t);
+	return s;
+}

@@ -1,0 +1,732 @@
+/* Streams without TLS, over socket pairs and loopback. */
+#include "net/stream.h"
+
+#include "net/loop_private.h"
+#include "support_net.h"
+
+#include <malloc.h>
+#include <sys/resource.h>
+#include <sys/un.h>
+
+static struct loop *l;
+static struct end a, b;
+static int fd[2];
+
+static void
+setup(void)
+{
+	l = loop_new("test");
+	memset(&a, 0, sizeof a);
+	memset(&b, 0, sizeof b);
+	fd[0] = fd[1] = -1;
+}
+
+static void
+teardown(void)
+{
+	end_clear(&a);
+	end_clear(&b);
+	if (fd[1] >= 0)
+		close(fd[1]);
+	loop_free(&l);
+}
+
+/* a is a stream, fd[1] the bare other end. */
+static void
+open_pair(int type)
+{
+	end_pair(type, fd);
+	a.s = stream_accept(l, fd[0], end_on, &a);
+}
+
+static void
+open_tcp(void)
+{
+	end_tcp(fd);
+	a.s = stream_accept(l, fd[0], end_on, &a);
+}
+
+static size_t
+peer_reads(char *out, size_t size)
+{
+	ssize_t n = recv(fd[1], out, size, MSG_DONTWAIT);
+
+	return n > 0 ? (size_t)n : 0;
+}
+
+/* --- input ------------------------------------------------------------------- */
+
+START_TEST(offers_in_trickles)
+{
+	static const char text[] = "MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n";
+	size_t step = (size_t)_i == 0 ? sizeof text - 1 : (size_t)_i;
+
+	open_pair(SOCK_STREAM);
+	for (size_t at = 0; at < sizeof text - 1; at += step) {
+		size_t n = sizeof text - 1 - at < step ? sizeof text - 1 - at : step;
+
+		ck_assert_int_eq(send(fd[1], text + at, n, 0), (int)n);
+		UNTIL(l, a.got.len == at + n);
+	}
+	ck_assert_str_eq(a.got.data, text);
+	ck_assert_str_eq(a.diary, "D");
+}
+END_TEST
+
+/* Takes whole lines and leaves the rest. */
+static void
+take_lines(struct end *e)
+{
+	struct str in = stream_input(e->s);
+	const char *nl;
+
+	while ((nl = memchr(in.p, '\n', in.n)) != NULL) {
+		size_t n = (size_t)(nl + 1 - in.p);
+
+		buf_put(&e->got, in.p, n);
+		buf_putc(&e->got, '|');
+		stream_consume(e->s, n);
+		in = stream_input(e->s);
+	}
+}
+
+START_TEST(what_is_left_is_offered_again)
+{
+	open_pair(SOCK_STREAM);
+	a.on_data = take_lines;
+	end_send(fd[1], "one\ntw");
+	UNTIL(l, a.data == 1);
+	ck_assert_str_eq(a.got.data, "one\n|");
+	ck_assert(str_is(stream_input(a.s), "tw"));
+	loop_turn(l, false);
+	ck_assert_int_eq(a.data, 1);	/* not again without news */
+	end_send(fd[1], "o\nth");
+	UNTIL(l, a.data == 2);
+	end_send(fd[1], "ree");
+	UNTIL(l, a.data == 3);
+	end_send(fd[1], "\n");
+	UNTIL(l, a.data == 4);
+	ck_assert_str_eq(a.got.data, "one\n|two\n|three\n|");
+	ck_assert_uint_eq(stream_input(a.s).n, 0);
+}
+END_TEST
+
+START_TEST(end_comes_after_input_that_is_left)
+{
+	open_pair(SOCK_STREAM);
+	a.leave = 3;
+	end_send(fd[1], "abcdef");
+	shutdown(fd[1], SHUT_WR);
+	UNTIL(l, end_has(&a, 'C'));
+	ck_assert_str_eq(a.diary, "DC");
+	ck_assert_int_ge(a.data, 2);
+	ck_assert(str_is(stream_input(a.s), "def"));
+	ck_assert_int_eq(stream_fault(a.s), FAULT_CLOSED);
+	ck_assert_str_eq(stream_why(a.s), "connection closed by the peer");
+	/* Our side still goes out. */
+	stream_write(a.s, "bye", 3);
+	loop_turn(l, false);
+	ck_assert_uint_eq(peer_reads((char[8]){ 0 }, 8), 3);
+}
+END_TEST
+
+START_TEST(pause_keeps_all_until_resume)
+{
+	open_pair(SOCK_STREAM);
+	a.leave = 2;
+	a.pause_at = 'D';
+	end_send(fd[1], "abcd");
+	UNTIL(l, a.data == 1);
+	end_send(fd[1], "efgh");
+	shutdown(fd[1], SHUT_WR);
+	for (int i = 0; i < 3; i++)
+		loop_turn(l, false);
+	ck_assert_int_eq(a.data, 1);
+	ck_assert_str_eq(a.got.data, "ab");
+	stream_resume(a.s);
+	ck_assert_int_eq(a.data, 1);	/* from the loop, not from inside the call */
+	a.leave = 0;
+	loop_turn(l, true);
+	ck_assert_int_eq(a.data, 2);	/* what was left, and it pauses again */
+	ck_assert_str_eq(a.got.data, "abcd");
+	a.pause_at = 0;
+	stream_resume(a.s);
+	UNTIL(l, end_has(&a, 'C'));
+	ck_assert_str_eq(a.got.data, "abcdefgh");
+}
+END_TEST
+
+static void
+take_one_and_pause(struct end *e)
+{
+	stream_consume(e->s, 1);
+	stream_pause(e->s);
+}
+
+START_TEST(paused_at_the_end_of_input)
+{
+	open_pair(SOCK_STREAM);
+	a.on_data = take_one_and_pause;
+	end_send(fd[1], "abc");
+	shutdown(fd[1], SHUT_WR);
+	for (int i = 1; i <= 3; i++) {
+		UNTIL(l, a.data == i);
+		ck_assert(!end_has(&a, 'C'));
+		stream_resume(a.s);
+	}
+	UNTIL(l, end_has(&a, 'C'));
+	ck_assert_int_eq(a.data, 3);
+}
+END_TEST
+
+static void
+take_nothing(struct end *e)
+{
+	(void)e;
+}
+
+START_TEST(kept_input_is_bounded)	/* C-14 */
+{
+	static char flood[64 * 1024];
+	size_t sent = 0, before;
+	ssize_t n;
+
+	open_pair(SOCK_STREAM);
+	a.on_data = take_nothing;
+	for (int i = 0; i < 100; i++) {
+		while ((n = send(fd[1], flood, sizeof flood, MSG_DONTWAIT)) > 0)
+			sent += (size_t)n;
+		loop_turn(l, false);
+	}
+	before = stream_input(a.s).n;
+	ck_assert_uint_ge(before, STREAM_INPUT_MAX);
+	ck_assert_uint_lt(before, STREAM_INPUT_MAX + LOOP_SCRATCH);
+	ck_assert_uint_lt(before, sent);
+	a.on_data = NULL;
+	stream_consume(a.s, before);
+	UNTIL(l, a.got.len == sent - before);	/* and it reads on by itself */
+}
+END_TEST
+
+START_TEST(a_flood_leaves_turns_to_others)
+{
+	static char flood[64 * 1024];
+	int other[2];
+	ssize_t n;
+
+	open_pair(SOCK_STREAM);
+	end_pair(SOCK_STREAM, other);
+	b.s = stream_accept(l, other[0], end_on, &b);
+	setsockopt(fd[1], SOL_SOCKET, SO_SNDBUFFORCE, &(int){ 8 << 20 }, sizeof(int));
+	while ((n = send(fd[1], flood, sizeof flood, MSG_DONTWAIT)) > 0)
+		;
+	end_send(other[1], "quick");
+	loop_turn(l, true);
+	ck_assert_str_eq(b.got.data, "quick");
+	ck_assert_uint_gt(a.got.len, 0);
+	ck_assert_uint_le(a.got.len, 4 * LOOP_SCRATCH);
+	close(other[1]);
+}
+END_TEST
+
+/* --- output ------------------------------------------------------------------ */
+
+static void
+answer_each(struct end *e)
+{
+	struct str in = stream_input(e->s);
+
+	stream_consume(e->s, in.n);
+	for (size_t i = 0; i < in.n; i++)
+		if (in.p[i] == '\n')
+			stream_write(e->s, "250 ok\r\n", 8);
+}
+
+START_TEST(replies_leave_in_one_piece)
+{
+	char got[128] = "";
+
+	open_pair(SOCK_SEQPACKET);	/* one recv is one send */
+	a.on_data = answer_each;
+	end_send(fd[1], "a\nb\nc\n");
+	UNTIL(l, end_has(&a, 'R'));
+	ck_assert_uint_eq(peer_reads(got, sizeof got), 24);
+	ck_assert_str_eq(got, "250 ok\r\n250 ok\r\n250 ok\r\n");
+	ck_assert_str_eq(a.diary, "DR");
+	ck_assert_uint_eq(stream_pending(a.s), 0);
+}
+END_TEST
+
+START_TEST(output_waits_for_the_end_of_the_turn)
+{
+	char got[16];
+
+	open_pair(SOCK_STREAM);
+	buf_puts(stream_output(a.s), "abc");
+	stream_flush(a.s);
+	ck_assert_uint_eq(stream_pending(a.s), 3);
+	ck_assert_uint_eq(peer_reads(got, sizeof got), 0);
+	loop_turn(l, false);
+	ck_assert_uint_eq(peer_reads(got, sizeof got), 3);
+}
+END_TEST
+
+START_TEST(much_output_through_a_narrow_pipe)
+{
+	enum { SIZE = 3000000 };
+	struct buf got = { 0 };
+
+	open_pair(SOCK_STREAM);
+	for (int i = 0; i < SIZE; i++)
+		buf_putc(stream_output(a.s), (char)(i % 251));
+	stream_flush(a.s);
+	loop_turn(l, false);
+	ck_assert_uint_gt(stream_pending(a.s), 0);
+	ck_assert_str_eq(a.diary, "");
+	stream_write(a.s, "end", 3);
+	while (got.len < SIZE + 3) {
+		got.len += peer_reads(buf_room(&got, 100000), 100000);
+		loop_turn(l, false);
+	}
+	ck_assert_str_eq(a.diary, "R");
+	for (int i = 0; i < SIZE; i++)	/* ck_assert is slow */
+		if ((unsigned char)got.data[i] != i % 251)
+			ck_abort_msg("octet %d", i);
+	ck_assert_mem_eq(got.data + SIZE, "end", 3);
+	buf_clear(&got);
+}
+END_TEST
+
+static int chunks;
+
+static void
+on_pump(void *arg, struct stream *s, enum stream_event ev)
+{
+	static char chunk[1000];
+
+	(void)arg;
+	ck_assert_int_eq(ev, STREAM_DRAINED);
+	if (chunks++ < 5)
+		stream_write(s, chunk, sizeof chunk);
+}
+
+START_TEST(a_pump_gets_one_chunk_a_turn)
+{
+	open_pair(SOCK_STREAM);
+	stream_give(a.s, on_pump, NULL);
+	chunks = 0;
+	stream_write(a.s, "x", 1);
+	loop_turn(l, true);
+	ck_assert_int_eq(chunks, 1);
+	loop_turn(l, true);		/* does not wait */
+	ck_assert_int_eq(chunks, 2);
+	UNTIL(l, chunks == 6);
+	ck_assert_uint_eq(stream_pending(a.s), 0);
+}
+END_TEST
+
+/* --- ends -------------------------------------------------------------------- */
+
+START_TEST(peer_is_gone)
+{
+	open_pair(SOCK_STREAM);
+	close(fd[1]);
+	fd[1] = -1;
+	stream_write(a.s, "x", 1);	/* no SIGPIPE */
+	UNTIL(l, end_has(&a, 'F'));
+	ck_assert_int_eq(stream_fault(a.s), FAULT_RESET);
+	stream_write(a.s, "y", 1);	/* goes nowhere */
+	ck_assert_uint_eq(stream_pending(a.s), 0);
+	loop_turn(l, false);
+	ck_assert_str_eq(a.diary, "CF");
+}
+END_TEST
+
+static void
+reset_peer(void)
+{
+	struct linger now = { .l_onoff = 1, .l_linger = 0 };
+
+	setsockopt(fd[1], SOL_SOCKET, SO_LINGER, &now, sizeof now);
+	close(fd[1]);
+	fd[1] = -1;
+}
+
+START_TEST(reset)
+{
+	open_tcp();
+	reset_peer();
+	UNTIL(l, end_has(&a, 'F'));
+	ck_assert_str_eq(a.diary, "F");
+	ck_assert_int_eq(stream_fault(a.s), FAULT_RESET);
+	ck_assert_str_eq(stream_why(a.s), "connection reset by the peer");
+}
+END_TEST
+
+/* Between the poll and the write of one turn. */
+static void
+say_421_and_go(void *arg)
+{
+	(void)arg;
+	if (fd[1] < 0)
+		return;
+	end_send(fd[1], "421 too many\r\n");
+	close(fd[1]);
+	fd[1] = -1;
+	stream_write(a.s, "MAIL", 4);
+}
+
+START_TEST(last_words_are_heard_before_the_failure)
+{
+	open_pair(SOCK_STREAM);
+	loop_on_turn_end(l, say_421_and_go, NULL);
+	loop_turn(l, false);
+	ck_assert_str_eq(a.diary, "DF");
+	ck_assert_str_eq(a.got.data, "421 too many\r\n");
+	ck_assert_int_eq(stream_fault(a.s), FAULT_RESET);
+}
+END_TEST
+
+START_TEST(close_sends_what_waits)
+{
+	char got[16] = "";
+
+	open_pair(SOCK_STREAM);
+	stream_write(a.s, "221 bye", 7);
+	stream_close(&a.s);
+	ck_assert_ptr_null(a.s);
+	ck_assert_uint_eq(peer_reads(got, sizeof got - 1), 7);
+	ck_assert_str_eq(got, "221 bye");
+	ck_assert_int_eq(recv(fd[1], got, 1, MSG_DONTWAIT), 0);
+	loop_turn(l, false);
+	ck_assert_str_eq(a.diary, "");
+	stream_close(&a.s);
+}
+END_TEST
+
+START_TEST(closing_inside_any_event)
+{
+	static const char letters[] = "UDRCTF";
+	struct sockaddr_in sin;
+	int listening = end_listen(&sin);
+	int accepted = -1;
+
+	a.close_at = letters[_i];
+	if (a.close_at == 'F')
+		close(listening);
+	a.s = stream_connect(l, (struct sockaddr *)&sin, sizeof sin, "", end_on, &a);
+	if (a.close_at != 'F') {
+		accepted = accept(listening, NULL, NULL);
+		end_send(accepted, "hello");
+		stream_write(a.s, "EHLO", 4);
+		stream_deadline(a.s, clock_now_ms() + 20);
+		if (a.close_at == 'C')
+			shutdown(accepted, SHUT_WR);
+	}
+	UNTIL(l, a.s == NULL);
+	loop_turn(l, false);
+	ck_assert_int_eq(a.diary[a.entries - 1], letters[_i]);
+	if (a.close_at != 'F') {
+		close(accepted);
+		close(listening);
+	}
+}
+END_TEST
+
+START_TEST(finish_sends_all_and_causes_no_reset)
+{
+	static char junk[200000], reply[300000];
+	struct buf got = { 0 };
+	ssize_t n;
+
+	open_tcp();
+	n = send(fd[1], junk, sizeof junk, MSG_DONTWAIT);	/* never read by a */
+	ck_assert_int_gt(n, 0);
+	stream_pause(a.s);
+	loop_turn(l, false);
+	stream_write(a.s, reply, sizeof reply);
+	stream_finish(&a.s, 5000);
+	ck_assert_ptr_null(a.s);
+	for (;;) {
+		n = recv(fd[1], buf_room(&got, 65536), 65536, MSG_DONTWAIT);
+		if (n == 0)
+			break;
+		if (n > 0)
+			got.len += (size_t)n;
+		else
+			ck_assert_int_eq(errno, EAGAIN);	/* and not ECONNRESET */
+		(void)send(fd[1], junk, 100, MSG_DONTWAIT | MSG_NOSIGNAL);
+		loop_turn(l, false);
+	}
+	ck_assert_uint_eq(got.len, sizeof reply);
+	ck_assert_int_eq(send(fd[1], "x", 1, MSG_NOSIGNAL), 1);
+	loop_turn(l, false);
+	ck_assert_int_eq(send(fd[1], "x", 1, MSG_NOSIGNAL), 1);	/* still no reset */
+	ck_assert_str_eq(a.diary, "");
+	buf_clear(&got);
+}
+END_TEST
+
+START_TEST(finish_ends_with_the_peer_or_in_time)
+{
+	clock_fake(1000, 1);
+	open_tcp();
+	stream_finish(&a.s, 3000);
+	clock_fake_add(2999);
+	loop_turn(l, false);
+	ck_assert_int_ge(fcntl(fd[0], F_GETFD), 0);
+	if (_i == 0)
+		clock_fake_add(1);
+	else
+		shutdown(fd[1], SHUT_WR);
+	loop_turn(l, false);
+	ck_assert_int_eq(fcntl(fd[0], F_GETFD), -1);
+}
+END_TEST
+
+START_TEST(finish_is_cleaned_up_with_the_loop)
+{
+	open_tcp();
+	stream_finish(&a.s, 100000);
+	loop_free(&l);		/* the sanitizer would see a leak */
+	ck_assert_int_eq(fcntl(fd[0], F_GETFD), -1);
+	l = loop_new("again");
+}
+END_TEST
+
+START_TEST(deadlines)
+{
+	clock_fake(1000, 1);
+	open_pair(SOCK_STREAM);
+	stream_deadline(a.s, 1010);
+	stream_deadline(a.s, 1020);
+	clock_fake_add(10);
+	loop_turn(l, false);
+	ck_assert_str_eq(a.diary, "");
+	clock_fake_add(10);
+	loop_turn(l, false);
+	ck_assert_str_eq(a.diary, "T");
+	stream_deadline(a.s, 1030);
+	stream_deadline(a.s, 0);
+	clock_fake_add(100);
+	loop_turn(l, false);
+	ck_assert_uint_eq(a.entries, 1);
+}
+END_TEST
+
+/* --- connecting ------------------------------------------------------------------ */
+
+static void
+try_to_connect(const struct sockaddr *sa, socklen_t len, const char *source)
+{
+	a.s = stream_connect(l, sa, len, source, end_on, &a);
+	ck_assert_str_eq(a.diary, "");	/* never from inside the call */
+	UNTIL(l, a.entries > 0);
+}
+
+START_TEST(connects_and_knows_the_peer)
+{
+	struct sockaddr_in sin;
+	int listening = end_listen(&sin);
+	char address[64];
+	uint16_t port;
+
+	try_to_connect((struct sockaddr *)&sin, sizeof sin, _i == 0 ? "" : "127.0.0.2");
+	ck_assert_str_eq(a.diary, "U");
+	stream_peer(a.s, address, sizeof address, &port);
+	ck_assert_str_eq(address, "127.0.0.1");
+	ck_assert_uint_eq(port, ntohs(sin.sin_port));
+	b.s = stream_accept(l, accept4(listening, NULL, NULL, SOCK_NONBLOCK), end_on, &b);
+	stream_peer(b.s, address, sizeof address, &port);
+	ck_assert_str_eq(address, _i == 0 ? "127.0.0.1" : "127.0.0.2");
+	close(listening);
+}
+END_TEST
+
+START_TEST(output_before_the_connection_is_up)
+{
+	struct sockaddr_in sin;
+	int listening = end_listen(&sin);
+
+	a.s = stream_connect(l, (struct sockaddr *)&sin, sizeof sin, "", end_on, &a);
+	stream_write(a.s, "early", 5);
+	b.s = stream_accept(l, accept4(listening, NULL, NULL, SOCK_NONBLOCK), end_on, &b);
+	UNTIL(l, b.got.len == 5);
+	ck_assert_str_eq(a.diary, "UR");
+	close(listening);
+}
+END_TEST
+
+START_TEST(mapped_peers_are_given_as_ipv4)
+{
+	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6, .sin6_addr = in6addr_any };
+	socklen_t len = sizeof sin6;
+	int listening = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	char address[64];
+	uint16_t port;
+
+	if (listening < 0 ||
+	    setsockopt(listening, IPPROTO_IPV6, IPV6_V6ONLY, &(int){ 0 }, sizeof(int)) < 0 ||
+	    bind(listening, (struct sockaddr *)&sin6, sizeof sin6) < 0)
+		return;		/* no IPv6 here */
+	ck_assert_int_eq(listen(listening, 1), 0);
+	getsockname(listening, (struct sockaddr *)&sin6, &len);
+	sin.sin_port = sin6.sin6_port;
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	try_to_connect((struct sockaddr *)&sin, sizeof sin, "");
+	b.s = stream_accept(l, accept4(listening, NULL, NULL, SOCK_NONBLOCK), end_on, &b);
+	stream_peer(b.s, address, sizeof address, &port);
+	ck_assert_str_eq(address, "127.0.0.1");
+	close(listening);
+}
+END_TEST
+
+START_TEST(unix_peers_have_no_address)
+{
+	char address[64] = "x";
+	uint16_t port = 1;
+
+	open_pair(SOCK_STREAM);
+	stream_peer(a.s, address, sizeof address, &port);
+	ck_assert_str_eq(address, "");
+	ck_assert_uint_eq(port, 0);
+	ck_assert_int_eq(stream_fd(a.s), fd[0]);
+}
+END_TEST
+
+static const struct refusal {
+	const char *what, *source;
+	enum stream_fault fault;
+	const char *why;
+} refusals[] = {
+	{ "closed port", "", FAULT_REFUSED, "connection refused" },
+	{ "source of the other family", "::1", FAULT_LOCAL, "local address not available" },
+	{ "source that is not ours", "192.0.2.7", FAULT_LOCAL, "local address not available" },
+	{ "no source at all", "bogus", FAULT_LOCAL, "local address not available" },
+	{ "no such socket", "", FAULT_REFUSED, "no such socket" },
+	{ "no such family", "", FAULT_UNREACHABLE, "this machine lacks that address family" },
+	{ "no descriptors", "", FAULT_LOCAL, "too many open files in this process" },
+};
+
+START_TEST(refused_connections_say_why)
+{
+	const struct refusal *r = &refusals[_i];
+	struct sockaddr_in sin;
+	struct sockaddr_un sun = { .sun_family = AF_UNIX, .sun_path = "/nonexistent/x" };
+	struct sockaddr odd = { .sa_family = 250 };
+	struct rlimit before, none = { 0 };
+
+	close(end_listen(&sin));
+	getrlimit(RLIMIT_NOFILE, &before);
+	none.rlim_max = before.rlim_max;
+	if (strcmp(r->what, "no descriptors") == 0)
+		setrlimit(RLIMIT_NOFILE, &none);
+	if (strcmp(r->what, "no such socket") == 0)
+		try_to_connect((struct sockaddr *)&sun, sizeof sun, "");
+	else if (r->fault == FAULT_UNREACHABLE)
+		try_to_connect(&odd, sizeof odd, "");
+	else
+		try_to_connect((struct sockaddr *)&sin, sizeof sin, r->source);
+	setrlimit(RLIMIT_NOFILE, &before);
+	ck_assert_str_eq(a.diary, "F");
+	ck_assert_int_eq(stream_fault(a.s), r->fault);
+	ck_assert_msg(strncmp(stream_why(a.s), r->why, strlen(r->why)) == 0,
+	    "%s: %s", r->what, stream_why(a.s));
+}
+END_TEST
+
+static void
+on_new_owner(void *arg, struct stream *s, enum stream_event ev)
+{
+	struct str in = stream_input(s);
+
+	if (ev == STREAM_DATA) {
+		buf_putstr(arg, in);
+		stream_consume(s, in.n);
+	}
+}
+
+START_TEST(given_to_another)
+{
+	struct buf got = { 0 };
+
+	open_pair(SOCK_STREAM);
+	stream_give(a.s, on_new_owner, &got);
+	end_send(fd[1], "220 hi");
+	UNTIL(l, got.len == 6);
+	ck_assert_str_eq(a.diary, "");
+	buf_clear(&got);
+}
+END_TEST
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+START_TEST(idle_streams_are_small)
+{
+	enum { MANY = 200 };
+	static struct end e[MANY];
+	static int other[MANY][2];
+	size_t before = 0;
+
+	for (int i = 0; i < MANY; i++)
+		end_pair(SOCK_STREAM, other[i]);
+	for (int i = 0; i < MANY; i++) {
+		if (i == 1)		/* the first one pays for the loop's tables */
+			before = mallinfo2().uordblks;
+		e[i].s = stream_accept(l, other[i][0], end_on, &e[i]);
+		e[i].on_data = answer_each;
+		end_send(other[i][1], "NOOP\n");
+		stream_deadline(e[i].s, clock_now_ms() + 100000);
+		UNTIL(l, end_has(&e[i], 'R'));
+	}
+	before = (mallinfo2().uordblks - before) / (MANY - 1);
+	ck_assert_msg(before < 800, "%zu octets for an idle stream", before);
+	for (int i = 0; i < MANY; i++) {
+		end_clear(&e[i]);
+		close(other[i][1]);
+	}
+}
+END_TEST
+#endif
+
+Suite *test_stream(void);
+Suite *
+test_stream(void)
+{
+	Suite *s = suite_create("test_stream");
+	TCase *tc = tcase_create("stream");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_loop_test(tc, offers_in_trickles, 0, 4);
+	tcase_add_test(tc, what_is_left_is_offered_again);
+	tcase_add_test(tc, end_comes_after_input_that_is_left);
+	tcase_add_test(tc, pause_keeps_all_until_resume);
+	tcase_add_test(tc, paused_at_the_end_of_input);
+	tcase_add_test(tc, kept_input_is_bounded);
+	tcase_add_test(tc, a_flood_leaves_turns_to_others);
+	tcase_add_test(tc, replies_leave_in_one_piece);
+	tcase_add_test(tc, output_waits_for_the_end_of_the_turn);
+	tcase_add_test(tc, much_output_through_a_narrow_pipe);
+	tcase_add_test(tc, a_pump_gets_one_chunk_a_turn);
+	tcase_add_test(tc, peer_is_gone);
+	tcase_add_test(tc, reset);
+	tcase_add_test(tc, last_words_are_heard_before_the_failure);
+	tcase_add_test(tc, close_sends_what_waits);
+	tcase_add_loop_test(tc, closing_inside_any_event, 0, 6);
+	tcase_add_test(tc, finish_sends_all_and_causes_no_reset);
+	tcase_add_loop_test(tc, finish_ends_with_the_peer_or_in_time, 0, 2);
+	tcase_add_test(tc, finish_is_cleaned_up_with_the_loop);
+	tcase_add_test(tc, deadlines);
+	tcase_add_loop_test(tc, connects_and_knows_the_peer, 0, 2);
+	tcase_add_test(tc, output_before_the_connection_is_up);
+	tcase_add_test(tc, mapped_peers_are_given_as_ipv4);
+	tcase_add_test(tc, unix_peers_have_no_address);
+	tcase_add_loop_test(tc, refused_connections_say_why, 0,
+	    sizeof refusals / sizeof refusals[0]);
+	tcase_add_test(tc, given_to_another);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	tcase_add_test(tc, idle_streams_are_small);
+#endif
+	suite_add_tcase(s, tc);
+	return s;
+}
