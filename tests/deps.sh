@@ -2,7 +2,7 @@
 # What the build and the tests need, from Debian.  As root installs what is missing; else says the one line
 # to type.  `quiet': says nothing when all is there.
 set -eu
-packages="gcc make pkg-config libevent-dev libssl-dev libconfuse-dev libjansson-dev libcrypt-dev check curl ca-certificates"
+packages="gcc libc6-dev make pkg-config libevent-dev libssl-dev libconfuse-dev libjansson-dev libcrypt-dev check curl ca-certificates"
 
 missing=
 for p in $packages; do
