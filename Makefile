@@ -60,7 +60,7 @@ $B/%.o: %.c
 # --- tests --------------------------------------------------------------------
 # Adding tests/unit/test_FILE.c beside a daemon/ROOM/FILE.c adds a suite.
 provider_obj	:= $B/tests/provider/provider.o $(patsubst %.c,$B/%.o,$(filter-out tests/provider/main.c tests/provider/provider.c,$(wildcard tests/provider/*.c)))
-e2e_obj		:= $(patsubst %.c,$B/%.o,$(wildcard tests/e2e/*.c))
+e2e_obj		:= $(patsubst %.c,$B/%.o,$(filter-out tests/e2e/faultlib.c,$(wildcard tests/e2e/*.c)))
 crash_obj	:= $(patsubst %.c,$B/%.o,$(wildcard tests/crash/*.c))
 
 $B/suites.h: Makefile $(unit_src)
@@ -73,17 +73,22 @@ $B/unit: $(unit_obj) $(provider_obj) $B/lib.a
 $B/e2e: $(e2e_obj) $(provider_obj) $B/lib.a
 	@echo "  LINK  $@"
 	@$(CC) $(ALL_LDFLAGS) -o $@ $(e2e_obj) $(provider_obj) $B/lib.a $(LIBS) $(CHECK_LIBS)
+$B/faultlib.so: tests/e2e/faultlib.c tests/e2e/faultlib.h
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(CSTD) -g -O2 $(WARN) -Itests $(if $(SAN),-DFAULTLIB_NO_MALLOC) -shared -fPIC -o $@ $<
+# The wraps let the runner cheat, and show that it would notice.
 $B/crash: $(crash_obj) $B/lib.a
 	@echo "  LINK  $@"
-	@$(CC) $(ALL_LDFLAGS) -o $@ $(crash_obj) $B/lib.a $(LIBS)
+	@$(CC) $(ALL_LDFLAGS) -Wl,--wrap=crc32c,--wrap=stage_reserve,--wrap=renew -o $@ $(crash_obj) $B/lib.a $(LIBS)
 $B/fake-provider: $B/tests/provider/main.o $(provider_obj) $B/lib.a
 	@echo "  LINK  $@"
 	@$(CC) $(ALL_LDFLAGS) -o $@ $B/tests/provider/main.o $(provider_obj) $B/lib.a $(LIBS)
 
 unit: $B/unit
 	@$(if $T,CK_RUN_SUITE=$T )$B/unit
-e2e: $B/e2e $B/gatepost
-	@GATEPOST=$B/gatepost GATEPOST_PROVIDERS=conf/providers.conf $(if $T,CK_RUN_SUITE=$T )$B/e2e
+e2e: $B/e2e $B/gatepost $B/faultlib.so
+	@GATEPOST=$B/gatepost GATEPOST_FAULTLIB=$B/faultlib.so GATEPOST_PROVIDERS=conf/providers.conf $(if $T,CK_RUN_SUITE=$T )$B/e2e
 crash: $B/crash
 	@$B/crash
 
@@ -124,17 +129,32 @@ interop: deps-quietly
 	@$(MAKE) --no-print-directory $B/gatepost
 	@B=$B bash tests/interop/run.sh
 
+# Measured beside a peer in the same run; needs root and the peer (apt-get install postfix sasl2-bin python3).
+# Example: make bench SCENARIOS=S1,S7 ROUNDS=3; docs/performance.md has our figures.
+SCENARIOS	?= S1,S2,S3w,S5,S6,S7,S8
+SYSTEMS		?= gatepost,postfix
+ROUNDS		?= 2
+SCALE		?= 0.5
+bench: $B/gatepost
+	@mkdir -p $B/bench && cp -r tests/bench/. $B/bench/ && $(MAKE) -s -C $B/bench
+	@cd $B/bench && GATEPOST=$(abspath $B/gatepost) python3 bench.py compare $(SCENARIOS) $(SYSTEMS) \
+	    --rounds $(ROUNDS) --scale $(SCALE) --out results.jsonl
+
 # --- installing -------------------------------------------------------------------
 MANDIR		?= $(PREFIX)/share/man
 UNITDIR		?= $(if $(filter /usr,$(PREFIX)),/lib,$(PREFIX)/lib)/systemd/system
+# The daemon reads its configuration again after it has dropped root, and what `gatepost passwd' makes gets the
+# directory's group.  Elsewhere than on the machine itself (DESTDIR) the package does that.
+CONF_GROUP	= $(shell test -z "$(DESTDIR)" -a "$$(id -u)" = 0 && getent group gatepost >/dev/null && echo -g gatepost)
 
 install: all
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/gatepost $(DESTDIR)$(SYSCONFDIR)/gatepost \
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/gatepost \
 	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5
+	install -d $(CONF_GROUP) $(DESTDIR)$(SYSCONFDIR)/gatepost
 	install -m 755 $B/gatepost $(DESTDIR)$(PREFIX)/sbin/gatepost
 	install -m 644 conf/providers.conf $(DESTDIR)$(PREFIX)/share/gatepost/providers.conf
 	test -e $(DESTDIR)$(SYSCONFDIR)/gatepost/gatepost.conf || \
-	    install -m 640 conf/gatepost.conf $(DESTDIR)$(SYSCONFDIR)/gatepost/gatepost.conf
+	    install -m 640 $(CONF_GROUP) conf/gatepost.conf $(DESTDIR)$(SYSCONFDIR)/gatepost/gatepost.conf
 	install -m 644 docs/man/gatepost.1 $(DESTDIR)$(MANDIR)/man1/gatepost.1
 	install -m 644 docs/man/gatepost.conf.5 $(DESTDIR)$(MANDIR)/man5/gatepost.conf.5
 uninstall:
@@ -150,5 +170,6 @@ help:
 	@sed -n 's/^\([a-z-]*\):.*/\1/p' Makefile | grep -v -e '-quietly' -e '-now' | sort -u | tr '\n' ' '; echo
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
-.PHONY: all unit e2e crash layers headers options check check-now asan tsan deps deps-quietly demo interop \
+
+.PHONY: all bench unit e2e crash layers headers options check check-now asan tsan deps deps-quietly demo interop \
 	install uninstall format clean help

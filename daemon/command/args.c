@@ -93,6 +93,19 @@ args_parse(struct args *a, int argc, char **argv, const struct args_option *own)
 }
 
 int
+command_options(int argc, char **argv, const char **file, const char **state)
+{
+	struct args a;
+	int status = args_parse(&a, argc, argv, NULL);
+
+	if (status == ARGS_GO_ON)
+		status = args_need(&a, 0, 0);
+	*file = a.file;
+	*state = a.state;
+	return status;
+}
+
+int
 args_need(const struct args *a, int least, int most)
 {
 	if (a->n < least)

@@ -1,6 +1,6 @@
 /*
  * `gatepost ca': the local CA's certificate on standard output, where to install it on standard error, so that
- * `gatepost ca >gatepost.crt' is all that it takes.
+ * `sudo gatepost ca >gatepost.pem' is all that it takes.
  */
 #include "base/mem.h"
 #include "command/args.h"
@@ -20,9 +20,8 @@
 enum { PEM_MAX = 64 * 1024 };
 
 static const char where[] =
-    "To trust it, save it and install it once on every machine that submits mail here:\n"
-    "  Debian, Ubuntu:  gatepost ca | sudo tee /usr/local/share/ca-certificates/gatepost.crt >/dev/null\n"
-    "                   sudo update-ca-certificates\n"
+    "To trust it, save it (sudo gatepost ca >gatepost.pem) and install it on this machine:\n"
+    "  Debian, Ubuntu:  as /usr/local/share/ca-certificates/gatepost.crt, then sudo update-ca-certificates\n"
     "  Fedora, RHEL:    as /etc/pki/ca-trust/source/anchors/gatepost.pem, then sudo update-ca-trust\n"
     "  Java:            keytool -importcert -cacerts -alias gatepost -file gatepost.pem\n"
     "  Python, Node.js: SSL_CERT_FILE=gatepost.pem, NODE_EXTRA_CA_CERTS=gatepost.pem\n"
@@ -43,7 +42,7 @@ print_pem(const char *file)
 		    "`gatepost ca --renew'", file);
 	if (n < 0)
 		return command_fail(ARGS_FAILED, "ca: %s: %s%s", file, strerror(error),
-		    error == EACCES ? "; become root or the user of the daemon" : "");
+		    error == EACCES ? "; become root or the user of the daemon: sudo gatepost ca" : "");
 	if (fwrite(pem, 1, (size_t)n, stdout) != (size_t)n || fflush(stdout) != 0)
 		return ARGS_FAILED;
 	fputs(where, stderr);

@@ -21,7 +21,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { RENEW_DAYS = 30, GROUPS_MAX = 64 };
+enum { RENEW_DAYS = 30, GROUPS_MAX = 64, NAME_SHOWN = 64 };
 
 struct checking {
 	const struct config *config;
@@ -30,6 +30,7 @@ struct checking {
 	uid_t uid;		/* as whom the daemon will run */
 	gid_t group[GROUPS_MAX];
 	int ngroup;
+	char user[NAME_SHOWN], main_group[NAME_SHOWN];
 };
 
 static void
@@ -96,6 +97,16 @@ on_warning(void *arg, const char *text)
 /* --- may the daemon's user do it? ------------------------------------------------ */
 
 static void
+name_daemon(struct checking *c, uid_t uid, gid_t gid)
+{
+	const struct passwd *p = getpwuid(uid);
+	const struct group *g = getgrgid(gid);
+
+	snprintf(c->user, sizeof c->user, "%s", p != NULL ? p->pw_name : "its user");
+	snprintf(c->main_group, sizeof c->main_group, "%s", g != NULL ? g->gr_name : "its group");
+}
+
+static void
 find_user(struct checking *c)
 {
 	const char *name = c->config->user;
@@ -105,6 +116,7 @@ find_user(struct checking *c)
 	c->ngroup = getgroups(GROUPS_MAX - 1, c->group);
 	c->ngroup = c->ngroup < 0 ? 0 : c->ngroup;
 	c->group[c->ngroup++] = getegid();
+	name_daemon(c, geteuid(), getegid());
 	if (geteuid() != 0 || name[0] == '\0')
 		return;
 	p = getpwnam(name);
@@ -117,6 +129,7 @@ find_user(struct checking *c)
 	c->ngroup = GROUPS_MAX;
 	if (getgrouplist(name, p->pw_gid, c->group, &c->ngroup) < 0)
 		c->ngroup = GROUPS_MAX;
+	name_daemon(c, c->uid, c->group[0]);
 	fine(c, "the daemon runs as %s", name);
 }
 
@@ -134,6 +147,48 @@ may(const struct checking *c, const struct stat *st, unsigned bits)
 		if (c->group[i] == st->st_gid)
 			shift = 3;
 	return ((st->st_mode >> shift) & bits) == bits;
+}
+
+/* Each directory on the way to it, and itself: `bits' of it.  false after a complaint. */
+static bool
+check_way(struct checking *c, const char *option, const char *path, unsigned bits)
+{
+	char *at = mem_text(path), *p = at + 1;
+	struct stat st;
+	bool ok = true;
+
+	for (; ok && (p = strchr(p, '/')) != NULL; *p++ = '/') {
+		*p = '\0';
+		ok = stat(at, &st) < 0 || may(c, &st, 1);
+		if (!ok)
+			wrong(c, "%s: %s: the daemon's user %s may not enter %s; chgrp %s and chmod g+x that directory",
+			    option, path, c->user, at, c->main_group);
+	}
+	if (ok && stat(at, &st) == 0 && !may(c, &st, bits)) {
+		if (S_ISDIR(st.st_mode))
+			wrong(c, "%s: the daemon's user %s may not write to %s; chown it to %s", option, c->user, at, c->user);
+		else
+			wrong(c, "%s: the daemon's user %s may not read %s; chgrp %s and chmod g+r it", option, c->user, at,
+			    c->main_group);
+		ok = false;
+	}
+	free(at);
+	return ok;
+}
+
+/* Root reads them all at a start; at a reload there is no root any more. */
+static void
+check_files(struct checking *c)
+{
+	const struct names *files = &c->config->files;
+	bool ok = true;
+
+	if (c->errors > 0)		/* there is no such user */
+		return;
+	for (unsigned i = 0; i < files->n; i++)
+		ok &= check_way(c, "permissions", files->v[i], 4);
+	if (ok)
+		fine(c, "%u file%s that %s can read", files->n, files->n == 1 ? "" : "s", c->user);
 }
 
 /* --- the parts ---------------------------------------------------------------------- */
@@ -154,11 +209,8 @@ check_spool(struct checking *c)
 		wrong(c, "spool_dir: %s: %s", dir, S_ISDIR(st.st_mode) ? strerror(errno) : "is no directory");
 		return;
 	}
-	if (!may(c, &st, 7)) {
-		wrong(c, "spool_dir: %s: the daemon may not write there; chown it to %s", dir,
-		    c->config->user[0] != '\0' ? c->config->user : "its user");
+	if (!check_way(c, "spool_dir", dir, 7))
 		return;
-	}
 	if (st.st_mode & 022)
 		doubt(c, "spool_dir: %s can be written by others; chmod 700 %s", dir, dir);
 	if (statvfs(dir, &fs) < 0) {
@@ -188,10 +240,11 @@ check_users(struct checking *c)
 			wrong(c, "users_file: %s", why.text);
 		return;
 	}
-	if (stat(file, &st) == 0 && !may(c, &st, 4))
-		wrong(c, "users_file: %s cannot be read by the daemon; chgrp it to the group of %s", file,
-		    c->config->user[0] != '\0' ? c->config->user : "its user");
-	else if (stat(file, &st) == 0 && (st.st_mode & 004))
+	if (!check_way(c, "users_file", file, 4)) {
+		users_unref(&users);
+		return;
+	}
+	if (stat(file, &st) == 0 && (st.st_mode & 004))
 		doubt(c, "users_file: %s has password hashes that anybody can read; chmod 640 %s", file, file);
 	else if (users_count(users) == 0)
 		doubt(c, "users_file: %s is empty: no app can log in; add a user with `gatepost passwd USER'", file);
@@ -241,14 +294,12 @@ check_own_certificate(struct checking *c)
 
 	if (tls_server(&tls, config->tls.certificate, config->tls.key, (enum tls_version)config->tls.min_version,
 	    "check", &why) < 0) {
-		wrong(c, "tls: %s", why.text);
+		wrong(c, "%s: tls: %s; name a certificate in PEM and the key that belongs to it", config->file, why.text);
 		return;
 	}
 	tls_unref(&tls);
 	if (stat(config->tls.key, &st) == 0 && (st.st_mode & 077 & ~050))
 		doubt(c, "tls: the key %s can be used by others; chmod 640 %s", config->tls.key, config->tls.key);
-	if (stat(config->tls.key, &st) == 0 && !may(c, &st, 4))
-		wrong(c, "tls: the key %s cannot be read by the daemon's user", config->tls.key);
 	check_dates(c, config->tls.certificate, "replace it, then `systemctl reload gatepost'");
 }
 
@@ -283,7 +334,8 @@ check_upstream(struct checking *c, const struct upstream *u)
 	for (unsigned i = 0; i < u->nchain; i++)
 		encrypted |= u->chain[i].tls != TLS_NONE;
 	if (encrypted && tls_client(&tls, u->tls_ca, u->tls_verify, (enum tls_version)u->tls_min, &why) < 0) {
-		wrong(c, "upstream %s: %s", u->name, why.text);
+		wrong(c, "%s: upstream %s: tls_ca: %s%s", c->config->file, u->name, why.text,
+		    u->tls_ca[0] != '\0' ? "; name a file of certificates in PEM" : "");
 		return;
 	}
 	tls_unref(&tls);
@@ -312,7 +364,7 @@ check_sockets(struct checking *c)
 
 	for (size_t i = 0; i < sizeof dirs / sizeof dirs[0]; i++)
 		if (dirs[i] != NULL && stat(dirs[i], &st) < 0)
-			doubt(c, "%s: %s; systemd's RuntimeDirectory makes it at start, else make it", dirs[i],
+			doubt(c, "%s: %s; a daemon that is started as root, or by systemd, makes it; else make it", dirs[i],
 			    strerror(errno));
 	free(control);
 	free(submit);
@@ -340,6 +392,7 @@ checkup_run(int argc, char **argv)
 	    config->nlisten == 1 ? "" : "s", config->nupstream, config->nupstream == 1 ? "" : "s",
 	    config->nroute, config->nroute == 1 ? "" : "s");
 	find_user(&c);
+	check_files(&c);
 	check_spool(&c);
 	check_sockets(&c);
 	check_tls(&c);

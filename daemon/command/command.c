@@ -21,6 +21,8 @@ const struct command commands[] = {
 	  "list what waits; A is a pattern, D a span like 4h" },
 	{ "show", show_run, "ID [--headers|--raw]",
 	  "one message: envelope, recipients, attempts; or its text" },
+	{ "trace", trace_show_run, "ID [--json]",
+	  "what happened to a message, attempt by attempt, also after its end while that is kept" },
 	{ "retry", act_retry, "ID...|--all [--upstream U]",
 	  "try now, whatever the schedule says" },
 	{ "hold", act_hold, "ID...|--all",

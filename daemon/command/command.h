@@ -18,6 +18,9 @@ extern const struct command commands[];
 const struct command *command_find(const char *name);
 int command_help(int argc, char **argv);
 
+/* The options of a command that has only those of all: -1 to go on, or the exit status (0 after --help, 64). */
+int command_options(int argc, char **argv, const char **file, const char **state);
+
 /* "gatepost: what: why" on standard error; returns status. */
 int command_fail(int status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

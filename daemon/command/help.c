@@ -22,7 +22,8 @@ help_version(int argc, char **argv)
 static bool
 talks_to_daemon(const struct command *c)
 {
-	static const char *const names[] = { "status", "queue", "show", "retry", "hold", "release", "delete", "test" };
+	static const char *const names[] = { "status", "queue", "show", "trace", "retry", "hold", "release", "delete",
+	    "test" };
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
 		if (strcmp(c->name, names[i]) == 0)
@@ -40,7 +41,8 @@ help_one(const char *name)
 	if (c == NULL)
 		return command_fail(ARGS_USAGE, "help: there is no command %s; `gatepost help' lists them", name);
 	buf_printf(&out, "gatepost %s%s%s\n    %s\n\n", c->name, c->usage[0] != '\0' ? " " : "", c->usage, c->help);
-	buf_puts(&out, "    -c FILE        the configuration (default " SYSCONFDIR "/gatepost/gatepost.conf)\n"
+	buf_puts(&out, "    -c FILE        the configuration (default " SYSCONFDIR "/gatepost/gatepost.conf; with --state DIR\n"
+	    "                   DIR/gatepost.conf)\n"
 	    "    --state DIR    of a daemon started by `gatepost run --state DIR'\n");
 	if (talks_to_daemon(c))
 		buf_puts(&out, "    --socket PATH  the daemon's control socket\n");

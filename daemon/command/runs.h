@@ -9,6 +9,7 @@ int status_run(int argc, char **argv);
 int list_run(int argc, char **argv);
 int list_mailq(int argc, char **argv);
 int show_run(int argc, char **argv);
+int trace_show_run(int argc, char **argv);
 int act_retry(int argc, char **argv);
 int act_hold(int argc, char **argv);
 int act_release(int argc, char **argv);

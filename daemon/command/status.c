@@ -92,6 +92,15 @@ put_queue(struct buf *out, const json_t *q, bool colour)
 }
 
 static void
+put_certificate(struct buf *out, const char *what, bool colour)
+{
+	if (what[0] == '\0')
+		return;
+	table_say(out, colour, TINT_WARN, what);
+	buf_puts(out, "; renew it with `gatepost ca --renew', then reload\n");
+}
+
+static void
 put_counters(struct buf *out, const json_t *doc, const json_t *before, double seconds)
 {
 	static const char *const names[] = { "accepted", "relayed", "deferred", "bounced" };
@@ -209,6 +218,7 @@ status_format(struct buf *out, const json_t *doc, const json_t *before, double s
 	buf_printf(out, ", up %s\n", up);
 	put_queue(out, json_object_get(doc, "queue"), colour);
 	put_counters(out, doc, before, seconds);
+	put_certificate(out, talk_text(doc, "certificate"), colour);
 	json_array_foreach(json_object_get(doc, "upstreams"), i, u)
 		put_upstream(out, u, colour);
 }

@@ -63,7 +63,7 @@ static const struct ending {
 	{ "waiting", ARGS_FAILED, TINT_WARN, "no answer yet: it stays queued", true },
 	{ "held", ARGS_FAILED, TINT_WARN, "held until it is released", true },
 	{ "deleted", ARGS_FAILED, TINT_WARN, "deleted from the queue meanwhile", false },
-	{ "gone", ARGS_FAILED, TINT_WARN, "it left the queue before it could be followed; the log knows its end", false },
+	{ "gone", ARGS_FAILED, TINT_WARN, "it left the queue before it could be followed; `gatepost trace' tells its end", false },
 };
 
 static bool
@@ -148,8 +148,11 @@ follow(struct story *s, const struct args *a, uint64_t id)
 	tell(s, TINT_NONE, "accepted: queued as %s", text);
 	status = talk_ask(a, json_pack("{s:s, s:s, s:i}", "command", "follow", "id", text, "wait_s", WAIT_S),
 	    on_event, s);
-	if (status == ARGS_OK)
-		status = s->ended ? s->status : ARGS_FAILED;
+	/* Accepted is accepted: 75 would make a script send it again. */
+	if (status != ARGS_OK)
+		return command_fail(ARGS_FAILED, "test: it was accepted as %s, but could not be followed; as root, or in the "
+		    "group gatepost, look with `gatepost trace %s'", text, text);
+	status = s->ended ? s->status : ARGS_FAILED;
 	if (s->queued || !s->ended)
 		printf("look at it with: gatepost show %s\n", text);
 	return fflush(stdout) == 0 ? status : ARGS_FAILED;

@@ -6,13 +6,12 @@
 
 #include "base/mem.h"
 #include "config/file.h"
+#include "config/pem.h"
 #include "config/secret.h"
 #include "config/value.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* What --state puts in place of a default. */
 static char *
@@ -70,13 +69,27 @@ is_for_later(const struct key *k, const char *word)
 	return false;
 }
 
+/* A file of certificates, or a key: it is there, and at first sight it is what it should be. */
 static int
-check_there(const char *path, struct why *why)
+check_there(struct load *l, const struct key *k, const char *path,
+    struct why *why)
 {
-	if (access(path, R_OK) == 0)
-		return 0;
-	return fail(why, "%s: %s; create it, or correct the path", path,
-	    strerror(errno));
+	struct buf text = { 0 };
+	struct stat st;
+	struct why reason;
+	int result;
+
+	if (file_read(&text, path, PEM_BYTES_MAX, 0, &st, &reason) < 0)
+		result = fail(why, "%s: %s", path, reason.text);
+	else if (pem_check(buf_str(&text), strcmp(k->option.name, "key") == 0,
+	    &reason) < 0)
+		result = fail(why, "%s: %s", path, reason.text);
+	else {
+		load_remember(l, path);
+		result = 0;
+	}
+	mem_wipe(text.data, text.cap);
+	return result;
 }
 
 /* A path from where it is written: relative ones belong to their file. */
@@ -113,7 +126,7 @@ apply_words(struct load *l, const struct key *k, void *base,
 		    words[0] : "this option", k->kind == KEY_CHOICE ? "'" : "");
 	else if (value_set(k, base, words, n, &why) == 0)
 		result = k->flags & KEY_THERE && l->o->secrets &&
-		    path[0] != '\0' ? check_there(path, &why) : 0;
+		    path[0] != '\0' ? check_there(l, k, path, &why) : 0;
 	if (result < 0)
 		check_blame(&l->ck, from, name, "%s", why.text);
 	free(path);

@@ -3,12 +3,15 @@
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "config/file.h"
 #include "config/load.h"
 #include "config/value.h"
 
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const char config_default_file[] = SYSCONFDIR "/gatepost/gatepost.conf";
 
@@ -74,6 +77,9 @@ free_config(struct config *c)
 	free(c->listen);
 	free(c->upstream);
 	free(c->route);
+	for (unsigned i = 0; i < c->files.n; i++)
+		free(c->files.v[i]);
+	free(c->files.v);
 	free(c->file);
 }
 
@@ -127,6 +133,17 @@ config_needs_restart(const struct config *old, const struct config *new_)
 			return k->option.section[0] != '\0' ?
 			    "metrics.listen" : k->option.name;
 	return NULL;
+}
+
+int
+config_may_read(const char *file, struct why *why)
+{
+	struct why reason;
+
+	if (faccessat(AT_FDCWD, file, R_OK, AT_EACCESS) == 0)
+		return 0;
+	file_refused(file, &reason);
+	return fail(why, "%s: %s", file, reason.text);
 }
 
 bool

@@ -131,6 +131,7 @@ struct config {
 
 	struct aliases *aliases;	/* NULL without aliases_file */
 	bool is_state_dir;		/* run --state */
+	struct names files;		/* all that were read: a reload needs them again */
 };
 
 /* Where things live when nothing says otherwise; set by the build. */
@@ -142,6 +143,7 @@ struct config_options {
 	bool secrets;		/* read passwords too, and all other files that options
 				 * name (the daemon, check, probe); without it password
 				 * and aliases stay NULL */
+	bool make_state;	/* the state directory may be made (the daemon) */
 	bool no_upstream;	/* sendmail, queue…: upstreams may be missing */
 };
 
@@ -154,6 +156,9 @@ int config_load(struct config **out, const struct config_options *o,
     void (*warn)(void *arg, const char *text), void *arg, struct why *why) must_check;
 struct config *config_ref(const struct config *c);
 void config_unref(struct config **c);
+
+/* May this process read the file?  -1: *why says who may not do what, and the remedy. */
+int config_may_read(const char *file, struct why *why) must_check;
 
 /* The first option that differs and cannot change while running, or NULL. */
 const char *config_needs_restart(const struct config *old, const struct config *new_);

@@ -5,11 +5,98 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { CHUNK = 1 << 16 };
+enum { CHUNK = 1 << 16, ENTRY_MAX = 16 << 10, NAME_SHOWN = 64 };
+
+/* --- what may not be read ---------------------------------------------------------- */
+
+static void
+name_user(char *out, uid_t uid)
+{
+	struct passwd entry, *found = NULL;
+	char *room = mem_alloc(ENTRY_MAX);
+
+	if (getpwuid_r(uid, &entry, room, ENTRY_MAX, &found) != 0 || found == NULL)
+		snprintf(out, NAME_SHOWN, "%u", (unsigned)uid);
+	else
+		snprintf(out, NAME_SHOWN, "%s", found->pw_name);
+	free(room);
+}
+
+static void
+name_group(char *out, gid_t gid)
+{
+	struct group entry, *found = NULL;
+	char *room = mem_alloc(ENTRY_MAX);
+
+	if (getgrgid_r(gid, &entry, room, ENTRY_MAX, &found) != 0 || found == NULL)
+		snprintf(out, NAME_SHOWN, "%u", (unsigned)gid);
+	else
+		snprintf(out, NAME_SHOWN, "%s", found->gr_name);
+	free(room);
+}
+
+/* The first directory on the way to path that we may not enter, or path itself. */
+static char *
+find_barrier(const char *path)
+{
+	char *at = file_absolute(path);
+
+	for (char *p = at + 1; (p = strchr(p, '/')) != NULL; *p++ = '/') {
+		*p = '\0';
+		if (faccessat(AT_FDCWD, at, X_OK, AT_EACCESS) < 0)
+			break;
+	}
+	return at;
+}
+
+static int
+blame_barrier(const char *path, struct why *why)
+{
+	char me[NAME_SHOWN], mine[NAME_SHOWN], owner[NAME_SHOWN], group[NAME_SHOWN];
+	char *at = find_barrier(path);
+	struct stat st;
+
+	name_user(me, geteuid());
+	name_group(mine, getegid());
+	if (stat(at, &st) < 0) {
+		fail(why, "cannot be opened: user %s may not enter its directory",
+		    me);
+	} else {
+		name_user(owner, st.st_uid);
+		name_group(group, st.st_gid);
+		fail(why, "user %s may not %s %s (%s:%s, mode %03o); chgrp %s and "
+		    "chmod g+%s it", me, S_ISDIR(st.st_mode) ? "enter" : "read",
+		    S_ISDIR(st.st_mode) ? at : "it", owner, group,
+		    (unsigned)st.st_mode & 07777, mine,
+		    S_ISDIR(st.st_mode) ? "x" : "r");
+	}
+	free(at);
+	return -1;
+}
+
+int
+file_refused(const char *path, struct why *why)
+{
+	int error = errno;
+
+	if (error == EACCES)
+		blame_barrier(path, why);
+	else
+		fail(why, "cannot be opened: %s%s", strerror(error),
+		    error == ENOENT || error == ENOTDIR ?
+		    "; create it, or correct its name" : "");
+	errno = error;
+	return -1;
+}
+
+/* --- reading ------------------------------------------------------------------------- */
 
 static int
 slurp(struct buf *out, int fd, size_t max, struct why *why)
@@ -49,7 +136,7 @@ file_read(struct buf *out, const char *path, size_t max, unsigned flags,
 	if (fd < 0 && errno == ELOOP && flags & FILE_NOFOLLOW)
 		return fail(why, "is a symbolic link; name the file itself");
 	if (fd < 0)
-		return fail(why, "cannot be opened: %s", strerror(errno));
+		return file_refused(path, why);
 	if (fstat(fd, st) < 0) {
 		result = fail(why, "cannot be examined: %s", strerror(errno));
 	} else if (!S_ISREG(st->st_mode)) {

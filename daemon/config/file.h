@@ -11,10 +11,13 @@ enum { FILE_NOFOLLOW = 1 };	/* a symbolic link is refused */
 
 /*
  * Appends the whole of a regular file of at most `max' octets.  -1: *why is the reason
- * without the file's name, and errno is set.
+ * and the remedy, without the file's name, and errno is set.
  */
 int file_read(struct buf *out, const char *path, size_t max, unsigned flags,
     struct stat *st, struct why *why) must_check;
+
+/* errno as a reason, without the file's name, but with what is missing and a remedy; -1, errno stays. */
+int file_refused(const char *path, struct why *why);
 
 /* The absolute name of a file, and of the directory that it is in; caller frees. */
 char *file_absolute(const char *path);

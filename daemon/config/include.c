@@ -388,8 +388,7 @@ read_into(struct include *in, const char *path, unsigned depth,
 		return fail(why, "%s: more than %d files", path, FILES_MAX);
 	}
 	if (file_read(&text, path, FILE_BYTES_MAX, 0, &st, why) < 0) {
-		fail(why, "%s: %s; create it, or correct its name", path,
-		    why->text);
+		fail(why, "%s: %s", path, why->text);
 		result = -1;
 	} else {
 		w.file = add_file(in, path, st.st_mode);

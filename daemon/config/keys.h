@@ -40,7 +40,7 @@ enum {
 	KEY_LATER = 4,		/* nothing acts on it yet: only its default is taken */
 	KEY_EMPTY = 8,		/* may be "" though its default is not */
 	KEY_CREDENTIAL = 16,	/* a file that $CREDENTIALS_DIRECTORY may have */
-	KEY_THERE = 32		/* a file that must be there if the option names it */
+	KEY_THERE = 32		/* PEM: a file that must be there if the option names it */
 };
 
 struct key {

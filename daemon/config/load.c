@@ -24,6 +24,22 @@ enum {
 	ROUTES_MAX = 1000
 };
 
+void
+load_remember(struct load *l, const char *path)
+{
+	struct names *files = &l->c->files;
+
+	files->v = mem_resize(files->v, files->n + 1, sizeof *files->v);
+	files->v[files->n++] = file_absolute(path);
+}
+
+static void
+remember_tree(struct load *l, const struct tree *t)
+{
+	for (unsigned i = 0; i < t->in->nfile; i++)
+		load_remember(l, t->in->file[i].path);
+}
+
 /* The titled sections of a name; *base: room for them, zeroed, *n: how many. */
 static int
 allot(struct load *l, const char *name, unsigned max, size_t size, void *base,
@@ -137,6 +153,7 @@ load_password(struct load *l, struct upstream *u, const struct tree_section *s)
 	if (secret_read(&u->password, u->password_file, &why) < 0)
 		return check_blame(&l->ck, s, "password_file", "%s: %s",
 		    u->password_file, why.text);
+	load_remember(l, u->password_file);
 	return 0;
 }
 
@@ -252,10 +269,12 @@ load_aliases(struct load *l, const struct tree_section *top)
 		return 0;
 	if (file_read(&text, file, ALIASES_BYTES_MAX, 0, &st, &why) < 0)
 		result = check_blame(&l->ck, top, "aliases_file",
-		    "%s: %s; create it, or correct the path", file, why.text);
-	else
+		    "%s: %s", file, why.text);
+	else {
+		load_remember(l, file);
 		result = aliases_parse(&l->c->aliases, file, buf_str(&text),
 		    l->why);
+	}
 	buf_clear(&text);
 	return result;
 }
@@ -304,7 +323,10 @@ make_state(struct load *l)
 {
 	struct stat st;
 
-	if (mkdir(l->o->state, 0700) < 0 && errno != EEXIST)
+	if (!l->o->make_state && access(l->o->state, F_OK) < 0 && errno == ENOENT)
+		return fail(l->why, "%s: does not exist; `gatepost run --state' "
+		    "makes it, or choose another for --state", l->o->state);
+	if (l->o->make_state && mkdir(l->o->state, 0700) < 0 && errno != EEXIST)
 		return fail(l->why, "%s: cannot be made: %s; make it, or choose "
 		    "another for --state", l->o->state, strerror(errno));
 	if (stat(l->o->state, &st) < 0 || !S_ISDIR(st.st_mode))
@@ -325,17 +347,25 @@ check_users(struct load *l)
 	const struct config *c = l->c;
 	struct tree_section top = tree_top(&l->tree);
 	bool login = false;
+	struct why why;
+	int error;
 
 	if (!l->o->secrets || tree_find(&top, "users_file") == NULL ||
 	    access(c->users_file, R_OK) == 0)
 		return 0;
+	error = errno;
 	for (unsigned i = 0; i < c->nlisten; i++)
 		login |= c->listen[i].tls != TLS_NONE || c->listen[i].plaintext_auth;
-	if (login)
-		return check_blame(&l->ck, &top, "users_file",
-		    "%s: %s; `gatepost passwd USER' creates it, or correct the path",
-		    c->users_file, strerror(errno));
-	return 0;
+	if (!login)
+		return 0;
+	if (error == ENOENT)
+		return check_blame(&l->ck, &top, "users_file", "%s: does not exist; "
+		    "`gatepost passwd USER' creates it, or correct the path",
+		    c->users_file);
+	errno = error;
+	file_refused(c->users_file, &why);
+	return check_blame(&l->ck, &top, "users_file", "%s: %s", c->users_file,
+	    why.text);
 }
 
 static int
@@ -355,9 +385,14 @@ load_all(struct load *l)
 	l->c->file = file_absolute(file);
 	result = tree_read(&l->tree, file, false, l->why);
 	free(file);
-	if (result < 0 || load_top(l) < 0 || load_listens(l) < 0 ||
-	    check_users(l) < 0 || load_upstreams(l) < 0 || load_routes(l) < 0)
+	if (result < 0)
 		return -1;
+	remember_tree(l, &l->tree);
+	if (load_top(l) < 0 || load_listens(l) < 0 || check_users(l) < 0 ||
+	    load_upstreams(l) < 0 || load_routes(l) < 0)
+		return -1;
+	if (l->providers.is_read)
+		remember_tree(l, &l->providers.tree);
 	ask_machine(l);
 	return 0;
 }

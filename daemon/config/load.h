@@ -18,6 +18,9 @@ struct load {
 	struct why *why;
 };
 
+/* Puts a file that was read among config.files. */
+void load_remember(struct load *l, const char *path);
+
 /* *c is zeroed; after -1 it may hold some of what was read, for the caller to free. */
 int load_config(struct config *c, const struct config_options *o,
     void (*warn)(void *arg, const char *text), void *arg, struct why *why) must_check;

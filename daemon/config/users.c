@@ -134,8 +134,9 @@ users_load(struct users **out, const char *file, struct why *why)
 		why = &own;
 	if (file_read(&text, file, USERS_BYTES_MAX, 0, &st, why) < 0) {
 		buf_clear(&text);
-		return fail(why, "%s: %s; add users with `gatepost passwd'",
-		    file, why->text);
+		return errno == ENOENT ? fail(why, "%s: does not exist; add users "
+		    "with `gatepost passwd'", file) :
+		    fail(why, "%s: %s", file, why->text);
 	}
 	if (text.len > 0 && memchr(text.data, '\0', text.len) != NULL) {
 		buf_clear(&text);

@@ -43,6 +43,8 @@ struct caller {
 	uint64_t done, failed;
 	struct spool_reader *reader;
 	unsigned header;		/* where in the header its text has come to */
+	struct queue_trace *trace;
+	bool allowed;			/* to see it */
 	bool following, waited;
 	char event[32], text[512];	/* what was followed came to this */
 };

@@ -10,17 +10,17 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "control/snapshot.h"
+#include "control/story.h"
 #include "mail/pattern.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLICE = 100, SLICE_MS = 2, TEXT_OCTETS = 48 * 1024, WAIT_S = 30 };
+enum { SLICE = 100, SLICE_MS = 2, TEXT_OCTETS = 48 * 1024 };
 
-/* Is there still time in this slice, and room for what it says? */
-static bool
-may_go_on(struct caller *c, unsigned n, int64_t began_ms)
+bool
+commands_may_go_on(struct caller *c, unsigned n, int64_t began_ms)
 {
 	return n < SLICE && clock_now_ms() - began_ms < SLICE_MS &&
 	    stream_pending(c->stream) <= CALLER_PENDING_MAX;
@@ -104,7 +104,7 @@ run_queue(struct caller *c)
 	int64_t began_ms = clock_now_ms();
 	struct queue_message m;
 
-	for (unsigned n = 0; may_go_on(c, n, began_ms); n++) {
+	for (unsigned n = 0; commands_may_go_on(c, n, began_ms); n++) {
 		if (((r->given & REQUEST_LIMIT) && c->done >= (uint64_t)r->limit) || !walk(c, !shallow, &m))
 			return ANSWER_DONE;
 		if (!may_be_wanted(r, &m) ||
@@ -121,20 +121,19 @@ run_queue(struct caller *c)
 
 /* --- one message ------------------------------------------------------------ */
 
-static enum answer
-no_message(struct caller *c)
+enum answer
+commands_no_message(struct caller *c)
 {
 	char id[IDENT_TEXT];
 
 	ident_print(id, c->request.id[0]);
 	caller_fail(c, 1, "no message %s in the queue: it was relayed, bounced or deleted, or never here; "
-	    "the log has its lines by msg=%s", id, id);
+	    "`gatepost trace %s' tells while that is kept", id, id);
 	return ANSWER_FAILED;
 }
 
-/* Its envelope is the caller's to free. */
-static bool
-find_own(struct caller *c, struct queue_message *m)
+bool
+commands_find_own(struct caller *c, struct queue_message *m)
 {
 	*m = (struct queue_message){ 0 };
 	if (!queue_find_message(c->host->queue, c->request.id[0], true, m))
@@ -150,8 +149,8 @@ run_show(struct caller *c)
 {
 	struct queue_message m;
 
-	if (!find_own(c, &m))
-		return no_message(c);
+	if (!commands_find_own(c, &m))
+		return commands_no_message(c);
 	caller_say(c, snapshot_details(&m));
 	envelope_free(&m.envelope);
 	return ANSWER_DONE;
@@ -200,7 +199,7 @@ run_text(struct caller *c)
 	if (c->slice == 0) {
 		c->header = LINE_START;
 		if (!queue_find_message(c->host->queue, c->request.id[0], false, &(struct queue_message){ 0 }))
-			return no_message(c);
+			return commands_no_message(c);
 		if (queue_read_message(c->host->queue, c->request.id[0], &c->reader, &why) < 0) {
 			caller_fail(c, 1, "%s", why.text);
 			return ANSWER_FAILED;
@@ -217,68 +216,6 @@ run_text(struct caller *c)
 		n = (int64_t)header_octets(&c->header, octets, (size_t)n);
 	say_octets(c, octets, (size_t)n);
 	return c->header == HEADER_ENDED ? ANSWER_DONE : ANSWER_MORE;
-}
-
-static void
-on_followed(void *arg, uint64_t id, const char *event, const char *text)
-{
-	struct caller *c = arg;
-
-	(void)id;
-	if (c->event[0] != '\0' || strcmp(event, "again") == 0)
-		return;		/* the first event is the answer; an attempt that does not count is none */
-	snprintf(c->event, sizeof c->event, "%s", event);
-	snprintf(c->text, sizeof c->text, "%s", text == NULL ? "" : text);
-	caller_wake(c);
-}
-
-static enum answer
-say_event(struct caller *c, const char *event, const char *text)
-{
-	char id[IDENT_TEXT];
-
-	ident_print(id, c->request.id[0]);
-	caller_say(c, json_pack("{s:s, s:o, s:o}", "id", id,
-	    "event", snapshot_text(event), "text", snapshot_text(text)));
-	return ANSWER_DONE;
-}
-
-/* Nothing has ended in time: what keeps it waiting? */
-static enum answer
-say_waiting(struct caller *c)
-{
-	struct queue_message m = { 0 };
-
-	queue_find_message(c->host->queue, c->request.id[0], true, &m);
-	envelope_free(&m.envelope);
-	return say_event(c, "waiting", m.reason);
-}
-
-/* One answer: what came of the message, or of its next attempt. */
-static enum answer
-run_follow(struct caller *c)
-{
-	const struct request *r = &c->request;
-	struct queue_message m;
-	bool found;
-
-	if (c->slice == 0) {
-		found = find_own(c, &m);
-		envelope_free(&m.envelope);
-		if (!found && !c->asker.is_operator)
-			return no_message(c);
-		c->following = true;
-		c->waited = false;
-		c->event[0] = '\0';
-		queue_follow(c->host->queue, r->id[0], on_followed, c);
-		if (c->event[0] == '\0' && !found)
-			return say_event(c, "gone", "it is no longer queued");
-		caller_wait(c, 1000 * (r->given & REQUEST_WAIT ? r->wait_s : WAIT_S));
-		return ANSWER_LATER;
-	}
-	if (c->event[0] != '\0')
-		return say_event(c, c->event, c->text);
-	return c->waited ? say_waiting(c) : ANSWER_LATER;
 }
 
 /* --- actions ---------------------------------------------------------------- */
@@ -370,7 +307,7 @@ run_action(struct caller *c)
 
 	if (c->slice == 0 && !begin_action(c, a))
 		return ANSWER_FAILED;
-	for (unsigned n = 0; may_go_on(c, n, began_ms); n++) {
+	for (unsigned n = 0; commands_may_go_on(c, n, began_ms); n++) {
 		if (r->all) {
 			if (!walk(c, false, &m))
 				return end_action(c);
@@ -398,7 +335,8 @@ static const struct commands_row rows[] = {
 	{ "queue", true, FILTER, 0, run_queue },
 	{ "show", true, REQUEST_ID, REQUEST_ID, run_show },
 	{ "text", false, REQUEST_ID | REQUEST_HEADERS, REQUEST_ID, run_text },
-	{ "follow", true, REQUEST_ID | REQUEST_WAIT, REQUEST_ID, run_follow },
+	{ "trace", true, REQUEST_ID, REQUEST_ID, story_trace },
+	{ "follow", true, REQUEST_ID | REQUEST_WAIT, REQUEST_ID, story_follow },
 	{ "retry", false, WHICH | REQUEST_UPSTREAM, WHICH, run_action },
 	{ "hold", false, WHICH, WHICH, run_action },
 	{ "release", false, WHICH, WHICH, run_action },
@@ -431,6 +369,7 @@ commands_forget(struct caller *c)
 	if (c->following)
 		queue_unfollow(c->host->queue, c);
 	c->following = c->waited = false;
+	queue_trace_stop(&c->trace);
 	if (c->reader != NULL)
 		spool_read_close(&c->reader);
 }

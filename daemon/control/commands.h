@@ -23,6 +23,12 @@ struct commands_row {
 int commands_find(const struct commands_row **out, const struct request *r, const struct asker *a,
     struct why *why) must_check;
 
+/* For answers about one message.  The queued message that was asked for, if it is the caller's to see; its envelope
+ * is to be freed. */
+bool commands_find_own(struct caller *c, struct queue_message *m);
+bool commands_may_go_on(struct caller *c, unsigned n, int64_t began_ms);	/* is there time and room in this slice? */
+enum answer commands_no_message(struct caller *c);
+
 /* What an unfinished answer holds on to. */
 void commands_forget(struct caller *c);
 

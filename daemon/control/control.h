@@ -13,6 +13,9 @@ struct control;
 struct control *control_start(struct loop *l, struct queue *q, int fd);	/* fd: bound and listening */
 void control_stop(struct control **c);
 
+/* Must the local certificate be made anew (CONTRACT.md 2)?  Then *what says why.  Reads the file. */
+bool renewal_is_due(const struct config *c, struct why *what);
+
 /* --- the asking side, for command/ ---------------------------------------- */
 
 /* Sends one request (a JSON object as text) and hands each answer line to line(); false from it stops.  -1: the daemon

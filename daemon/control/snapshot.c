@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/count.h"
 #include "base/ident.h"
+#include "control/control.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -116,7 +117,8 @@ json_t *
 snapshot_status(struct queue *q, int64_t uptime_s)
 {
 	struct queue_totals t;
-	json_t *queue, *counters;
+	struct why what;
+	json_t *queue, *counters, *doc;
 
 	queue_get_totals(q, &t);
 	queue = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
@@ -136,11 +138,14 @@ snapshot_status(struct queue *q, int64_t uptime_s)
 	    "auth_failures", (json_int_t)count_get(COUNT_AUTH_FAILURES));
 	if (t.damaged > 0)	/* only where there is something to tell: see CONTRACT.md 3 */
 		json_object_set_new(queue, "damaged", json_integer((json_int_t)t.damaged));
-	return json_pack("{s:s, s:I, s:o, s:o, s:o, s:o}",
+	doc = json_pack("{s:s, s:I, s:o, s:o, s:o, s:o}",
 	    "version", VERSION,
 	    "uptime_s", (json_int_t)uptime_s,
 	    "hostname", snapshot_text(queue_get_config(q)->hostname),
 	    "queue", queue, "counters", counters, "upstreams", upstreams(q));
+	if (renewal_is_due(queue_get_config(q), &what))
+		json_object_set_new(doc, "certificate", snapshot_text(what.text));
+	return doc;
 }
 
 static bool
@@ -211,4 +216,43 @@ snapshot_details(const struct queue_message *m)
 	json_object_set_new(doc, "readable", json_boolean(e != NULL));
 	json_object_set_new(doc, "recipients", list);
 	return doc;
+}
+
+json_t *
+snapshot_event(const struct queue_event *e)
+{
+	json_t *doc = json_pack("{s:I, s:o}", "time_ms", (json_int_t)e->wall_ms, "event", snapshot_text(e->event));
+	char notice[IDENT_TEXT];
+
+	switch (e->kind) {
+	case EVENT_ACCEPTED:
+		json_object_update_new(doc, json_pack("{s:o, s:o, s:b, s:I, s:i}", "from", snapshot_text(e->who),
+		    "user", snapshot_text(e->user), "bounce", e->own, "size", (json_int_t)e->size,
+		    "recipients", (int)e->recipients));
+		break;
+	case EVENT_ATTEMPT:
+		json_object_update_new(doc, json_pack("{s:o, s:o, s:i, s:s, s:o, s:i, s:o, s:o, s:b, s:I}",
+		    "to", snapshot_text(e->who), "upstream", snapshot_text(e->upstream), "port", (int)e->port,
+		    "tls", tls_mode_name(e->tls), "address", snapshot_text(e->address), "code", (int)e->code,
+		    "status", snapshot_text(e->status), "text", snapshot_text(e->text), "maybe_delivered", e->maybe,
+		    "took_ms", (json_int_t)e->took_ms));
+		break;
+	case EVENT_NOTICE:
+		ident_print(notice, e->notice);
+		json_object_update_new(doc, json_pack("{s:o, s:s}", "to", snapshot_text(e->who), "notice", notice));
+		break;
+	default:
+		if (e->who[0] != '\0')
+			json_object_set_new(doc, "to", snapshot_text(e->who));
+		json_object_set_new(doc, "text", snapshot_text(e->text));
+	}
+	return doc;
+}
+
+json_t *
+snapshot_queued(const struct queue_message *m)
+{
+	return json_pack("{s:I, s:s, s:s, s:I, s:I, s:o}", "time_ms", (json_int_t)(clock_wall_us() / 1000),
+	    "event", "queued", "state", message_state_name(m->state), "attempts", (json_int_t)m->attempts,
+	    "next_attempt_s", (json_int_t)m->next_attempt_s, "reason", snapshot_text(m->reason));
 }

@@ -18,6 +18,10 @@ json_t *snapshot_message(const struct queue_message *m);
 /* For `gatepost show': all recipients, and how far each has come. */
 json_t *snapshot_details(const struct queue_message *m);
 
+/* For `gatepost trace': an event, and the present state of a message that is still queued. */
+json_t *snapshot_event(const struct queue_event *e);
+json_t *snapshot_queued(const struct queue_message *m);
+
 /* A string from anywhere: what is not UTF-8 is escaped.  NULL gives "". */
 json_t *snapshot_text(const char *text);
 

@@ -74,7 +74,8 @@ log_in(struct session *s, struct users *users, const struct user *user)
 }
 
 static struct check *
-check_new(const struct session *s, struct users *users, const struct user *user, struct str name, struct str password)
+check_new(const struct session *s, struct users *users, const struct user *user,
+    struct str name, struct str password)
 {
 	struct check *c = mem_zero(sizeof *c);
 
@@ -95,6 +96,7 @@ static enum answer
 check(struct session *s, bool valid, struct str name, struct str password)
 {
 	struct logins *logins = &s->listener->logins;
+	int64_t now_ms = loop_now_ms(s->listener->loop);
 	const struct user *user = NULL;
 	struct check *c;
 	char *text;
@@ -106,7 +108,7 @@ check(struct session *s, bool valid, struct str name, struct str password)
 		user = users_find(logins->users, text);
 		free(text);
 	}
-	if (user != NULL && logins_is_remembered(logins, user, password, loop_now_ms(s->listener->loop))) {
+	if (user != NULL && logins_is_remembered(logins, user, password, now_ms)) {
 		log_in(s, logins->users, user);
 		return ANSWERED;
 	}
@@ -127,8 +129,9 @@ auth_checked(struct session *s, const struct check *c)
 	} else {
 		s->auth_failures++;
 		count_add(COUNT_AUTH_FAILURES, 1);
-		log_event(LOG_WARNING, "auth_failed", log_text("user", c->name), log_text("address", s->address),
-		    log_text("listener", s->port->name), log_num("failures", s->auth_failures));
+		log_event(LOG_WARNING, "auth_failed", log_text("user", c->name),
+		    log_text("address", s->address), log_text("listener", s->port->name),
+		    log_num("failures", s->auth_failures));
 		session_reply_late(s, c->delay_ms, 535, "5.7.8", "authentication failed");
 	}
 	session_go_on(s);
@@ -139,8 +142,9 @@ auth_checked(struct session *s, const struct check *c)
 static bool
 is_login(struct str name, struct str password)
 {
-	return name.n > 0 && name.n <= NAME_MAX_OCTETS && str_is_utf8(name) && !str_has_control(name) &&
-	    password.n > 0 && memchr(password.p, '\0', password.n) == NULL;
+	return name.n > 0 && name.n <= NAME_MAX_OCTETS && str_is_utf8(name) &&
+	    !str_has_control(name) && password.n > 0 &&
+	    memchr(password.p, '\0', password.n) == NULL;
 }
 
 static enum answer

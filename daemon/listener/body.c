@@ -1,7 +1,7 @@
 /*
  * The content of a message, from 354 to the queue: unstuffed, fixed up, kept in memory while it
- * is small and in a blob of the spool from then on.  What is wrong with it is said after its true end,
- * and only there (PROTOCOL.md A.6).
+ * is small and in a blob of the spool from then on.  What is wrong with it is said after its
+ * true end, and only there (PROTOCOL.md A.6).
  */
 #include "listener/session.h"
 
@@ -100,7 +100,8 @@ body_feed(struct session *s, struct str *in)
 		struct str slice = { in->p, in->n < SLICE ? in->n : SLICE };
 		size_t given = slice.n;
 
-		ended = dot_feed(&b->dot, &slice, b->fault == BODY_FINE ? &s->listener->content : NULL);
+		ended = dot_feed(&b->dot, &slice,
+		    b->fault == BODY_FINE ? &s->listener->content : NULL);
 		*in = str_from(*in, given - slice.n);
 		take(s);
 	}
@@ -133,32 +134,37 @@ may_claim(const struct session *s, const struct buf *value)
 	return fixup_addresses(buf_str(value), on_claim, &c) && c.is_allowed;
 }
 
-struct refusal {
+static const struct refusal {
 	int code;
 	const char *status, *text;
-};
+} bad_bytes = { 554, "5.6.0", "lines end in CRLF; a message has no other CR or LF, and no NUL" },
+  too_large = { 552, "5.3.4", "the message is too large" },
+  no_space = { 452, "4.3.1", "no space for the message now" },
+  in_circles = { 554, "5.4.6", "the message goes in circles: too many Received fields" },
+  from_nobody = { 554, "5.6.0", "a message without a sender must have a From field" },
+  false_claim = { 550, "5.7.1", "this user may not write that From or Sender" };
 
-/* What is wrong with the content as a whole: in this order, so that the answer does not depend on
- * how it was cut into pieces.  code 0: nothing. */
-static struct refusal
+/* What is wrong with the content as a whole: in this order, so that the answer does not depend
+ * on how it was cut into pieces.  NULL: nothing. */
+static const struct refusal *
 judge(const struct session *s)
 {
 	const struct transaction *t = s->txn;
 	const struct fixup *f = &t->body.fixup;
 
 	if (has_bad_bytes(&t->body))
-		return (struct refusal){ 554, "5.6.0", "lines end in CRLF; a message has no other CR or LF, and no NUL" };
+		return &bad_bytes;
 	if (t->body.fault == BODY_TOO_LARGE)
-		return (struct refusal){ 552, "5.3.4", "the message is too large" };
+		return &too_large;
 	if (t->body.fault == BODY_NO_SPACE)
-		return (struct refusal){ 452, "4.3.1", "no space for the message now" };
+		return &no_space;
 	if (f->received > s->config->limits.hops || f->own >= OWN_RECEIVED_MAX)
-		return (struct refusal){ 554, "5.4.6", "the message is going in circles: too many Received fields" };
+		return &in_circles;
 	if (!f->has_from && t->submit->envelope->sender[0] == '\0')
-		return (struct refusal){ 554, "5.6.0", "a message without a sender must have a From field" };
+		return &from_nobody;
 	if (!may_claim(s, &f->from) || !may_claim(s, &f->sender))
-		return (struct refusal){ 550, "5.7.1", "this user may not write that From or Sender" };
-	return (struct refusal){ 0, NULL, NULL };
+		return &false_claim;
+	return NULL;
 }
 
 static void
@@ -171,7 +177,8 @@ note_bare_newlines(const struct session *s)
 		    SESSION_WHO(s),
 		    log_text("found", d->nul ? "NUL" : d->bare_lf ? "LF" : "CR"),
 		    log_text("done", d->normalize && !d->nul ? "normalized" : "refused"),
-		    log_text("advice", d->normalize ? NULL : "the app is to end lines in CRLF; or set limits.bare_newline"));
+		    log_text("advice", d->normalize ? NULL :
+		    "the app is to end lines in CRLF; or set limits.bare_newline"));
 }
 
 /* Our own fields; they stand on top of the content. */
@@ -227,8 +234,8 @@ enum answer
 body_end(struct session *s)
 {
 	struct transaction *t = s->txn;
-	const struct limits *now = &s->listener->limits;
-	struct refusal no;
+	uint64_t most = s->listener->limits.message_max;
+	const struct refusal *no;
 
 	if (t->body.fault == BODY_FINE) {
 		fixup_end(&t->body.fixup, &t->submit->text);
@@ -237,13 +244,13 @@ body_end(struct session *s)
 	}
 	note_bare_newlines(s);
 	no = judge(s);
-	if (no.code == 0) {
+	if (no == NULL) {
 		complete(s);
-		if (now->message_max > 0 && t->submit->envelope->size > now->message_max)
-			no = (struct refusal){ 552, "5.3.4", "the message is too large" };
+		if (most > 0 && t->submit->envelope->size > most)
+			no = &too_large;
 	}
-	if (no.code != 0) {
-		session_reply(s, no.code, no.status, no.text);
+	if (no != NULL) {
+		session_reply(s, no->code, no->status, no->text);
 		transaction_reset(s);
 		return ANSWERED;
 	}

@@ -287,6 +287,7 @@ listener_free(struct listener **lp)
 		return;
 	*lp = NULL;
 	l->draining = l->drained = true;
+	channel_drain(l->channel);	/* a 250 may be among what came last */
 	for (uint32_t i = 0; i < l->nslot; i++)
 		if (l->slot[i].session != NULL)
 			session_stop(l->slot[i].session);
@@ -296,7 +297,6 @@ listener_free(struct listener **lp)
 	}
 	helper_forget(l->checked);
 	channel_drain(l->checked);
-	channel_drain(l->channel);
 	channel_free(&l->checked);
 	channel_free(&l->channel);
 	logins_clear(&l->logins);

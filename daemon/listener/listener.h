@@ -23,7 +23,7 @@ struct listener_options {
 	struct tls *tls;		/* may be NULL when no listener needs it */
 	const struct listener_socket *socket;
 	unsigned nsocket;
-	unsigned index, count;		/* this thread among how many: limits are shared out by it */
+	unsigned index, count;		/* this thread among how many; limits.connections counts over all */
 	struct channel *queue;		/* SUBMIT goes there */
 	struct channel *main;		/* DRAINED goes there */
 	struct spool_blobs *blobs;

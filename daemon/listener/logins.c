@@ -61,7 +61,8 @@ static int
 lost(struct logins *a, const char *file, const char *reason)
 {
 	if (!a->failing)
-		log_event(LOG_ERROR, "users_unreadable", log_text("file", file), log_text("reason", reason),
+		log_event(LOG_ERROR, "users_unreadable", log_text("file", file),
+		    log_text("reason", reason),
 		    log_text("advice", "logins are answered 454 until it can be read"));
 	a->failing = true;
 	a->is_known = false;
@@ -116,7 +117,8 @@ place_of(const struct logins *a, const unsigned char mac[32])
 }
 
 bool
-logins_is_remembered(const struct logins *a, const struct user *u, struct str password, int64_t now_ms)
+logins_is_remembered(const struct logins *a, const struct user *u, struct str password,
+    int64_t now_ms)
 {
 	unsigned char mac[32];
 	const struct remembered *r;

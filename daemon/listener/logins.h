@@ -25,14 +25,15 @@ struct logins {
 
 void logins_init(struct logins *a, struct users *users);
 void logins_clear(struct logins *a);
-void logins_replace(struct logins *a, struct users *users);	/* after a reload; takes the reference */
+void logins_replace(struct logins *a, struct users *users);	/* a reload; takes the reference */
 
 /* Reads the file again if it is another.  -1: it cannot be read now. */
 int logins_refresh(struct logins *a, const char *file);
 
-/* Were these credentials right lately?  Bound to the user's present hash, so that a password that was
- * changed is forgotten at once. */
-bool logins_is_remembered(const struct logins *a, const struct user *u, struct str password, int64_t now_ms);
+/* Were these credentials right lately?  Bound to the user's present hash, so that a password
+ * that was changed is forgotten at once. */
+bool logins_is_remembered(const struct logins *a, const struct user *u, struct str password,
+    int64_t now_ms);
 void logins_remember(struct logins *a, const struct user *u, struct str password, int64_t now_ms);
 
 #endif

@@ -29,9 +29,10 @@ name_user(struct session *s)
 	struct ucred peer = { .uid = (uid_t)-1 };
 	socklen_t len = sizeof peer;
 	struct passwd entry, *found = NULL;
-	char room[4096];
+	char room[16384];
 
-	if (getsockopt(stream_fd(s->stream), SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || peer.uid == (uid_t)-1)
+	if (getsockopt(stream_fd(s->stream), SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 ||
+	    peer.uid == (uid_t)-1)
 		return;
 	if (getpwuid_r(peer.uid, &entry, room, sizeof room, &found) == 0 && found != NULL)
 		s->user = mem_text(found->pw_name);

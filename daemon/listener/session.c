@@ -2,9 +2,9 @@
  * One client's session, from accept to close: turns the stream's events into work for
  * intake.c, gives the replies, and keeps the time.
  *
- * Everything that happens to a session enters by one of a few doors (an event of its stream, its
- * timer, a verdict, a checked password, the drain), and each of them leaves by settle(), which alone
- * writes, closes, and sets the deadline.
+ * Everything that happens to a session enters by one of a few doors (an event of its stream,
+ * its timer, a verdict, a checked password, the drain), and each of them leaves by settle(),
+ * which alone writes, closes, and sets the deadline.
  */
 #include "listener/session.h"
 
@@ -38,7 +38,8 @@ session_find_user(const struct session *s)
 static void
 log_refusal(const struct session *s, int code, const char *status, const char *text)
 {
-	/* Grammar is the app's affair, policy the administrator's; a failed login has its own line. */
+	/* Grammar is the app's affair, policy the administrator's; a failed login has a line
+	 * of its own. */
 	bool is_dull = (code >= 500 && code <= 504) || code == 535 ||
 	    (code == 421 && strcmp(status, "4.7.0") != 0);
 
@@ -59,7 +60,8 @@ say(struct session *s, struct buf *out, int code, const char *status, const char
 }
 
 void
-session_reply_late(struct session *s, int64_t delay_ms, int code, const char *status, const char *text)
+session_reply_late(struct session *s, int64_t delay_ms, int code, const char *status,
+    const char *text)
 {
 	struct loop *loop = s->listener->loop;
 
@@ -108,12 +110,6 @@ session_enter(struct session *s, enum session_state to)
 	s->new_deadline = true;
 }
 
-static bool
-is_authorized(const struct session *s)
-{
-	return s->user != NULL || s->trusted;
-}
-
 bool
 session_needs_tls(const struct session *s)
 {
@@ -130,7 +126,7 @@ session_may_auth(const struct session *s)
 bool
 session_needs_auth(const struct session *s)
 {
-	return !is_authorized(s);
+	return s->user == NULL && !s->trusted;
 }
 
 bool
@@ -180,7 +176,7 @@ time_allowed_ms(const struct session *s)
 		return 0;
 	if (s->state == SESSION_BODY)
 		return s->config->limits.data_timeout_ms;
-	if (!is_authorized(s) && listener_is_stressed(s->listener) &&
+	if (session_needs_auth(s) && listener_is_stressed(s->listener) &&
 	    s->config->limits.idle_timeout_ms > STRESSED_IDLE_MS)
 		return STRESSED_IDLE_MS;
 	return s->config->limits.idle_timeout_ms;
@@ -189,11 +185,13 @@ time_allowed_ms(const struct session *s)
 static void
 set_deadline(struct session *s)
 {
-	int64_t allowed_ms = time_allowed_ms(s);
+	int64_t at_ms = time_allowed_ms(s);
 
 	s->new_deadline = false;
 	s->progress = 0;
-	stream_deadline(s->stream, allowed_ms > 0 ? loop_now_ms(s->listener->loop) + allowed_ms : 0);
+	if (at_ms > 0)
+		at_ms += loop_now_ms(s->listener->loop);
+	stream_deadline(s->stream, at_ms);
 }
 
 /* There is nothing to say, or nobody who would understand it. */
@@ -367,7 +365,7 @@ tls_advice(const struct session *s, const char *why)
 	if (strstr(why, "http request") != NULL || strstr(why, "wrong version number") != NULL ||
 	    strstr(why, "unknown protocol") != NULL)
 		return s->listen->tls == TLS_IMPLICIT ?
-		    "the app spoke without TLS: this port begins with TLS, 587 and 2525 have STARTTLS" :
+		    "the app spoke without TLS, with which this port begins; 587 has STARTTLS" :
 		    "the app said STARTTLS and then spoke without TLS";
 	return NULL;
 }

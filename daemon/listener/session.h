@@ -115,7 +115,7 @@ struct session {
 	bool paused, eof, is_abrupt;
 	bool more_input;		/* more stands behind what has been handled */
 	bool any_input;
-	bool new_deadline;		/* something was done: the time for the next request begins */
+	bool new_deadline;		/* something was done: the next request has its own time */
 };
 
 void session_start(struct listener *l, const struct port *p, int fd);
@@ -124,10 +124,11 @@ void session_stop(struct session *s);	/* at the listener's end: whatever it is d
 
 void session_enter(struct session *s, enum session_state to);
 
-/* The one reply that is owed.  Errors are counted here: they slow a client down, and end it.  A text with
- * LFs is a reply of several lines. */
+/* The one reply that is owed.  Errors are counted here: they slow a client down, and end it.  A
+ * text with LFs is a reply of several lines. */
 void session_reply(struct session *s, int code, const char *status, const char *text);
-void session_reply_late(struct session *s, int64_t delay_ms, int code, const char *status, const char *text);
+void session_reply_late(struct session *s, int64_t delay_ms, int code, const char *status,
+    const char *text);
 /* The same, and the session ends when it has been sent. */
 void session_end(struct session *s, int code, const char *status, const char *text);
 /* session_end with 421 and our name before `what'. */
@@ -167,7 +168,6 @@ struct command {
 
 /* Does what the line says; the reply has been given when it is ANSWERED. */
 enum answer verbs_run(struct session *s, struct str line);
-bool verbs_is_helo_name(struct str s);
 
 enum answer auth_begin(struct session *s, struct command *c);
 enum answer auth_line(struct session *s, struct str line);

@@ -47,8 +47,8 @@ farewell(struct session *s, int code, const char *status, const char *text)
 /* --- verbs without a file of their own ------------------------------------------ */
 
 /* A name that can stand in a Received: field; nothing else is asked of it. */
-bool
-verbs_is_helo_name(struct str s)
+static bool
+is_helo_name(struct str s)
 {
 	if (s.n == 0 || s.n > HELO_MAX)
 		return false;
@@ -79,13 +79,16 @@ static enum answer
 run_ehlo(struct session *s, struct command *c)
 {
 	const struct listener *l = s->listener;
-	bool tls = s->listen != NULL && s->listen->tls == TLS_STARTTLS && !s->secure && l->tls != NULL;
+	bool tls = !s->secure && l->tls != NULL && s->listen != NULL &&
+	    s->listen->tls == TLS_STARTTLS;
 	char text[REPLY_TEXT_MAX];
 
 	greeted(s, c, true);
-	snprintf(text, sizeof text, "%s\nPIPELINING\nSIZE %llu%s%s\nENHANCEDSTATUSCODES\n8BITMIME%s\nDSN\nHELP",
-	    s->config->hostname, (unsigned long long)transaction_size_max(s), tls ? "\nSTARTTLS" : "",
-	    session_may_auth(s) ? "\nAUTH PLAIN LOGIN" : "", l->limits.utf8 ? "\nSMTPUTF8" : "");
+	snprintf(text, sizeof text,
+	    "%s\nPIPELINING\nSIZE %llu%s%s\nENHANCEDSTATUSCODES\n8BITMIME%s\nDSN\nHELP",
+	    s->config->hostname, (unsigned long long)transaction_size_max(s),
+	    tls ? "\nSTARTTLS" : "", session_may_auth(s) ? "\nAUTH PLAIN LOGIN" : "",
+	    l->limits.utf8 ? "\nSMTPUTF8" : "");
 	return answer(s, 250, NULL, text);
 }
 
@@ -146,7 +149,8 @@ static enum answer
 run_help(struct session *s, struct command *c)
 {
 	(void)c;
-	return answer(s, 214, "2.0.0", "EHLO HELO STARTTLS AUTH MAIL RCPT DATA RSET NOOP VRFY HELP QUIT");
+	return answer(s, 214, "2.0.0",
+	    "EHLO HELO STARTTLS AUTH MAIL RCPT DATA RSET NOOP VRFY HELP QUIT");
 }
 
 static enum answer
@@ -190,12 +194,14 @@ static const struct verb_rule {
 	[VERB_EHLO]	= { ANY, NEEDS_ARGS | TAKES_ANY, NULL, run_ehlo },
 	[VERB_HELO]	= { ANY, NEEDS_ARGS | TAKES_ANY, NULL, run_helo },
 	[VERB_STARTTLS]	= { GREETED, NO_ARGS, "not during a transaction", run_starttls },
-	[VERB_AUTH]	= { GREETED, NEEDS_TLS | NEEDS_ARGS, "not during a transaction", auth_begin },
+	[VERB_AUTH]	= { GREETED, NEEDS_TLS | NEEDS_ARGS,
+			    "not during a transaction", auth_begin },
 	[VERB_MAIL]	= { GREETED, NEEDS_TLS | NEEDS_AUTH | NEEDS_ARGS | TAKES_UTF8,
 			    "there is a sender already", transaction_mail },
 	[VERB_RCPT]	= { SENDER | RCPT, NEEDS_TLS | NEEDS_AUTH | NEEDS_ARGS | TAKES_UTF8,
 			    "send MAIL first", transaction_rcpt },
-	[VERB_DATA]	= { SENDER | RCPT, NEEDS_TLS | NEEDS_AUTH | NO_ARGS, "send MAIL first", transaction_data },
+	[VERB_DATA]	= { SENDER | RCPT, NEEDS_TLS | NEEDS_AUTH | NO_ARGS,
+			    "send MAIL first", transaction_data },
 	[VERB_RSET]	= { ANY, NO_ARGS, NULL, run_rset },
 	[VERB_NOOP]	= { ANY, 0, NULL, run_noop },
 	[VERB_QUIT]	= { ANY, NO_ARGS, NULL, run_quit },
@@ -233,14 +239,15 @@ static void
 parse(const struct session *s, struct command *c)
 {
 	unsigned flags = rules[c->verb].flags;
-	bool utf8 = c->verb == VERB_MAIL ? s->listener->limits.utf8 : s->txn != NULL && s->txn->utf8;
+	bool utf8 = c->verb == VERB_MAIL ? s->listener->limits.utf8 :
+	    s->txn != NULL && s->txn->utf8;
 
 	if ((flags & NEEDS_ARGS) && c->args.n == 0) {
 		set_error(c, 501, "5.5.4", "an argument is missing");
 	} else if ((flags & NO_ARGS) && c->args.n > 0) {
 		set_error(c, 501, "5.5.4", "no argument is allowed");
 	} else if (c->verb == VERB_EHLO || c->verb == VERB_HELO) {
-		if (!verbs_is_helo_name(c->args))
+		if (!is_helo_name(c->args))
 			set_error(c, 501, "5.5.4", "that is not a host name");
 	} else if (c->verb == VERB_MAIL) {
 		if (verb_parse_mail(c->args, s->esmtp, utf8, &c->u.mail, &c->error) < 0)

@@ -8,10 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "net/accept.h"
+
+enum { DESCRIPTORS_BESIDES = 128 };	/* spool, control, names, probes of ports */
 
 static void
 on_warning(void *arg, const char *text)
@@ -41,12 +45,24 @@ daemon_load_users(const struct config *c, struct users **out, struct why *why)
 }
 
 static bool
-needs_tls(const struct config *c)
+listens_with_tls(const struct config *c)
 {
 	for (unsigned i = 0; i < c->nlisten; i++)
 		if (c->listen[i].tls != TLS_NONE)
 			return true;
 	return false;
+}
+
+static int
+load_own_tls(const struct config *c, struct tls **out, struct why *why)
+{
+	struct why reason;
+
+	if (config_may_read(c->tls.certificate, &reason) < 0 || config_may_read(c->tls.key, &reason) < 0)
+		return fail(why, "%s: tls: %s", c->file, reason.text);
+	if (tls_server(out, c->tls.certificate, c->tls.key, (enum tls_version)c->tls.min_version, "gatepost", &reason) < 0)
+		return fail(why, "%s: tls: %s; name a certificate in PEM and the key that belongs to it", c->file, reason.text);
+	return 0;
 }
 
 int
@@ -57,10 +73,10 @@ daemon_load_tls(const struct config *c, struct tls **out, struct why *why)
 	int rc = -1;
 
 	*out = NULL;
-	if (!needs_tls(c))
+	if (!listens_with_tls(c))
 		return 0;
 	if (c->tls.certificate[0] != '\0')
-		return tls_server(out, c->tls.certificate, c->tls.key, (enum tls_version)c->tls.min_version, "gatepost", why);
+		return load_own_tls(c, out, why);
 	dir = mem_printf("%s/tls", c->spool_dir);
 	cert = mem_printf("%s/cert.pem", dir);
 	key = mem_printf("%s/key.pem", dir);
@@ -75,6 +91,53 @@ out:
 	free(cert);
 	free(key);
 	return rc;
+}
+
+static bool
+speaks_tls(const struct upstream *u)
+{
+	for (unsigned i = 0; i < u->nchain; i++)
+		if (u->chain[i].tls != TLS_NONE)
+			return true;
+	return false;
+}
+
+int
+daemon_check_upstreams(const struct config *c, struct why *why)
+{
+	struct tls *tls = NULL;
+	struct why reason;
+
+	for (unsigned i = 0; i < c->nupstream; i++) {
+		const struct upstream *u = &c->upstream[i];
+
+		if (speaks_tls(u) && tls_client(&tls, u->tls_ca, u->tls_verify, (enum tls_version)u->tls_min, &reason) < 0)
+			return fail(why, "%s: upstream %s: tls_ca: %s%s", c->file, u->name, reason.text,
+			    u->tls_ca[0] != '\0' ? "; name a file of certificates in PEM" : "");
+		tls_unref(&tls);
+	}
+	return 0;
+}
+
+void
+daemon_warn(const struct config *c)
+{
+	uint64_t wanted = c->limits.connections + DESCRIPTORS_BESIDES;
+	struct rlimit limit;
+	struct why what;
+	char advice[128];
+
+	for (unsigned i = 0; i < c->nupstream; i++)
+		wanted += c->upstream[i].connections;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
+		snprintf(advice, sizeof advice, "set LimitNOFILE= of the unit (or ulimit -Hn) to %llu or more, or lower "
+		    "limits.connections", (unsigned long long)wanted);
+		log_event(LOG_WARNING, "few_descriptors", log_num("limit", (int64_t)limit.rlim_cur),
+		    log_num("wanted", (int64_t)wanted), log_text("advice", advice));
+	}
+	if (renewal_is_due(c, &what))
+		log_event(LOG_WARNING, "certificate_due", log_text("reason", what.text),
+		    log_text("advice", "renew it with `gatepost ca --renew', reload, and let the apps trust the new CA"));
 }
 
 /* --- sockets --------------------------------------------------------------------- */
@@ -111,6 +174,29 @@ daemon_bind(struct daemon *d, struct why *why)
 	d->socket[d->nsocket++] = (struct listener_socket){ .fd = fd, .name = "submit", .is_submit = true };
 	d->control_fd = accept_bind_unix(c->control_socket, 0660, why);
 	return d->control_fd < 0 ? -1 : 0;
+}
+
+/* Else the kernel would go on taking them, and they would wait for a greeting that nobody says. */
+void
+daemon_shut(struct daemon *d)
+{
+	for (unsigned i = 0; i < d->nsocket; i++)
+		shutdown(d->socket[i].fd, SHUT_RD);
+}
+
+/* A name is given up before its socket: after that it may be another daemon's. */
+static void
+unbind(struct daemon *d)
+{
+	for (unsigned i = 0; i < d->nsocket; i++) {
+		if (d->socket[i].is_submit)
+			unlink(d->config->submit_socket);
+		close(d->socket[i].fd);
+	}
+	if (d->control_fd < 0)
+		return;
+	unlink(d->config->control_socket);
+	close(d->control_fd);
 }
 
 /* --- rooms and threads --------------------------------------------------------------- */
@@ -213,11 +299,13 @@ void
 daemon_free(struct daemon *d)
 {
 	control_stop(&d->control);
-	queue_free(&d->queue);
+	for (unsigned i = 0; i < d->nrelay; i++)
+		relay_free(&d->relay[i]);	/* its last reports are the queue's to write down */
+	if (d->queue != NULL)
+		queue_finish(d->queue);
 	for (unsigned i = 0; i < d->nlistener; i++)
 		listener_free(&d->listener[i]);
-	for (unsigned i = 0; i < d->nrelay; i++)
-		relay_free(&d->relay[i]);
+	queue_free(&d->queue);
 	channel_free(&d->channel);
 	for (unsigned i = 0; i < d->nlistener; i++)
 		loop_free(&d->listener_part[i].loop);
@@ -225,10 +313,7 @@ daemon_free(struct daemon *d)
 		loop_free(&d->relay_part[i].loop);
 	loop_free(&d->queue_part.loop);
 	loop_free(&d->loop);
-	for (unsigned i = 0; i < d->nsocket; i++)
-		close(d->socket[i].fd);
-	if (d->control_fd >= 0)
-		close(d->control_fd);
+	unbind(d);
 	users_unref(&d->users);
 	tls_unref(&d->tls);
 	config_unref(&d->config);

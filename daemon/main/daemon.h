@@ -43,7 +43,10 @@ struct daemon {
 int daemon_load(struct daemon *d, struct why *why) must_check;	/* config, logs its warnings */
 int daemon_load_users(const struct config *c, struct users **out, struct why *why) must_check;
 int daemon_load_tls(const struct config *c, struct tls **out, struct why *why) must_check; /* NULL if none is needed */
+int daemon_check_upstreams(const struct config *c, struct why *why) must_check; /* what their TLS needs is there */
+void daemon_warn(const struct config *c);	/* logs what needs the operator soon; at start and reload */
 int daemon_bind(struct daemon *d, struct why *why) must_check;	/* all sockets; may need root */
+void daemon_shut(struct daemon *d);		/* new clients are refused from now on */
 int daemon_build(struct daemon *d, struct why *why) must_check;	/* spool, rooms; no thread yet */
 void daemon_start(struct daemon *d);
 void daemon_join(struct daemon *d);		/* after every loop was told to stop */
@@ -52,8 +55,10 @@ void daemon_free(struct daemon *d);
 /* supervise.c: from started to ended; returns the exit status. */
 int supervise_run(struct daemon *d);
 
-/* sandbox.c */
-int sandbox_prepare(const struct config *c, struct why *why) must_check; /* as root: directories with their owner */
+/* sandbox.c, in this order; without root, or with user "", only the spool's directory is made */
+int sandbox_check(const struct config *c, struct why *why) must_check;	/* config.user exists, where it matters */
+int sandbox_prepare(const struct config *c, struct why *why) must_check; /* directories, with their owner */
+int sandbox_give(const struct config *c, struct why *why) must_check;	/* the bound sockets, to theirs */
 int sandbox_enter(const struct config *c, struct why *why) must_check;	/* drops to config.user, no new privileges */
 
 /* notify.c: systemd's datagram (sd_notify(3)); nothing where $NOTIFY_SOCKET is not set. */

@@ -2,47 +2,15 @@
 #include "main/daemon.h"
 
 #include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "command/command.h"
-
-static int
-parse(int argc, char **argv, struct config_options *o)
-{
-	static const struct option longs[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "state", required_argument, NULL, 's' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	int c;
-
-	opterr = 0;
-	optind = 1;
-	while ((c = getopt_long(argc, argv, "c:", longs, NULL)) != -1)
-		switch (c) {
-		case 'c':
-			o->file = optarg;
-			break;
-		case 's':
-			o->state = optarg;
-			break;
-		case 'h':
-			return -1;
-		default:
-			return command_fail(64, "run: unknown option %s; usage: gatepost run [--state DIR] [-c FILE]", argv[optind - 1]);
-		}
-	if (optind < argc)
-		return command_fail(64, "run: %s: unexpected; usage: gatepost run [--state DIR] [-c FILE]", argv[optind]);
-	o->secrets = true;
-	return 0;
-}
 
 /* Descriptors 0 to 2 must be something: else a socket could become standard error. */
 static void
@@ -74,6 +42,30 @@ block_signals(void)
 	signal(SIGXFSZ, SIG_IGN);	/* a write beyond RLIMIT_FSIZE is an error, not an end */
 }
 
+/* The soft limit is for programs that use select(2). */
+static void
+raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* What only root may read is lost with root; better told now than by a reload that is refused. */
+static void
+check_files(const struct config *c)
+{
+	struct why why;
+
+	for (unsigned i = 0; i < c->files.n; i++)
+		if (config_may_read(c->files.v[i], &why) < 0)
+			log_event(LOG_WARNING, "reload_impossible", log_text("reason", why.text),
+			    log_text("advice", "until then every reload will be refused; `gatepost check' lists all"));
+}
+
 static int
 bring_up(struct daemon *d)
 {
@@ -81,14 +73,18 @@ bring_up(struct daemon *d)
 
 	umask(077);
 	block_signals();
+	raise_descriptors();
 	if (daemon_load(d, &why) < 0)
 		return command_fail(78, "%s", why.text);
 	log_open(d->config->log.level, d->config->log.format);
 	d->loop = loop_new("main");
-	if (daemon_bind(d, &why) < 0 || sandbox_prepare(d->config, &why) < 0 ||
-	    sandbox_enter(d->config, &why) < 0)
+	if (sandbox_check(d->config, &why) < 0)
+		return command_fail(78, "%s", why.text);
+	if (sandbox_prepare(d->config, &why) < 0 || daemon_bind(d, &why) < 0 ||
+	    sandbox_give(d->config, &why) < 0 || sandbox_enter(d->config, &why) < 0)
 		return command_fail(1, "%s", why.text);
-	if (daemon_load_users(d->config, &d->users, &why) < 0 ||
+	check_files(d->config);
+	if (daemon_check_upstreams(d->config, &why) < 0 || daemon_load_users(d->config, &d->users, &why) < 0 ||
 	    daemon_load_tls(d->config, &d->tls, &why) < 0)
 		return command_fail(78, "%s", why.text);
 	return supervise_run(d);
@@ -97,7 +93,6 @@ bring_up(struct daemon *d)
 int
 run_main(int argc, char **argv)
 {
-	char help[] = "help", run[] = "run";
 	struct daemon *d = calloc(1, sizeof *d);
 	int status;
 
@@ -105,10 +100,9 @@ run_main(int argc, char **argv)
 		return command_fail(75, "run: out of memory");
 	d->control_fd = -1;
 	keep_standard_descriptors();
-	status = parse(argc, argv, &d->options);
+	d->options.secrets = d->options.make_state = true;
+	status = command_options(argc, argv, &d->options.file, &d->options.state);
 	if (status < 0)
-		status = command_help(2, (char *[]){ help, run, NULL });
-	else if (status == 0)
 		status = bring_up(d);
 	daemon_free(d);
 	free(d);

@@ -5,7 +5,9 @@
 #include "main/daemon.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,16 +28,35 @@ find_user(const struct config *c, struct passwd *pw, char *buf, size_t size, str
 	return 0;
 }
 
+/* Does root have to become someone else? */
+static bool
+will_drop(const struct config *c)
+{
+	return geteuid() == 0 && c->user[0] != '\0';
+}
+
+int
+sandbox_check(const struct config *c, struct why *why)
+{
+	char buf[4096];
+	struct passwd pw;
+	struct why reason;
+
+	if (!will_drop(c) || find_user(c, &pw, buf, sizeof buf, &reason) == 0)
+		return 0;
+	return fail(why, "%s: user: %s", c->file, reason.text);
+}
+
 static int
-make_directory(const char *dir, struct why *why)
+make_spool(const char *dir, struct why *why)
 {
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
-		return fail(why, "cannot make the directory %s: %s", dir, strerror(errno));
+		return fail(why, "cannot make spool_dir %s: %s; make it, or correct spool_dir", dir, strerror(errno));
 	return 0;
 }
 
 static int
-give_directory(const char *dir, const struct passwd *pw, struct why *why)
+give_spool(const char *dir, const struct passwd *pw, struct why *why)
 {
 	struct stat st;
 
@@ -46,22 +67,65 @@ give_directory(const char *dir, const struct passwd *pw, struct why *why)
 	return 0;
 }
 
+/* As systemd's RuntimeDirectory= would: the user's, so that it can remove its socket, and open to those who connect.
+ * One that is there stays as it is: it may be /run. */
+static int
+make_socket_directory(const char *socket, const struct passwd *pw, struct why *why)
+{
+	const char *slash = strrchr(socket, '/');
+	char dir[PATH_MAX];
+
+	if (slash == NULL || slash == socket || (size_t)(slash - socket) >= sizeof dir)
+		return 0;
+	memcpy(dir, socket, (size_t)(slash - socket));
+	dir[slash - socket] = '\0';
+	if (mkdir(dir, 0700) < 0)
+		return errno == EEXIST ? 0 : fail(why, "cannot make %s: %s; make it, or name another place for %s", dir,
+		    strerror(errno), socket);
+	if (chmod(dir, 0755) < 0 || lchown(dir, pw->pw_uid, pw->pw_gid) < 0)
+		return fail(why, "cannot give %s to %s: %s", dir, pw->pw_name, strerror(errno));
+	return 0;
+}
+
 int
 sandbox_prepare(const struct config *c, struct why *why)
 {
 	char buf[4096];
 	struct passwd pw;
 
-	if (make_directory(c->spool_dir, why) < 0)
+	if (make_spool(c->spool_dir, why) < 0)
 		return -1;
-	if (geteuid() != 0 || c->user[0] == '\0')
+	if (!will_drop(c))
+		return 0;
+	if (find_user(c, &pw, buf, sizeof buf, why) < 0 || give_spool(c->spool_dir, &pw, why) < 0 ||
+	    make_socket_directory(c->control_socket, &pw, why) < 0)
+		return -1;
+	return make_socket_directory(c->submit_socket, &pw, why);
+}
+
+/* The operator's door: root and the group gatepost (CONTRACT.md 1).  Its directory is the user's, who must not get
+ * root to give him anything but a socket. */
+int
+sandbox_give(const struct config *c, struct why *why)
+{
+	const char *path = c->control_socket;
+	char buf[4096];
+	struct passwd pw;
+	struct stat st;
+	int fd, result = 0;
+
+	if (!will_drop(c))
 		return 0;
 	if (find_user(c, &pw, buf, sizeof buf, why) < 0)
 		return -1;
-	/* The operator's door: root and the group gatepost (CONTRACT.md 1). */
-	if (lchown(c->control_socket, 0, pw.pw_gid) < 0)
-		return fail(why, "cannot give %s to the group of %s: %s", c->control_socket, c->user, strerror(errno));
-	return give_directory(c->spool_dir, &pw, why);
+	fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISSOCK(st.st_mode))
+		result = fail(why, "%s is not the socket that was made there; start again", path);
+	else if (fchownat(fd, "", 0, pw.pw_gid, AT_EMPTY_PATH) < 0)
+		result = fail(why, "cannot give %s to the group of %s: %s", path, c->user, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return result;
 }
 
 static int
@@ -70,7 +134,7 @@ drop(const struct config *c, struct why *why)
 	char buf[4096];
 	struct passwd pw;
 
-	if (geteuid() != 0 || c->user[0] == '\0')
+	if (!will_drop(c))
 		return 0;
 	if (find_user(c, &pw, buf, sizeof buf, why) < 0)
 		return -1;

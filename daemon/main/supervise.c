@@ -65,6 +65,7 @@ enter(struct supervisor *s, enum phase p)
 	case DRAIN_LISTENERS:
 		s->awaited = d->nlistener;
 		send_all(get_listener, d, d->nlistener, MEMO_DRAIN);
+		daemon_shut(d);
 		break;
 	case DRAIN_QUEUE:
 		s->awaited = 1;
@@ -149,7 +150,8 @@ load_new(struct daemon *d, struct config **config, struct users **users, struct 
 	option = config_needs_restart(d->config, *config);
 	if (option != NULL)
 		return fail(why, "%s cannot change while running: restart", option);
-	if (daemon_load_users(*config, users, why) < 0 || daemon_load_tls(*config, tls, why) < 0)
+	if (daemon_check_upstreams(*config, why) < 0 || daemon_load_users(*config, users, why) < 0 ||
+	    daemon_load_tls(*config, tls, why) < 0)
 		return -1;
 	return 0;
 }
@@ -187,6 +189,7 @@ reload(struct supervisor *s)
 	d->users = users;
 	d->tls = tls;
 	log_event(LOG_INFO, "reloaded", log_text("file", config->file));
+	daemon_warn(config);
 	notify_send("READY=1\nSTATUS=Running");
 }
 
@@ -288,13 +291,12 @@ supervise_run(struct daemon *d)
 	start_watchdog(&s);
 	log_event(LOG_INFO, "started", log_text("version", VERSION), log_text("hostname", d->config->hostname),
 	    log_num("listeners", d->nsocket), log_num("threads", d->nlistener));
+	daemon_warn(d->config);
 	notify_send("READY=1\nSTATUS=Running");
 	loop_run(d->loop);
 	daemon_join(d);
 	watch_free(&watch);
 	close(fd);
-	unlink(d->config->control_socket);
-	unlink(d->config->submit_socket);
 	log_event(LOG_INFO, "stopped");
 	log_flush();
 	return 0;

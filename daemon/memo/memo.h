@@ -69,6 +69,7 @@ struct submit {
 	struct buf text;	/* the content, or its first part when there is a blob */
 	struct spool_blob *blob;	/* NULL for small messages */
 	enum verdict verdict;
+	int64_t staged_at_ms;		/* the queue's */
 };
 
 /* LIMITS.  Made by the queue, freed by the listener. */
@@ -85,7 +86,8 @@ enum opened {
 	OPENED_UP,		/* connected, secure, logged in: the lane is ready for jobs */
 	OPENED_ALL_FAILED,	/* no candidate completed the handshake */
 	OPENED_LOGIN_REFUSED,	/* 535 and its like */
-	OPENED_BUSY,		/* inside verified TLS: 4xx to EHLO or AUTH, or link lost at AUTH */
+	OPENED_BUSY,		/* inside verified TLS: 4xx to the greeting or EHLO */
+	OPENED_LOGIN_LATER,	/* 4xx to AUTH, or the link was lost at it (B-021, B-024) */
 	OPENED_LOCAL,		/* our own fault */
 	OPENED_CANCELLED	/* stopping, or CLOSE came first */
 };

@@ -144,11 +144,43 @@ remove_stale(const char *path, const struct sockaddr_un *sun, struct why *why)
 	return 0;
 }
 
+static int
+bind_unix_failed(const char *path, int error, struct why *why)
+{
+	switch (error) {
+	case ENOENT:
+	case ENOTDIR:
+		return fail(why, "cannot listen on %s: its directory does not exist; "
+		    "make it, or start as root", path);
+	case EACCES:
+	case EPERM:
+		return fail(why, "no permission to make %s; give its directory to the "
+		    "user that starts this, or start as root", path);
+	default:
+		return fail(why, "cannot listen on %s: %s", path, strerror(error));
+	}
+}
+
+/* The mode is the socket's from its birth: its directory may be another's, who could put a link in its place. */
+static int
+bind_with_mode(int fd, const struct sockaddr_un *sun, unsigned mode)
+{
+	mode_t before;
+	int r;
+
+	if (fchmod(fd, mode) < 0)
+		return -1;
+	before = umask(0);
+	r = bind(fd, (const struct sockaddr *)sun, sizeof *sun);
+	umask(before);
+	return r;
+}
+
 int
 accept_bind_unix(const char *path, unsigned mode, struct why *why)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	int fd;
+	int fd, error;
 
 	if (strlen(path) >= sizeof sun.sun_path)
 		return fail(why, "%s: the path of a socket may have %zu octets",
@@ -157,14 +189,12 @@ accept_bind_unix(const char *path, unsigned mode, struct why *why)
 	if (remove_stale(path, &sun, why) < 0)
 		return -1;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	/* Nobody can connect before listen, so the mode is set in time. */
-	if (fd >= 0 && bind(fd, (struct sockaddr *)&sun, sizeof sun) == 0 &&
-	    chmod(path, mode) == 0 && listen(fd, SOMAXCONN) == 0)
+	if (fd >= 0 && bind_with_mode(fd, &sun, mode) == 0 && listen(fd, SOMAXCONN) == 0)
 		return fd;
-	fail(why, "cannot listen on %s: %s", path, strerror(errno));
+	error = errno;
 	if (fd >= 0)
 		close(fd);
-	return -1;
+	return bind_unix_failed(path, error, why);
 }
 
 /* --- accepting -------------------------------------------------------------------- */
@@ -221,6 +251,9 @@ on_client(void *arg, int listening)
 			starve(a, errno);
 			return;
 		case EAGAIN:
+			return;
+		case EINVAL:	/* shut down: nobody comes any more */
+			watch_free(&a->watch);
 			return;
 		default:	/* this one client's trouble (accept(2)) */
 			break;

@@ -23,7 +23,8 @@ int accept_bind_unix(const char *path, unsigned mode, struct why *why) must_chec
 
 int accept_parse(const char *address, struct sockaddr_storage *sa, socklen_t *len) must_check;
 
-/* Several threads may start on the same descriptor.  fn owns the accepted, non-blocking fd. */
+/* Several threads may start on the same descriptor.  fn owns the accepted, non-blocking fd.  After shutdown(2) of the
+ * listening one nobody comes any more; the rest may be stopped later. */
 struct accept *accept_start(struct loop *l, int fd, void (*fn)(void *arg, int fd), void *arg);
 
 /* What to tell a client when there are no descriptors left ("421 …\r\n"), or NULL. */

@@ -189,21 +189,17 @@ offer_kept(struct stream *s)
 static void
 on_no_input(struct stream *s, ssize_t n)
 {
-	switch (n) {
-	case 0:
+	if (n == 0) {
 		s->ended = true;
 		s->wire.fault = FAULT_CLOSED;
 		s->wire.why = "connection closed by the peer";
 		want(&s->rd, false);
 		offer_kept(s);
-		break;
-	case WIRE_WANTS_WRITE:
+	} else if (n == WIRE_WANTS_WRITE) {
 		s->crossed = true;
 		want(&s->wr, true);
-		break;
-	case WIRE_BROKEN:
+	} else if (n == WIRE_BROKEN) {
 		give_up(s);
-		break;
 	}
 }
 

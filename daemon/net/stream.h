@@ -26,7 +26,8 @@ enum stream_event {
 	STREAM_CLOSED,	/* the peer ended its side; no more input will come.  Input
 			 * that came before it was offered by STREAM_DATA first. */
 	STREAM_TIMEOUT,	/* the deadline of stream_deadline passed */
-	STREAM_FAILED	/* reset, TLS error, connect error: stream_why says which */
+	STREAM_FAILED	/* reset, TLS error, connect error: stream_why says which; it may
+			 * follow STREAM_CLOSED, and nothing follows it */
 };
 
 /* May call anything here, stream_close included. */
@@ -93,8 +94,10 @@ void stream_deadline(struct stream *s, int64_t at_ms);
 int stream_start_tls(struct stream *s, struct tls *t, const char *name) must_check;
 
 bool stream_is_secure(const struct stream *s);
-const char *stream_cipher(const struct stream *s);	/* "TLSv1.3 TLS_AES_256_GCM_SHA384", NULL if plain */
-int stream_peer_certificate(const struct stream *s, struct tls_certificate *out); /* -1: none */
+/* "TLSv1.3 TLS_AES_256_GCM_SHA384", NULL if plain; until the next call in this thread. */
+const char *stream_cipher(const struct stream *s);
+/* -1: none.  Also there when it did not verify (FAULT_CERTIFICATE). */
+int stream_peer_certificate(const struct stream *s, struct tls_certificate *out);
 
 enum stream_fault stream_fault(const struct stream *s);
 const char *stream_why(const struct stream *s);	/* in words, for people: "no answer to TCP in 10 s" is the

@@ -12,7 +12,10 @@
 #include "base/count.h"
 #include "base/mem.h"
 
-enum { LAZY_MS = 100 };
+enum {
+	LAZY_MS = 100,
+	PATIENCE_MS = 110 * 1000	/* a client waits no longer for its reply */
+};
 
 struct committer {
 	struct link done;		/* travels back when a sync has run */
@@ -71,6 +74,7 @@ answer(struct queue *q, struct submit *m)
 		log_event(LOG_INFO, "accepted", log_id("msg", m->id), log_text("from", env->sender),
 		    log_text("user", env->user[0] != '\0' ? env->user : NULL),
 		    log_num("rcpts", env->nrcpt), log_num("size", (int64_t)env->size));
+		history_put_accepted(q, e);
 		entry_move(q, e, ENTRY_READY, 0);
 	}
 	count_add(COUNT_ACCEPTED, 1);
@@ -88,12 +92,15 @@ settle(struct queue *q)
 	count_add(COUNT_SYNCS, 1);
 	q->sync_running = false;
 	for (size_t i = 0; i < q->nsyncing; i++)
-		answer(q, q->syncing[i]);
+		if (q->syncing[i] != NULL)
+			answer(q, q->syncing[i]);
 	for (size_t i = 0; i < q->nsyncing_own; i++) {
 		struct entry *e = order_find(&q->order, q->syncing_own[i]);
 
-		if (e != NULL)
+		if (e != NULL) {
+			history_put_accepted(q, e);
 			entry_move(q, e, ENTRY_READY, 0);
+		}
 	}
 	q->nsyncing = q->nsyncing_own = 0;
 }
@@ -157,6 +164,36 @@ on_lazy(void *arg)
 		start_sync(q);
 }
 
+/* The disk takes too long: the client hears 451 while it still listens, and the record is void. */
+static void
+give_late(struct queue *q, struct submit **v, size_t n)
+{
+	int64_t now = loop_now_ms(q->loop);
+
+	for (size_t i = 0; i < n; i++) {
+		struct submit *m = v[i];
+		struct entry *e;
+
+		if (m == NULL || now - m->staged_at_ms < PATIENCE_MS)
+			continue;
+		e = order_find(&q->order, m->id);
+		log_event(LOG_ERROR, "not_accepted", log_id("msg", m->id), log_text("reason", "the disk has not synced in 110 s"));
+		if (e != NULL)
+			store_done(q, e);
+		v[i] = NULL;
+		m->verdict = VERDICT_LOCAL_ERROR;
+		m->memo.kind = MEMO_VERDICT;
+		memo_post(m->back, &m->memo);
+	}
+}
+
+void
+commit_second(struct queue *q)
+{
+	give_late(q, q->syncing, q->nsyncing);
+	give_late(q, q->batch, q->nbatch);
+}
+
 void
 commit_turn(struct queue *q)
 {
@@ -175,6 +212,7 @@ commit_add(struct queue *q, struct submit *m)
 		q->cap_batch = q->cap_batch != 0 ? q->cap_batch * 2 : 64;
 		q->batch = mem_resize(q->batch, q->cap_batch, sizeof(struct submit *));
 	}
+	m->staged_at_ms = loop_now_ms(q->loop);
 	q->batch[q->nbatch++] = m;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "queue/private.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,16 +43,26 @@ is_eligible(const struct entry *e, const struct recipient *r)
 	return r->state == RCPT_WAITING && r->attempts <= e->attempts;
 }
 
-/* The way of the first recipient that this round has not tried. */
+/* The way of the first recipient that this round has not tried; one that is open goes before one that is not, so that
+ * nobody waits for another's upstream. */
 static bool
 find_way(struct queue *q, struct entry *e)
 {
-	for (unsigned i = 0; i < e->envelope->nrcpt; i++)
-		if (is_eligible(e, &e->envelope->rcpt[i])) {
-			e->way = (uint16_t)dispatch_way(q, e->envelope, &e->envelope->rcpt[i]);
-			return true;
-		}
-	return false;
+	bool found = false;
+
+	for (unsigned i = 0; i < e->envelope->nrcpt; i++) {
+		unsigned way;
+
+		if (!is_eligible(e, &e->envelope->rcpt[i]))
+			continue;
+		way = dispatch_way(q, e->envelope, &e->envelope->rcpt[i]);
+		if (!found || !dispatch_is_closed(q, way))
+			e->way = (uint16_t)way;
+		found = true;
+		if (!dispatch_is_closed(q, way))
+			break;
+	}
+	return found;
 }
 
 static void
@@ -78,11 +89,11 @@ dispatch_ready(struct queue *q, struct entry *e)
 	dispatch_soon(q);
 }
 
-/* Looks up the ways of some messages that came from disk or that a reload has unsettled. */
+/* Looks up the ways of some messages that came from disk or that a change has unsettled; the others in the next turn. */
 static void
 route_slice(struct queue *q)
 {
-	for (unsigned i = 0; i < UNROUTED_SLICE; i++) {
+	for (unsigned i = 0; i < UNROUTED_SLICE && !heap_has(&q->rest.node); i++) {
 		struct node *n = list_take(&q->unrouted);
 		struct entry *e;
 		struct why why;
@@ -93,14 +104,17 @@ route_slice(struct queue *q)
 		if (q->config->nroute == 0) {
 			e->way = (uint16_t)(q->nway - 1);
 			put_ready(q, e);
-		} else if (entry_load(q, e, &why) < 0)
-			entry_damaged(q, e, why.text);
-		else if (!find_way(q, e))
-			report_hold(q, e, "no recipient is left to try");
-		else
+		} else if (entry_load(q, e, &why) < 0) {
+			list_put(&q->unrouted, n);
+			entry_unreadable(q, e, &why);
+		} else if (!find_way(q, e)) {
+			report_rest(q, e);
+		} else {
 			put_ready(q, e);
+		}
 	}
-	dispatch_soon(q);
+	if (!list_is_empty(&q->unrouted) && !heap_has(&q->rest.node))
+		loop_timer(q->loop, &q->slice, loop_now_ms(q->loop));
 }
 
 /* The first upstream of the way that takes mail now; NULL: none. */
@@ -150,25 +164,26 @@ make_job(struct queue *q, struct entry *e, const struct gateway *g, struct why *
 	return j;
 }
 
-/* Sends the message over the lane.  False: it could not be read; it was set aside. */
+/* Sends the message over the lane.  False: it does not go, at least not now. */
 static bool
 send_entry(struct queue *q, struct entry *e, struct gateway *g, struct lane *l)
 {
 	struct why why;
 	struct job *j = NULL;
 
+	errno = 0;
 	if (entry_load(q, e, &why) == 0)
 		j = make_job(q, e, g, &why);
 	if (j == NULL) {
-		entry_damaged(q, e, why.text);
+		entry_unreadable(q, e, &why);
 		return false;
 	}
-	if (j->nrcpt == 0) {	/* its recipients lie on another way meanwhile */
+	if (j->nrcpt == 0) {	/* its recipients lie on another way meanwhile, or only a notice is owed */
 		memo_job_free(&j);
 		if (find_way(q, e))
 			entry_move(q, e, ENTRY_READY, 0);
 		else
-			report_hold(q, e, "no recipient is left to try");
+			report_rest(q, e);
 		return false;
 	}
 	j->lane = l->number;
@@ -197,7 +212,7 @@ dispatch_way_now(struct queue *q, struct way *w)
 	if (w->nready == 0)
 		return;
 	try_closed(q, w);
-	while (w->nready > 0 && (g = find_open(q, w)) != NULL) {
+	while (w->nready > 0 && !heap_has(&q->rest.node) && (g = find_open(q, w)) != NULL) {
 		struct lane *l = gateway_take_lane(g);
 		struct entry *e;
 
@@ -216,7 +231,7 @@ dispatch_now(void *arg)
 {
 	struct queue *q = arg;
 
-	if (q->draining)
+	if (q->draining || heap_has(&q->rest.node))
 		return;
 	route_slice(q);
 	for (unsigned i = 0; i < q->nway; i++)
@@ -227,6 +242,28 @@ void
 dispatch_soon(struct queue *q)
 {
 	loop_at_turn_end(q->loop, &q->dispatch, dispatch_now, q);
+}
+
+static void
+unsettle_way(struct way *w, struct node *to)
+{
+	struct node *n;
+
+	while ((n = list_take(&w->ready)) != NULL) {
+		container_of(n, struct entry, at.ready)->way = WAYS_MAX;
+		list_put(to, n);
+	}
+	w->nready = 0;
+}
+
+/* An upstream has opened or closed: messages with recipients on several ways may stand in one that is closed. */
+void
+dispatch_changed(struct queue *q)
+{
+	for (unsigned i = 0; i < q->nway && q->config->nroute > 0; i++)
+		if (dispatch_is_closed(q, i))
+			unsettle_way(&q->way[i], &q->unrouted);
+	dispatch_soon(q);
 }
 
 static void
@@ -243,14 +280,8 @@ free_ways(struct queue *q)
 static void
 unsettle(struct queue *q)
 {
-	for (unsigned i = 0; i < q->nway; i++) {
-		struct node *n;
-
-		while ((n = list_take(&q->way[i].ready)) != NULL) {
-			container_of(n, struct entry, at.ready)->way = WAYS_MAX;
-			list_put(&q->unrouted, n);
-		}
-	}
+	for (unsigned i = 0; i < q->nway; i++)
+		unsettle_way(&q->way[i], &q->unrouted);
 }
 
 void

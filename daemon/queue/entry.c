@@ -4,13 +4,14 @@
  */
 #include "queue/private.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/count.h"
 #include "base/mem.h"
 
-enum { SLAB = 512 };
+enum { SLAB = 512, REST_MS = 1000 };
 
 static const char *const state_names[ENTRY_STATES] = {
 	[ENTRY_SYNCING] = "syncing", [ENTRY_READY] = "ready", [ENTRY_OUT] = "out",
@@ -153,6 +154,7 @@ entry_load(struct queue *q, struct entry *e, struct why *why)
 
 	if (e->envelope != NULL)
 		return 0;
+	errno = 0;
 	if (spool_read_open(q->spool, &e->item, &r, why) < 0)
 		return -1;
 	meta = spool_read_meta(r);
@@ -196,4 +198,22 @@ entry_damaged(struct queue *q, struct entry *e, const char *what)
 	spool_set_aside(q->spool, &e->item, what);	/* tells on_damaged, which logs and counts */
 	operator_tell(q, id, "damaged", what);
 	entry_free(q, e);
+}
+
+void
+entry_unreadable(struct queue *q, struct entry *e, const struct why *why)
+{
+	switch (errno) {
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+	case ENOBUFS:
+		if (!heap_has(&q->rest.node))
+			log_event(LOG_ERROR, "out_of_resources", log_id("msg", e->item.id), log_text("reason", why->text),
+			    log_text("advice", "raise LimitNOFILE; the message waits"));
+		loop_timer(q->loop, &q->rest, loop_now_ms(q->loop) + REST_MS);
+		break;
+	default:
+		entry_damaged(q, e, why->text);
+	}
 }

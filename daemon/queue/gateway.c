@@ -11,6 +11,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
+enum { LOGIN_LATER_MS = 5 * 60 * 1000 };	/* at least, after a login was told "later" (B-021) */
+
 struct gateway *
 gateway_find(const struct queue *q, const char *name)
 {
@@ -41,11 +43,14 @@ check_frozen(struct queue *q)
 	retry_freeze(q, frozen);
 }
 
+static void make_stale(struct gateway *g, unsigned above_rank);
+
 void
 gateway_tell(struct gateway *g, enum gate_event ev, const char *reason, int64_t until_ms)
 {
 	struct queue *q = g->queue;
 	int64_t now = loop_now_ms(q->loop);
+	bool was_closed = gate_is_closed(&g->gate);
 
 	if (gate_tell(&g->gate, ev, reason, until_ms, now, clock_wall_s())) {
 		bool bad = gate_is_closed(&g->gate);
@@ -61,8 +66,12 @@ gateway_tell(struct gateway *g, enum gate_event ev, const char *reason, int64_t 
 	else
 		loop_cancel(q->loop, &g->retry);
 	check_frozen(q);
-	if (ev == GATE_EV_ALL_FAILED)
-		report_expired(q);
+	if (gate_is_closed(&g->gate) && !was_closed)
+		make_stale(g, 0);	/* when it opens again, it does so with a new connection */
+	if (ev == GATE_EV_ALL_FAILED || ev == GATE_EV_BUSY)
+		report_failed(q, g);
+	if (was_closed != gate_is_closed(&g->gate))
+		dispatch_changed(q);
 	dispatch_soon(q);
 }
 
@@ -115,7 +124,13 @@ lane_free(struct gateway *g, struct lane *l)
 static void
 lane_close(struct queue *q, struct lane *l)
 {
-	struct lane_memo *m = (struct lane_memo *)memo_new(MEMO_CLOSE, sizeof *m);
+	struct lane_memo *m;
+
+	if (q->finishing) {
+		lane_free(q->gateway[l->gateway], l);
+		return;
+	}
+	m = (struct lane_memo *)memo_new(MEMO_CLOSE, sizeof *m);
 
 	list_remove(&l->node);
 	l->state = LANE_CLOSING;
@@ -189,6 +204,17 @@ post_open(struct gateway *g)
 	memo_post(q->relay[l->relay], &m->memo);
 }
 
+static void on_addresses(void *arg, const struct dns_answer *a);
+
+static void
+resolve(struct gateway *g)
+{
+	g->resolving = true;
+	free(g->asked);
+	g->asked = mem_text(g->settings->host);
+	dns_resolve(g->queue->dns, g->asked, on_addresses, g);
+}
+
 static void
 on_addresses(void *arg, const struct dns_answer *a)
 {
@@ -199,6 +225,10 @@ on_addresses(void *arg, const struct dns_answer *a)
 	g->resolving = false;
 	if (g->settings == NULL || g->queue->draining)
 		return;
+	if (strcmp(g->asked, g->settings->host) != 0) {	/* a reload came between */
+		resolve(g);
+		return;
+	}
 	if (a->result == DNS_OK) {
 		for (unsigned i = 0; i < a->n; i++)
 			address[i] = a->address[i].text;
@@ -226,6 +256,8 @@ gateway_open(struct gateway *g, unsigned n)
 	if (g->settings == NULL || g->queue->draining)
 		return;
 	at_once = at_once > g->nopening ? at_once - g->nopening : 0;
+	if (room == 0 && gate_is_closed(&g->gate) && g->nopening == 0)
+		room = 1;		/* whatever its old lanes are still busy with */
 	if (n > room)
 		n = room;
 	if (n > at_once)
@@ -236,8 +268,7 @@ gateway_open(struct gateway *g, unsigned n)
 		g->want = n;
 	if (g->resolving)
 		return;
-	g->resolving = true;
-	dns_resolve(g->queue->dns, g->settings->host, on_addresses, g);
+	resolve(g);
 }
 
 static void
@@ -299,9 +330,15 @@ gateway_on_opened(struct queue *q, struct open *m)
 	case OPENED_LOGIN_REFUSED:
 		gateway_tell(g, GATE_EV_LOGIN_REFUSED, text, 0);
 		break;
+	case OPENED_LOGIN_LATER:
+		gateway_tell(g, GATE_EV_BUSY, text, loop_now_ms(q->loop) + LOGIN_LATER_MS);
+		break;
 	case OPENED_BUSY:
-	case OPENED_LOCAL:
 		gateway_tell(g, GATE_EV_BUSY, text, 0);
+		break;
+	case OPENED_LOCAL:		/* our own fault says nothing of the upstream (B-004) */
+		log_event(LOG_ERROR, "out_of_resources", log_text("upstream", g->name), log_text("reason", text));
+		loop_timer(q->loop, &q->rest, loop_now_ms(q->loop) + 1000);
 		break;
 	default:
 		break;
@@ -371,11 +408,12 @@ gateway_on_heard(struct queue *q, struct heard_memo *m)
 	struct gateway *g = m->upstream < q->ngateway ? q->gateway[m->upstream] : NULL;
 	bool was_probe = m->memo.kind == MEMO_PROBE;
 
+	if (g != NULL && was_probe)
+		g->probing = false;
 	if (g != NULL && g->settings != NULL) {
-		if (was_probe)
-			g->probing = false;
 		if (route_tell(g->route, &m->candidate, m->heard, m->reason, loop_now_ms(q->loop), clock_wall_s())) {
 			q->memory_changed = true;
+			store_soon(q);
 			log_port(g, &m->candidate);
 			if (m->heard == HEARD_UP)	/* a better door than some lanes use */
 				make_stale(g, m->candidate.rank + 1);
@@ -465,6 +503,7 @@ gateway_free_all(struct queue *q)
 		loop_cancel(q->loop, &g->recheck);
 		route_free(&g->route);
 		tls_unref(&g->tls);
+		free(g->asked);
 		free(g->name);
 		free(g);
 	}

@@ -207,8 +207,10 @@ act_release(struct queue *q, struct entry *e, struct why *why)
 		if (e->envelope->rcpt[i].attempts > e->attempts)
 			e->envelope->rcpt[i].attempts = e->attempts;
 	e->arrived_queue_s = (uint32_t)(retry_clock_s(q) - (int64_t)e->arrived_queue_s);	/* time in hold does not count */
+	e->shifted = true;
 	entry_move(q, e, ENTRY_READY, 0);
 	store_note(q, e);
+	history_put(q, e->item.id, "released", "", "");
 	return 0;
 }
 
@@ -253,37 +255,26 @@ queue_open_gates(struct queue *q, const char *upstream)
 			gateway_tell(q->gateway[i], GATE_EV_NETWORK, "", 0);
 }
 
-static const char *
-recent_event(enum outcome_kind kind)
-{
-	return kind == OUTCOME_SENT ? "relayed" : kind == OUTCOME_REFUSE ? "refused" : "deferred";
-}
-
 static void
-print_attempt(char *out, size_t size, const struct recent *r)
+print_attempt(char *out, size_t size, const struct queue_event *e)
 {
-	snprintf(out, size, "%s via %s %s:%u %s: %d %s", r->to, r->peer.upstream, r->peer.address, r->peer.port,
-	    tls_mode_name(r->peer.tls), r->code, r->text);
+	snprintf(out, size, "%s via %s %s:%u %s: %d %s", e->who, e->upstream, e->address, e->port,
+	    tls_mode_name(e->tls), e->code, e->text);
 }
 
 /* It ended before anybody could ask: what is still remembered of it. */
 static void
 tell_recent(const struct queue *q, const struct follower *f)
 {
-	char text[600];
-	bool any = false;
+	struct queue_event e;
+	char text[1280];
 
-	for (unsigned i = 0; i < RECENT; i++) {
-		const struct recent *r = &q->recent[(q->nrecent + i) % RECENT];
-
-		if (r->id != f->id)
-			continue;
-		any = true;
-		print_attempt(text, sizeof text, r);
-		f->fn(f->arg, f->id, recent_event(r->kind), text);
-	}
-	if (any)
-		f->fn(f->arg, f->id, "ended", "");
+	if (!history_recall(q, f->id, &e))
+		return;
+	if (e.kind == EVENT_ATTEMPT)
+		print_attempt(text, sizeof text, &e);
+	f->fn(f->arg, f->id, e.event, e.kind == EVENT_ATTEMPT ? text : e.text);
+	f->fn(f->arg, f->id, "ended", "");
 }
 
 void
@@ -299,23 +290,44 @@ queue_follow(struct queue *q, uint64_t id, void (*fn)(void *arg, uint64_t id, co
 		tell_recent(q, f);
 }
 
+static bool
+is_followed(const struct queue *q, uint64_t id)
+{
+	list_each(n, &q->followers)
+		if (container_of(n, struct follower, node)->id == id)
+			return true;
+	return false;
+}
+
+static void
+tell(struct queue *q, uint64_t id, const char *event, const char *text)
+{
+	list_each(n, &q->followers) {
+		struct follower *f = container_of(n, struct follower, node);
+
+		if (f->id == id)
+			f->fn(f->arg, id, event, text);
+	}
+}
+
+void
+operator_tell(struct queue *q, uint64_t id, const char *event, const char *text)
+{
+	history_put(q, id, event, "", text);
+	tell(q, id, event, text);
+}
+
 void
 operator_tell_attempt(struct queue *q, const struct job *j, const char *event, const char *to, const struct outcome *o)
 {
-	struct recent *r = &q->recent[q->nrecent++ % RECENT];
-	char text[600];
+	struct queue_event e;
+	char text[1280];
 
-	q->nrecent %= RECENT;
-	r->id = j->id;
-	r->kind = o->kind;
-	r->code = o->code;
-	str_fit(r->to, sizeof r->to, str_of(to));
-	str_fit(r->text, sizeof r->text, str_of(o->text));
-	r->peer = j->peer;
-	if (list_is_empty(&q->followers))
+	history_put_attempt(q, j, event, to, o);
+	if (!is_followed(q, j->id) || !history_recall(q, j->id, &e))
 		return;
-	print_attempt(text, sizeof text, r);
-	operator_tell(q, j->id, event, text);
+	print_attempt(text, sizeof text, &e);
+	tell(q, j->id, event, text);
 }
 
 void
@@ -331,15 +343,10 @@ queue_unfollow(struct queue *q, void *arg)
 	}
 }
 
-void
-operator_tell(struct queue *q, uint64_t id, const char *event, const char *text)
+struct queue_trace *
+queue_trace_start(struct queue *q, uint64_t id, void (*ready)(void *arg), void *arg)
 {
-	list_each(n, &q->followers) {
-		struct follower *f = container_of(n, struct follower, node);
-
-		if (f->id == id)
-			f->fn(f->arg, id, event, text);
-	}
+	return history_search(q, id, ready, arg);
 }
 
 const struct config *

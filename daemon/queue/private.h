@@ -18,7 +18,8 @@ enum {
 	WAYS_MAX = 256,
 	OPEN_MAX = 4096,	/* envelopes kept in memory for messages that wait their turn */
 	UNROUTED_SLICE = 256,	/* messages looked at in one turn after a reload */
-	AGAIN_MAX = 3		/* attempts lost through no fault of the message, in a row */
+	AGAIN_MAX = 3,		/* attempts lost through no fault of the message, in a row */
+	HISTORY_STORIES = 5
 };
 
 /* A message's life in the queue. */
@@ -52,6 +53,7 @@ struct entry {
 	bool doomed : 1;		/* delete it when its job comes back */
 	bool pinned : 1;		/* its note is not on disk: the envelope must stay in memory */
 	bool hold_asked : 1;		/* hold it when its job comes back */
+	bool shifted : 1;		/* younger than its id says: it was held */
 };
 
 /* Entries by id, which is by age: a sorted array with holes (order.c). */
@@ -107,6 +109,7 @@ struct gateway {
 	unsigned allowed;		/* lanes at once for now, at most settings->connections */
 	unsigned want;			/* lanes to open when the name is resolved */
 	bool resolving, probing;
+	char *asked;			/* the name being resolved */
 	bool has_active;
 	struct candidate active;
 	bool caps_known;
@@ -116,22 +119,25 @@ struct gateway {
 	struct queue *queue;
 };
 
-/* The newest reports, for one who asks a moment too late. */
-enum { RECENT = 128 };
-
-struct recent {
-	uint64_t id;
-	enum outcome_kind kind;
-	short code;
-	char to[128], text[200];
-	struct peer peer;
-};
-
 struct follower {
 	struct node node;
 	uint64_t id;
 	void (*fn)(void *arg, uint64_t id, const char *event, const char *text);
 	void *arg;
+};
+
+/* What happened to messages (history.c). */
+struct history {
+	struct scribe *scribe;	/* NULL: there is no place for files */
+	struct buf page[2];	/* the newest records, and those before them */
+	size_t sent;		/* octets of page[0] that the scribe has */
+	size_t record;		/* where the one being made begins */
+	uint64_t least, most;	/* ids in what it has not */
+	struct timer flush;
+	/* The least id that something happened to in each of the last quarters of keep_history, the newest first:
+	 * whatever ended in that time shall have its whole story. */
+	uint64_t story[HISTORY_STORIES];
+	int64_t story_at_ms;	/* when the next begins */
 };
 
 struct queue {
@@ -160,8 +166,7 @@ struct queue {
 	uint32_t last_lane;
 
 	struct node followers;
-	struct recent recent[RECENT];
-	unsigned nrecent;		/* the next place */
+	struct history *history;
 	struct queue_totals totals;
 
 	/* group commit (commit.c) */
@@ -182,10 +187,14 @@ struct queue {
 	struct timer second;		/* limits */
 	struct timer minute;		/* clock and port memory to disk */
 	struct turn_job dispatch;
+	struct timer slice;		/* more to route */
+	struct timer rest;		/* until then nothing is dispatched: we lack descriptors */
+	struct bucket bounces;
 	struct limits limits;		/* as last told */
 	struct user_bucket *user_bucket;
 	size_t nuser_bucket;
 	bool draining, drained, memory_changed, compacting;
+	bool finishing;			/* the relays have gone */
 	int64_t compact_at_ms;
 };
 
@@ -198,6 +207,9 @@ int entry_load(struct queue *q, struct entry *e, struct why *why) must_check; /*
 void entry_park(struct queue *q, struct entry *e);	/* envelope out of memory where that loses nothing */
 void entry_count(struct queue *q, struct entry *e);	/* recipients left, into totals */
 void entry_damaged(struct queue *q, struct entry *e, const char *what); /* set aside; e is gone */
+/* After entry_load or spool_read_open failed, with its errno: set aside, or, where it is we who lack descriptors or
+ * memory, left for later (everything rests for a second). */
+void entry_unreadable(struct queue *q, struct entry *e, const struct why *why);
 
 /* store.c: what goes to the spool and comes back */
 int store_put(struct queue *q, struct entry *e, uint64_t id, const struct envelope *env,
@@ -205,6 +217,7 @@ int store_put(struct queue *q, struct entry *e, uint64_t id, const struct envelo
 void store_note(struct queue *q, struct entry *e);
 void store_done(struct queue *q, struct entry *e);	/* and forgets it */
 void store_memory(struct queue *q);			/* clock and ports */
+void store_soon(struct queue *q);			/* within a second */
 void store_recall(struct queue *q);
 int store_open(struct queue *q, struct why *why) must_check;	/* spool_open with our answers */
 bool store_note_decode(struct queue *q, struct entry *e, struct envelope *env, struct str note);
@@ -216,6 +229,7 @@ void commit_stop(struct queue *q);		/* waits; what is staged is written and sync
 void commit_add(struct queue *q, struct submit *m);	/* its verdict waits for the sync */
 void commit_add_own(struct queue *q, uint64_t id);
 void commit_turn(struct queue *q);		/* end of a turn */
+void commit_second(struct queue *q);		/* nobody waits longer than he can */
 
 /* admit.c: may this message come in? */
 void admit(struct queue *q, struct submit *m);
@@ -227,11 +241,13 @@ void admit_clear(struct queue *q);
 int64_t retry_delay_ms(const struct config *c, unsigned attempts);	/* after so many rounds, 1 = the first */
 int64_t retry_clock_s(const struct queue *q);	/* the queue's clock */
 bool retry_is_expired(const struct queue *q, const struct entry *e);
+bool retry_is_young(const struct queue *q, const struct entry *e);	/* neither is to be thought of */
 bool retry_wants_warning(const struct queue *q, const struct entry *e);
 void retry_freeze(struct queue *q, bool frozen);
 
 /* dispatch.c: who goes next, over which lane */
 void dispatch_soon(struct queue *q);
+void dispatch_changed(struct queue *q);		/* some upstream takes mail again, or no longer */
 void dispatch_configure(struct queue *q);	/* ways from the config; entries are routed again */
 unsigned dispatch_way(const struct queue *q, const struct envelope *env, const struct recipient *r);
 void dispatch_ready(struct queue *q, struct entry *e);	/* into its way's list */
@@ -253,16 +269,42 @@ void gateway_free_all(struct queue *q);
 
 /* report.c: what an attempt ended in */
 void report_job(struct queue *q, struct job *j);
-void report_expired(struct queue *q);		/* messages past their deadline that cannot even be tried */
+void report_failed(struct queue *q, const struct gateway *g);	/* g as a whole has just failed: expiry and warnings */
+void report_rest(struct queue *q, struct entry *e);	/* nobody is left to try: what is owed, or the end */
 void report_hold(struct queue *q, struct entry *e, const char *reason);	/* we cannot go on: the operator must decide */
 void report_held(struct queue *q, struct entry *e, const char *reason);	/* the operator asked for it */
 
 /* bounce.c: telling the sender */
-void bounce_round(struct queue *q, struct entry *e, const struct peer *peer);	/* failed recipients, delay warning */
+/* Failure notice and delay warning as due.  0, or in how many ms to try again: a notice is owed. */
+int64_t bounce_round(struct queue *q, struct entry *e, const struct peer *peer);
 void bounce_relayed(struct queue *q, struct entry *e, const struct job *j);
 
-/* operator.c */
+/* operator.c: writes it into the history, and tells who follows */
 void operator_tell(struct queue *q, uint64_t id, const char *event, const char *text);
 void operator_tell_attempt(struct queue *q, const struct job *j, const char *event, const char *to, const struct outcome *o);
+
+/* history.c: what happened to each message */
+void history_start(struct queue *q);
+void history_stop(struct queue *q);
+void history_put_accepted(struct queue *q, const struct entry *e);
+void history_put_attempt(struct queue *q, const struct job *j, const char *event, const char *to, const struct outcome *o);
+void history_put_notice(struct queue *q, uint64_t id, const char *event, const char *to, uint64_t notice);
+void history_put(struct queue *q, uint64_t id, const char *event, const char *who, const char *text);
+void history_minute(struct queue *q);		/* what is too old goes */
+/* The newest events, in memory: what the message came to at last.  false: not known any more. */
+bool history_recall(const struct queue *q, uint64_t id, struct queue_event *out);
+struct queue_trace *history_search(struct queue *q, uint64_t id, void (*ready)(void *arg), void *arg);
+
+/* The next record about the id, without its length; empty: none. */
+struct str history_find(struct cursor *c, uint64_t id);
+bool history_read(struct str record, struct queue_event *out);
+
+/* scribe.c: the thread that writes the history's files and searches them */
+struct scribe;
+struct scribe *scribe_start(struct loop *l, struct spool_annals *a);	/* takes a */
+void scribe_stop(struct scribe **s);		/* all that was given to it is written */
+/* Takes the block; an empty one only prunes. */
+void scribe_write(struct scribe *s, const struct spool_annals_bounds *b, struct buf *block, uint64_t least, uint64_t most);
+struct queue_trace *scribe_search(struct scribe *s, uint64_t id, void (*ready)(void *arg), void *arg);
 
 #endif

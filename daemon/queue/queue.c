@@ -22,6 +22,7 @@ on_config(struct queue *q, struct config_memo *m)
 	gateway_configure(q);
 	dispatch_configure(q);
 	admit_clear(q);
+	bucket_init(&q->bounces, q->config->queue.bounce_limit, loop_now_ms(q->loop));
 	admit_limits(q, true);
 	queue_open_gates(q, NULL);
 	config_unref(&old);
@@ -108,6 +109,7 @@ on_second(void *arg)
 	struct queue *q = arg;
 
 	admit_limits(q, false);
+	commit_second(q);
 	q->compacting = true;
 	loop_timer(q->loop, &q->second, loop_now_ms(q->loop) + 1000);
 }
@@ -118,7 +120,14 @@ on_minute(void *arg)
 	struct queue *q = arg;
 
 	store_memory(q);
+	history_minute(q);
 	loop_timer(q->loop, &q->minute, loop_now_ms(q->loop) + 60 * 1000);
+}
+
+static void
+on_rested(void *arg)
+{
+	dispatch_soon(arg);
 }
 
 int
@@ -136,6 +145,9 @@ queue_new(struct queue **out, struct loop *l, const struct queue_options *o, str
 	timer_init(&q->due, on_due, q);
 	timer_init(&q->second, on_second, q);
 	timer_init(&q->minute, on_minute, q);
+	timer_init(&q->slice, on_rested, q);
+	timer_init(&q->rest, on_rested, q);
+	bucket_init(&q->bounces, q->config->queue.bounce_limit, clock_now_ms());
 	gateway_configure(q);
 	dispatch_configure(q);
 	*out = q;
@@ -143,6 +155,7 @@ queue_new(struct queue **out, struct loop *l, const struct queue_options *o, str
 		queue_free(out);
 		return -1;
 	}
+	history_start(q);
 	commit_start(q);
 	return 0;
 }
@@ -194,14 +207,30 @@ free_entries(struct queue *q)
 	for (size_t i = 0; i < q->order.n; i++) {
 		struct entry *e = q->order.v[i].entry;
 
-		if (e != NULL && e->envelope != NULL)
+		if (e == NULL)
+			continue;
+		if (e->envelope != NULL)
 			envelope_free(&e->envelope);
+		if (e->state == ENTRY_HELD)
+			free(e->at.held);
 	}
 	order_clear(&q->order);
 	heap_clear(&q->waiting);
 	for (size_t i = 0; i < q->nslabs; i++)
 		free(q->slabs[i]);
 	free(q->slabs);
+}
+
+void
+queue_finish(struct queue *q)
+{
+	if (q->committer == NULL)
+		return;
+	q->draining = q->finishing = true;
+	channel_drain(q->channel);	/* the last reports are worth writing down */
+	store_memory(q);
+	commit_stop(q);
+	history_stop(q);
 }
 
 void
@@ -212,13 +241,8 @@ queue_free(struct queue **qp)
 	if (q == NULL)
 		return;
 	*qp = NULL;
-	if (q->spool != NULL) {
-		q->draining = true;
-		channel_drain(q->channel);	/* the last reports are worth writing down */
-		store_memory(q);
-		commit_stop(q);
-		spool_close(&q->spool);
-	}
+	queue_finish(q);
+	spool_close(&q->spool);
 	dns_stop(&q->dns);
 	free_entries(q);
 	gateway_free_all(q);

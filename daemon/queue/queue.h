@@ -24,7 +24,10 @@ struct spool_blobs *queue_get_blobs(struct queue *q);
 void queue_set_peers(struct queue *q, struct channel *const *listener, unsigned nlistener,
     struct channel *const *relay, unsigned nrelay);
 void queue_start(struct queue *q);
-void queue_free(struct queue **q);	/* after its loop ended: closes the spool */
+/* After its loop ended, when the relays have gone (their last reports lie in its channel) and the listeners are still there:
+ * takes the memos that came last, and writes and syncs all.  Verdicts may go out.  Then, when nobody holds a blob or a reader any more, queue_free. */
+void queue_finish(struct queue *q);
+void queue_free(struct queue **q);	/* closes the spool */
 
 /* --- for the control room, on the queue's loop ---------------------------- */
 
@@ -73,6 +76,44 @@ void queue_open_gates(struct queue *q, const char *upstream);
 /* Calls fn once when the message has ended or its next attempt has been reported, for `gatepost test'. */
 void queue_follow(struct queue *q, uint64_t id, void (*fn)(void *arg, uint64_t id, const char *event, const char *text), void *arg);
 void queue_unfollow(struct queue *q, void *arg);
+
+/* --- what happened to a message, also after its end while that is kept --- */
+
+enum queue_event_kind {
+	EVENT_PLAIN,	/* text, and who where it is about one recipient */
+	EVENT_ACCEPTED,	/* who: the sender; user, own, size, recipients */
+	EVENT_ATTEMPT,	/* who: the recipient; text, and all below it */
+	EVENT_NOTICE,	/* who: the one who was told; notice: by which message */
+	EVENT_KINDS
+};
+
+struct queue_event {
+	int64_t wall_ms;
+	enum queue_event_kind kind;
+	char event[16];		/* "accepted", "relayed", "deferred"…: docs/control-protocol.md */
+	char who[512], user[256];
+	bool own;		/* made by us */
+	uint64_t size, notice;
+	unsigned recipients;
+	char text[512];
+	char upstream[48], address[48], status[12];
+	enum tls_mode tls;
+	uint16_t port;
+	short code;
+	bool maybe;		/* it may have been delivered all the same */
+	uint32_t took_ms;
+};
+
+/*
+ * Searches the history, from the oldest event on, in a thread of its own; the answer comes in parts of a
+ * bounded size, each when it is asked for.  ready() is called on the loop when there is more after TRACE_LATER.
+ * NULL: no history is kept.
+ */
+struct queue_trace;
+enum queue_trace_step { TRACE_EVENT, TRACE_LATER, TRACE_END };
+struct queue_trace *queue_trace_start(struct queue *q, uint64_t id, void (*ready)(void *arg), void *arg);
+enum queue_trace_step queue_trace_next(struct queue_trace *t, struct queue_event *out);
+void queue_trace_stop(struct queue_trace **t);	/* at any time */
 
 const struct config *queue_get_config(const struct queue *q);
 

@@ -12,6 +12,8 @@
 #include "base/count.h"
 #include "base/mem.h"
 
+enum { TOO_FAST_MS = 60 * 1000, WARNINGS_MAX = 1000 };
+
 enum act { DO_NOTHING, DO_SPEND, DO_AGAIN };
 
 /* From a job's outcome to the recipient's next state.  Only recipients that were out are asked. */
@@ -107,7 +109,7 @@ hold(struct queue *q, struct entry *e, const char *reason, bool asked)
 	struct why why;
 
 	if (entry_load(q, e, &why) < 0) {
-		entry_damaged(q, e, why.text);
+		entry_unreadable(q, e, &why);
 		return;
 	}
 	entry_move(q, e, ENTRY_HELD, 0);
@@ -132,15 +134,15 @@ report_held(struct queue *q, struct entry *e, const char *reason)
 	hold(q, e, reason, true);
 }
 
-/* All recipients that still wait fail: past the deadline, and an attempt has just failed.  What was said last
- * stays as it was; mail/dsn knows by its kind that time was up. */
+/* Recipients that still wait fail (of one way, or WAYS_MAX: of all): past the deadline, and an attempt has just
+ * failed.  What was said last stays as it was; mail/dsn knows by its kind that time was up. */
 static void
-expire(struct entry *e, const char *reason)
+expire(struct queue *q, struct entry *e, unsigned way, const char *reason)
 {
 	for (unsigned i = 0; i < e->envelope->nrcpt; i++) {
 		struct recipient *r = &e->envelope->rcpt[i];
 
-		if (r->state != RCPT_WAITING)
+		if (r->state != RCPT_WAITING || (way != WAYS_MAX && dispatch_way(q, e->envelope, r) != way))
 			continue;
 		if (r->last.kind != OUTCOME_DEFER)
 			outcome_set(&r->last, OUTCOME_DEFER, 0, "4.4.7", str_of(reason));
@@ -148,18 +150,19 @@ expire(struct entry *e, const char *reason)
 		count_add(COUNT_BOUNCED, 1);
 		log_event(LOG_WARNING, "expired", log_id("msg", e->item.id), log_text("to", r->address),
 		    log_text("reason", r->last.text));
+		history_put(q, e->item.id, "expired", r->address, r->last.text);
 	}
 }
 
-/* A notification that cannot be delivered, or a message without anyone to notify, is kept for the operator. */
+/* A notification that cannot be delivered, or a message without anyone to notify, is kept for the operator once
+ * nothing is left to try. */
 static bool
 must_hold(const struct entry *e)
 {
-	if (e->envelope->sender[0] != '\0')
+	if (e->envelope->sender[0] != '\0' || envelope_open(e->envelope) > 0)
 		return false;
 	for (unsigned i = 0; i < e->envelope->nrcpt; i++)
-		if (e->envelope->rcpt[i].state == RCPT_FAILED && !e->envelope->rcpt[i].reported &&
-		    (e->is_bounce || !(e->envelope->rcpt[i].notify & NOTIFY_NEVER)))
+		if (e->envelope->rcpt[i].state == RCPT_FAILED && !e->envelope->rcpt[i].reported)
 			return true;
 	return false;
 }
@@ -169,10 +172,40 @@ static void
 hold_failed(struct queue *q, struct entry *e)
 {
 	for (unsigned i = 0; i < e->envelope->nrcpt; i++)
-		if (e->envelope->rcpt[i].state == RCPT_FAILED)
+		if (e->envelope->rcpt[i].state == RCPT_FAILED && !e->envelope->rcpt[i].reported)
 			e->envelope->rcpt[i].state = RCPT_WAITING;
 	entry_count(q, e);
 	report_hold(q, e, "it has the null sender and was refused: there is nobody to notify");
+}
+
+/* Whatever has been decided of a message is told and written down; then it ends, or waits until `due_at_ms'. */
+static void
+conclude(struct queue *q, struct entry *e, const struct peer *peer, int64_t due_at_ms)
+{
+	int64_t owed_ms;
+
+	if (must_hold(e)) {
+		hold_failed(q, e);
+		return;
+	}
+	owed_ms = bounce_round(q, e, peer);
+	entry_count(q, e);
+	if (e->recipients == 0 && owed_ms == 0) {
+		operator_tell(q, e->item.id, "ended", "");
+		store_done(q, e);
+		return;
+	}
+	if (e->hold_asked) {
+		e->hold_asked = false;
+		report_held(q, e, "held by the operator");
+		return;
+	}
+	/* A notice that could not be queued is owed: the message stays until it is. */
+	if (owed_ms > 0 && (e->recipients == 0 || loop_now_ms(q->loop) + owed_ms < due_at_ms))
+		due_at_ms = loop_now_ms(q->loop) + owed_ms;
+	entry_move(q, e, ENTRY_WAITING, due_at_ms);
+	store_note(q, e);
+	entry_park(q, e);
 }
 
 /* Every recipient of this round has had its attempt. */
@@ -183,26 +216,14 @@ end_round(struct queue *q, struct entry *e, const struct peer *peer)
 	if (e->attempts < UINT16_MAX)
 		e->attempts++;
 	if (envelope_open(e->envelope) > 0 && retry_is_expired(q, e))
-		expire(e, "no attempt succeeded");
-	if (must_hold(e)) {
-		hold_failed(q, e);
-		return;
-	}
-	bounce_round(q, e, peer);
-	entry_count(q, e);
-	if (e->recipients == 0) {
-		operator_tell(q, e->item.id, "ended", "");
-		store_done(q, e);
-		return;
-	}
-	if (e->hold_asked) {
-		e->hold_asked = false;
-		report_held(q, e, "held by the operator");
-		return;
-	}
-	entry_move(q, e, ENTRY_WAITING, loop_now_ms(q->loop) + retry_delay_ms(q->config, e->attempts));
-	store_note(q, e);
-	entry_park(q, e);
+		expire(q, e, WAYS_MAX, "no attempt succeeded");
+	conclude(q, e, peer, loop_now_ms(q->loop) + retry_delay_ms(q->config, e->attempts));
+}
+
+void
+report_rest(struct queue *q, struct entry *e)
+{
+	conclude(q, e, NULL, loop_now_ms(q->loop) + retry_delay_ms(q->config, e->attempts));
 }
 
 static void
@@ -213,7 +234,7 @@ tell_gateway(struct gateway *g, const struct job *j)
 	switch (j->upstream) {
 	case UPSTREAM_TOO_FAST:
 		g->allowed = g->allowed > 1 ? g->allowed / 2 : 1;
-		gateway_tell(g, GATE_EV_BUSY, text, 0);
+		gateway_tell(g, GATE_EV_QUOTA, text, loop_now_ms(g->queue->loop) + TOO_FAST_MS);
 		break;
 	case UPSTREAM_BUSY:
 		gateway_tell(g, GATE_EV_BUSY, text, 0);
@@ -284,31 +305,66 @@ report_job(struct queue *q, struct job *j)
 	dispatch_soon(q);
 }
 
-/* An upstream has just failed whole: whatever is past its deadline and can go nowhere else has had its last attempt.
- * From the oldest on; the first that is young enough ends the walk. */
-void
-report_expired(struct queue *q)
+/* True if the way leads through g, and nothing but its failure keeps mail there: an upstream whose login was refused or
+ * that is over its quota expires nothing. */
+static bool
+is_failed_way(const struct queue *q, unsigned way, const struct gateway *g)
 {
-	struct entry *e;
-	uint64_t after = 0;
+	bool through = false;
 
-	while ((e = order_next(&q->order, after)) != NULL && retry_is_expired(q, e)) {
-		struct why why;
+	if (way >= q->nway || !dispatch_is_closed(q, way))
+		return false;
+	for (unsigned i = 0; i < q->way[way].ngateway; i++) {
+		const struct gateway *other = q->gateway[q->way[way].gateway[i]];
+
+		if (other->gate.state == GATE_AUTH_FAILED || other->gate.state == GATE_PAUSED)
+			return false;
+		through |= other == g;
+	}
+	return through;
+}
+
+/* One message that waits for the failed upstream: its time may be up, or its sender be due a warning. */
+static void
+fail_entry(struct queue *q, struct entry *e, const struct gateway *g)
+{
+	bool was_open = e->envelope != NULL;
+	struct why why;
+
+	if (entry_load(q, e, &why) < 0) {
+		entry_unreadable(q, e, &why);
+		return;
+	}
+	if (retry_is_expired(q, e)) {
+		expire(q, e, e->way, g->gate.reason);
+		if (envelope_open(e->envelope) == 0)
+			conclude(q, e, NULL, loop_now_ms(q->loop));
+		else
+			entry_move(q, e, ENTRY_READY, 0);	/* by another way */
+		return;
+	}
+	if (bounce_round(q, e, NULL) == 0)
+		store_note(q, e);
+	if (!was_open)
+		entry_park(q, e);
+}
+
+void
+report_failed(struct queue *q, const struct gateway *g)
+{
+	unsigned warnings = 0;
+	uint64_t after = 0;
+	struct entry *e;
+
+	while ((e = order_next(&q->order, after)) != NULL && warnings < WARNINGS_MAX) {
+		bool expired = retry_is_expired(q, e);
 
 		after = e->item.id;
-		if (e->state != ENTRY_READY || !dispatch_is_closed(q, e->way))
+		if (e->state != ENTRY_HELD && !e->shifted && retry_is_young(q, e))
+			break;		/* and so are those behind it; time in hold is what can make an old one young */
+		if (e->state != ENTRY_READY || (!expired && !retry_wants_warning(q, e)) || !is_failed_way(q, e->way, g))
 			continue;
-		if (entry_load(q, e, &why) < 0) {
-			entry_damaged(q, e, why.text);
-			continue;
-		}
-		expire(e, dispatch_find_gateway(q, e->way)->gate.reason);
-		if (must_hold(e)) {
-			hold_failed(q, e);
-			continue;
-		}
-		bounce_round(q, e, NULL);
-		operator_tell(q, after, "ended", "");
-		store_done(q, e);
+		warnings += !expired;
+		fail_entry(q, e, g);
 	}
 }

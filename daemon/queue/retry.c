@@ -55,3 +55,11 @@ retry_wants_warning(const struct queue *q, const struct entry *e)
 
 	return after > 0 && !e->warned && !e->is_bounce && age_ms(q, e) >= after;
 }
+
+bool
+retry_is_young(const struct queue *q, const struct entry *e)
+{
+	int64_t age = age_ms(q, e), warn = q->config->queue.delay_warning_ms;
+
+	return age < q->config->queue.expire_ms && (warn == 0 || age < warn);
+}

@@ -15,7 +15,7 @@
 #include "base/count.h"
 #include "base/mem.h"
 
-enum { META_VERSION = 1, NOTE_VERSION = 1, MEMORY_VERSION = 1, NOTE_TEXT_MAX = 400 };
+enum { META_VERSION = 1, NOTE_VERSION = 1, MEMORY_VERSION = 1, NOTE_TEXT_MAX = 400, NOTE_HELD_MAX = 100 };
 enum { NOTE_HELD = 1, NOTE_WARNED = 2 };
 
 int
@@ -40,16 +40,16 @@ store_put(struct queue *q, struct entry *e, uint64_t id, const struct envelope *
 }
 
 static void
-encode_outcome(struct buf *b, const struct outcome *o)
+encode_outcome(struct buf *b, const struct outcome *o, size_t most)
 {
 	struct outcome cut = { 0 };
 
-	if (o->text == NULL || strlen(o->text) <= NOTE_TEXT_MAX) {
+	if (o->text == NULL || strlen(o->text) <= most) {
 		outcome_encode(b, o);
 		return;
 	}
 	outcome_copy(&cut, o);
-	cut.text[NOTE_TEXT_MAX] = '\0';
+	cut.text[most] = '\0';
 	outcome_encode(b, &cut);
 	outcome_clear(&cut);
 }
@@ -62,30 +62,46 @@ next_wall_s(const struct entry *e)
 	return clock_wall_s() + (e->at.due.key - clock_now_ms()) / 1000;
 }
 
-void
-store_note(struct queue *q, struct entry *e)
+/* `most': octets of each text; 0 makes a note that always fits what was reserved. */
+static void
+encode_note(struct buf *b, const struct entry *e, size_t most)
 {
 	const struct envelope *env = e->envelope;
-	struct buf b = { 0 };
+	struct str held = str_of(e->state == ENTRY_HELD ? e->at.held : NULL);
 
-	buf_put_u8(&b, NOTE_VERSION);
-	buf_put_u8(&b, (uint8_t)((e->state == ENTRY_HELD ? NOTE_HELD : 0) | (e->warned ? NOTE_WARNED : 0)));
-	buf_put_u16(&b, e->attempts);
-	buf_put_u64(&b, (uint64_t)next_wall_s(e));
-	buf_put_u32(&b, e->arrived_queue_s);
-	buf_put_text(&b, str_of(e->state == ENTRY_HELD ? e->at.held : NULL));
+	if (held.n > NOTE_HELD_MAX)
+		held.n = NOTE_HELD_MAX;
+	buf_put_u8(b, NOTE_VERSION);
+	buf_put_u8(b, (uint8_t)((e->state == ENTRY_HELD ? NOTE_HELD : 0) | (e->warned ? NOTE_WARNED : 0)));
+	buf_put_u16(b, e->attempts);
+	buf_put_u64(b, (uint64_t)next_wall_s(e));
+	buf_put_u32(b, e->arrived_queue_s);
+	buf_put_text(b, held);
 	for (unsigned i = 0; i < env->nrcpt; i++) {
 		const struct recipient *r = &env->rcpt[i];
 
 		if (r->state == RCPT_WAITING && r->last.kind == OUTCOME_NONE)
 			continue;
-		buf_put_u32(&b, i);
-		buf_put_u8(&b, (uint8_t)(r->state == RCPT_OUT ? RCPT_WAITING : r->state));
-		buf_put_u8(&b, r->reported);
-		buf_put_u16(&b, (uint16_t)r->attempts);
-		encode_outcome(&b, &r->last);
+		buf_put_u32(b, i);
+		buf_put_u8(b, (uint8_t)(r->state == RCPT_OUT ? RCPT_WAITING : r->state));
+		buf_put_u8(b, r->reported);
+		buf_put_u16(b, (uint16_t)r->attempts);
+		encode_outcome(b, &r->last, most);
 	}
-	e->pinned = spool_note(q->spool, &e->item, buf_str(&b)) < 0;
+}
+
+void
+store_note(struct queue *q, struct entry *e)
+{
+	struct buf b = { 0 };
+
+	encode_note(&b, e, NOTE_TEXT_MAX);
+	e->pinned = false;
+	if (spool_note(q->spool, &e->item, buf_str(&b)) < 0) {
+		buf_cut(&b, 0);		/* a full disk: what happened counts more than the words */
+		encode_note(&b, e, 0);
+		e->pinned = spool_note(q->spool, &e->item, buf_str(&b)) < 0;
+	}
 	buf_clear(&b);
 }
 
@@ -281,6 +297,15 @@ store_memory(struct queue *q)
 		buf_clear(&one);
 	}
 	save(q, "ports", &b);
+}
+
+void
+store_soon(struct queue *q)
+{
+	int64_t at = loop_now_ms(q->loop) + 1000;
+
+	if (!heap_has(&q->minute.node) || q->minute.node.key > at)
+		loop_timer(q->loop, &q->minute, at);
 }
 
 static void

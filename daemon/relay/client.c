@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-	BLOCK_MS = 180 * 1000,	/* RFC 5321 4.5.3.2.5, for some 96 KB: 500 octets a second at the least */
+	BLOCK_MS = 180 * 1000,	/* RFC 5321 4.5.3.2.5, for at most 128 KB */
 	FLIGHTS = 2		/* messages on their way at once (B-112) */
 };
 
@@ -103,7 +103,6 @@ settle(struct client *c, struct deal *d)
 	bool last;
 
 	if (d->said > 0) {
-		c->dirty = d->open;
 		c->terms.reused = true;
 		c->served++;
 	}
@@ -150,6 +149,8 @@ settle_done(struct client *c)
 	struct deal *d;
 
 	while ((d = first(c)) != NULL && deal_is_over(d)) {
+		if (d->said > 0)
+			c->dirty = d->open;
 		if (d->again) {
 			list_remove(&d->node);
 			d->begun = d->again = false;
@@ -233,14 +234,15 @@ on_unasked(struct client *c, const struct reply *r)
 	hang_up(c, CLIENT_REFUSED, r->code == 421 ? LOSS_LINK : LOSS_PROTOCOL, said);
 }
 
-/* Content that a server took for commands, for want of BDAT, brings many replies: the first says it. */
+/* The reply before what is too much was asked for and is whole: it counts (B-053).  Content that a server took for commands,
+ * for want of BDAT, brings many: the first says it. */
 static void
 on_bad(struct client *c, struct exchange *x)
 {
 	struct deal *d = first(c);
 
-	if (x->surplus && d != NULL && deal_is_misunderstood(d, x->reply.code))
-		(void)deal_hear(d, x, &x->reply);
+	if (x->surplus && d != NULL && deal_hear(d, x, &x->reply) == DEAL_GO_ON && !settle_done(c))
+		return;
 	hang_up(c, CLIENT_REFUSED, LOSS_PROTOCOL, x->bad);
 }
 
@@ -346,6 +348,12 @@ client_close(struct client *c)
 	loop_at_turn_end(c->loop, &c->job, on_turn_end, c);
 }
 
+void
+client_cut(struct client *c, const char *why)
+{
+	hang_up(c, CLIENT_CLOSED, LOSS_LINK, why);
+}
+
 static void
 release(void *obj)
 {
@@ -359,18 +367,9 @@ void
 client_free(struct client **cp)
 {
 	struct client *c = *cp;
-	struct node *n;
 
 	if (c == NULL)
 		return;
 	*cp = NULL;
-	loop_forget_job(&c->job);
-	exchange_close(&c->x);
-	while ((n = list_take(&c->deals)) != NULL) {
-		struct deal *d = container_of(n, struct deal, node);
-
-		memo_job_free(&d->job);
-		deal_free(&d);
-	}
 	loop_bury(c->loop, c, release);
 }

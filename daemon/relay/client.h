@@ -31,6 +31,9 @@ struct client *client_new(struct exchange *x, const struct open *o, unsigned *qu
 void client_put(struct client *c, struct job *j);
 void client_close(struct client *c);	/* when what it carries is done */
 
-void client_free(struct client **c);	/* jobs that it still has are dropped: for the end of the program */
+/* Ends it at once: what it carries is reported as lost, then it is over, all from inside the call. */
+void client_cut(struct client *c, const char *why);
+
+void client_free(struct client **c);	/* when it is over */
 
 #endif

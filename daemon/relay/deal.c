@@ -12,8 +12,9 @@
 #include <string.h>
 
 enum {
-	POUR_OCTETS = 96 * 1024,	/* content that waits in memory for the socket, at most */
-	FLIGHT_OCTETS = 128 * 1024	/* more than this does not leave before MAIL and RCPT are answered */
+	/* Content that waits in memory for the socket, at most; a larger one does not leave before MAIL and RCPT
+	 * are answered. */
+	FLIGHT_OCTETS = 128 * 1024
 };
 
 enum step { STEP_RSET, STEP_MAIL, STEP_RCPT, STEP_DATA, STEP_CONTENT };
@@ -77,11 +78,11 @@ settle_reply(struct deal *d, const struct judgement *j, const struct reply *r)
 	settle_open(d, j->kind, j->maybe, r->code, judge_status(r->code, r->status), buf_str(&r->text));
 }
 
-/* Nothing more is worth saying; what has been said is still answered. */
+/* Nothing more is worth saying; what has been said, or begun, is still answered. */
 static void
 stop(struct deal *d)
 {
-	d->total = d->said;
+	d->total = d->said + d->pouring;
 }
 
 /* --- what this server can take --------------------------------------------------- */
@@ -201,7 +202,7 @@ deal_is_over(const struct deal *d)
 bool
 deal_is_said(const struct deal *d)
 {
-	return d->begun && d->said == d->total && d->chunked && d->terms->caps.pipelining;
+	return d->begun && d->said == d->total && !d->pouring && d->chunked && d->terms->caps.pipelining;
 }
 
 bool
@@ -210,12 +211,6 @@ deal_awaits_content(const struct deal *d)
 	unsigned rcpt;
 
 	return d->heard < d->said && step_at(d, d->heard, &rcpt) == STEP_CONTENT;
-}
-
-bool
-deal_is_misunderstood(const struct deal *d, int code)
-{
-	return d->chunked && deal_awaits_content(d) && (code == 500 || code == 502 || code == 503);
 }
 
 bool
@@ -236,21 +231,11 @@ uses_dsn(const struct deal *d)
 	return d->terms->caps.dsn && !d->bare && !(*d->terms->quirks & QUIRK_NO_DSN);
 }
 
-static int
-say_mail(struct deal *d, struct exchange *x)
-{
-	const struct phrase_mail m = {
-		.caps = &d->terms->caps, .octets = d->content.octets, .bare = d->bare, .dsn = uses_dsn(d), .utf8 = needs_utf8(d)
-	};
-
-	return phrase_mail(x, d->job, &m, &d->optional);
-}
-
 enum deal_next
 deal_pour(struct deal *d, struct exchange *x)
 {
 	struct why why = { "" };
-	enum content_result r = content_pour(&d->content, stream_output(x->stream), POUR_OCTETS, &why);
+	enum content_result r = content_pour(&d->content, stream_output(x->stream), FLIGHT_OCTETS, &why);
 
 	stream_flush(x->stream);
 	d->pouring = r == CONTENT_MORE;
@@ -298,7 +283,8 @@ deal_say(struct deal *d, struct exchange *x)
 		ok = exchange_say(x, "RSET");
 		break;
 	case STEP_MAIL:
-		ok = say_mail(d, x);
+		ok = phrase_mail(x, d->job, &(struct phrase_mail){ &d->terms->caps, d->content.octets, d->bare,
+		    uses_dsn(d), needs_utf8(d) }, &d->optional);
 		break;
 	case STEP_RCPT:
 		ok = phrase_rcpt(x, &d->job->envelope->rcpt[d->job->rcpt[rcpt]], uses_dsn(d));
@@ -468,7 +454,7 @@ deal_lose(struct deal *d, enum deal_loss loss, const char *why)
 	unsigned rcpt;
 	enum step s = d->begun ? step_at(d, d->heard, &rcpt) : STEP_MAIL;
 	/* With BDAT one flight holds all: whatever was answered of it, the server may have got to its end (B-112). */
-	bool maybe = d->ended && !d->again;
+	bool maybe = d->begun && d->ended && !d->again;
 	bool later = maybe || (loss != LOSS_LINK && d->said > 0);
 	char text[400];
 

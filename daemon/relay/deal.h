@@ -61,7 +61,6 @@ bool deal_is_over(const struct deal *d);	/* all is said and answered */
 bool deal_is_said(const struct deal *d);	/* all is said, and another message may follow at once */
 bool deal_may_say(const struct deal *d);	/* the next command, now */
 bool deal_awaits_content(const struct deal *d);	/* the reply to the end of data is next */
-bool deal_is_misunderstood(const struct deal *d, int code);	/* …and this one says that BDAT is unknown */
 
 enum deal_next deal_say(struct deal *d, struct exchange *x);
 enum deal_next deal_pour(struct deal *d, struct exchange *x);	/* more content: there is room */

@@ -26,7 +26,6 @@ struct dial {
 	struct turn_job decide;
 	struct login *login;		/* the winner's */
 	struct exchange *x;		/* the winner's */
-	unsigned winner;
 	bool skipped;			/* one candidate let nobody log in as we can (B-017, B-018) */
 	bool all_local;			/* every failure was our own */
 	struct outcome worst;		/* what is told when all have failed */
@@ -66,10 +65,10 @@ answer(struct dial *d, enum opened result, const struct outcome *said)
 	o->result = result;
 	if (said != NULL)
 		outcome_copy(&o->outcome, said);
-	if (result != OPENED_UP && said != NULL && said->code != 0 && said->code != 421)
-		exchange_quit(&x);
-	else if (result != OPENED_UP)
+	if ((result == OPENED_BUSY || result == OPENED_LOGIN_LATER) && (said->code == 0 || said->code == 421))
 		exchange_close(&x);
+	else if (result != OPENED_UP)
+		exchange_quit(&x);
 	d->owner.opened(d->owner.arg, o, x);
 	check_over(d);
 }
@@ -112,24 +111,31 @@ retire(struct dial *d, unsigned i, enum heard heard, const char *reason)
 	d->running--;
 }
 
+/* The port would do, but not for us; another one may (policies differ): once. */
+static bool
+is_about_login(enum trouble t)
+{
+	return t == TROUBLE_NO_LOGIN || t == TROUBLE_EHLO_INSIDE;
+}
+
 /* What will be told if all fail: the first failure, unless a later one says more. */
 static void
-note_failure(struct dial *d, const struct greet *g, enum trouble t, const char *reason)
+note_failure(struct dial *d, const struct greet *g)
 {
 	const struct candidate *c = &g->candidate;
-	bool login = t == TROUBLE_NO_LOGIN || t == TROUBLE_EHLO_INSIDE;
-	bool certificate = t >= TROUBLE_NAME && t <= TROUBLE_UNTRUSTED;
+	bool login = is_about_login(g->trouble);
+	bool certificate = g->trouble >= TROUBLE_NAME && g->trouble <= TROUBLE_UNTRUSTED;
 	const char *status = login ? "4.7.0" : certificate ? "4.7.5" : "4.4.1";
 	char text[400];
 
-	if (advise_heard(t) != HEARD_LOCAL)
+	if (advise_heard(g->trouble) != HEARD_LOCAL)
 		d->all_local = false;
 	if (d->skipped || (d->worst.kind != OUTCOME_NONE && !login &&
 	    !(certificate && strcmp(d->worst.status, "4.4.1") == 0)))
 		return;
 	d->skipped = login;
 	snprintf(text, sizeof text, "no port of %.100s can be used from here; %u/%s at %s: %s", d->settings->host,
-	    c->port, tls_mode_name(c->tls), c->address, reason);
+	    c->port, tls_mode_name(c->tls), c->address, g->reason);
 	outcome_set(&d->worst, OUTCOME_DEFER, 0, status, str_of(text));
 }
 
@@ -159,13 +165,14 @@ static void
 on_failure(struct dial *d, unsigned i)
 {
 	struct greet *g = d->greet[i];
-	bool newest = i + 1 == d->started;
+	bool newest = i + 1 == d->started, skipped = d->skipped;
 
-	note_failure(d, g, g->trouble, g->reason);
+	note_failure(d, g);
 	if (is_racing(d) && ends_race(g->trouble)) {
 		d->open->winner = g->candidate;
 		answer(d, OPENED_BUSY, &g->said);
-	}
+	} else if (is_racing(d) && skipped && is_about_login(g->trouble))
+		answer(d, OPENED_LOGIN_REFUSED, &d->worst);
 	retire(d, i, advise_heard(g->trouble), g->reason);
 	if (is_racing(d) && newest)
 		start_next(d);
@@ -218,25 +225,19 @@ static void
 on_login(void *arg, enum login_end end, const struct outcome *said)
 {
 	static const enum opened results[LOGIN_ENDS] = {
-		[LOGIN_OK] = OPENED_UP, [LOGIN_REFUSED] = OPENED_LOGIN_REFUSED, [LOGIN_BUSY] = OPENED_BUSY
+		[LOGIN_OK] = OPENED_UP, [LOGIN_REFUSED] = OPENED_LOGIN_REFUSED, [LOGIN_BUSY] = OPENED_LOGIN_LATER
 	};
 
 	answer(arg, results[end], end == LOGIN_OK ? NULL : said);
 }
 
-/* Nothing in common to log in with: the door is of no use, the next one may be (policies differ); once. */
+/* It came up and is of no use all the same. */
 static void
-skip(struct dial *d, unsigned i)
+reject(struct dial *d, unsigned i, enum trouble t, const char *reason)
 {
-	static const char reason[] = "it offers no way to log in that is configured here";
-	bool again = d->skipped;
-
-	note_failure(d, d->greet[i], TROUBLE_NO_LOGIN, reason);
-	retire(d, i, advise_heard(TROUBLE_NO_LOGIN), reason);
-	if (again)
-		answer(d, OPENED_LOGIN_REFUSED, &d->worst);
-	else if (i + 1 == d->started)
-		start_next(d);
+	d->greet[i]->trouble = t;
+	snprintf(d->greet[i]->reason, sizeof d->greet[i]->reason, "%s", reason);
+	on_failure(d, i);
 }
 
 static void
@@ -247,10 +248,9 @@ win(struct dial *d, unsigned i)
 	unsigned mechs = login_common(d->settings, g->caps.mechs);
 
 	if (login && mechs == 0) {
-		skip(d, i);
+		reject(d, i, TROUBLE_NO_LOGIN, "it offers no way to log in that is configured here");
 		return;
 	}
-	d->winner = i;
 	d->open->winner = g->candidate;
 	d->open->caps = g->caps;
 	d->x = greet_take(g);
@@ -280,11 +280,9 @@ on_end(void *arg)
 
 		if (g == NULL || g->state != GREET_DONE)
 			continue;
-		if (g->x == NULL) {	/* it came up and went within the turn */
-			g->trouble = TROUBLE_CLOSED;
-			snprintf(g->reason, sizeof g->reason, "closed after EHLO");
-			on_failure(d, i);
-		} else if (is_racing(d))
+		if (g->x == NULL)	/* it went within the turn */
+			reject(d, i, TROUBLE_CLOSED, "closed after EHLO");
+		else if (is_racing(d))
 			win(d, i);
 		else
 			retire(d, i, HEARD_UP, "");

@@ -99,6 +99,8 @@ refuse(struct greet *g, enum trouble t, const char *to, const struct reply *r)
 	if (is_inside(g))
 		outcome_set(&g->said, OUTCOME_DEFER, r->code, r->status[0] != '\0' ? r->status : "4.3.2",
 		    buf_str(&r->text));
+	if (r->code != 421)	/* B-138 */
+		exchange_quit(&g->x);
 	give_up(g, t, "%s %s", to, said);
 }
 
@@ -164,6 +166,7 @@ hear_ehlo(struct greet *g, const struct reply *r)
 	} else {
 		caps_parse(&before, r);
 		if (!before.starttls) {
+			exchange_quit(&g->x);
 			give_up(g, TROUBLE_NO_STARTTLS, "STARTTLS is not offered");
 			return;
 		}

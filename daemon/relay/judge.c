@@ -18,17 +18,22 @@ is_listed(const struct judge_case *c)
 	return false;
 }
 
-/* A 4xx: is it about our pace, the server, or only this message? (B-030, B-141) */
+/* A 4xx: is it about our pace, the server, or only this message? (B-030, B-141)  One recipient's refusal says nothing of
+ * the others (B-041), and "4.7.x" says it of the sender only at MAIL: after that it may be what this message is. */
 static enum outcome_upstream
 pace(const struct judge_case *c)
 {
-	if (c->code == 421 || c->code == 432 || c->code == 454 || is(c, "4.4.5"))
+	bool policy = strncmp(c->status, "4.7.", 4) == 0;
+
+	if (c->code == 421)
 		return UPSTREAM_TOO_FAST;
-	if (is(c, "4.3.2"))
-		return UPSTREAM_BUSY;
-	if (c->step == JUDGE_MAIL && (c->code == 452 || strncmp(c->status, "4.7.", 4) == 0))
+	if (c->step == JUDGE_RCPT)
+		return UPSTREAM_FINE;
+	if (c->step == JUDGE_MAIL && (c->code == 452 || policy))
 		return UPSTREAM_TOO_FAST;
-	return UPSTREAM_FINE;
+	if (c->code == 432 || (c->code == 454 && !policy) || is(c, "4.4.5"))
+		return UPSTREAM_TOO_FAST;
+	return is(c, "4.3.2") ? UPSTREAM_BUSY : UPSTREAM_FINE;
 }
 
 static bool
@@ -64,7 +69,7 @@ never(const struct judge_case *c)
 	case 534:
 	case 535:
 	case 538:
-		if (c->step != JUDGE_CONTENT)
+		if (c->step == JUDGE_MAIL)
 			return (struct judgement){ OUTCOME_DEFER, false, UPSTREAM_LOGIN, JUDGE_CLOSE };
 		break;
 	case 500:

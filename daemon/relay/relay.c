@@ -33,39 +33,13 @@ struct race {
 
 struct relay {
 	struct loop *loop;
-	struct channel *channel, *main;
-	struct channel *queue;	/* NULL: nobody hears any more */
+	struct channel *channel, *queue, *main;
 	struct map lanes;	/* by number + 1 */
 	struct node races;
 	struct node quirks;
 	struct turn_job check;
 	bool draining, drained;
 };
-
-static void
-discard(struct memo *m)
-{
-	switch (m->kind) {
-	case MEMO_OPENED:
-		memo_open_free(&(struct open *){ (struct open *)m });
-		break;
-	case MEMO_HEARD:
-	case MEMO_PROBE:
-		memo_heard_free(&(struct heard_memo *){ (struct heard_memo *)m });
-		break;
-	default:
-		free(m);
-	}
-}
-
-static void
-post(struct relay *r, struct memo *m)
-{
-	if (r->queue != NULL)
-		memo_post(r->queue, m);
-	else
-		discard(m);
-}
 
 /* --- lanes ---------------------------------------------------------------------- */
 
@@ -90,7 +64,7 @@ post_closed(struct relay *r, uint32_t number, bool refused)
 
 	m->lane = number;
 	m->refused = refused;
-	post(r, &m->memo);
+	memo_post(r->queue, &m->memo);
 }
 
 static unsigned *
@@ -128,7 +102,7 @@ on_report(void *arg, struct job *j)
 	struct lane *l = arg;
 
 	j->memo.kind = MEMO_REPORT;
-	post(l->relay, &j->memo);
+	memo_post(l->relay->queue, &j->memo);
 }
 
 static void
@@ -158,7 +132,7 @@ on_opened(void *arg, struct open *o, struct exchange *x)
 	else
 		lane_free(l);
 	o->memo.kind = MEMO_OPENED;
-	post(r, &o->memo);
+	memo_post(r->queue, &o->memo);
 	loop_at_turn_end(r->loop, &r->check, check_drained, r);
 }
 
@@ -167,7 +141,7 @@ on_heard(void *arg, struct heard_memo *m)
 {
 	struct race *race = arg;
 
-	post(race->relay, &m->memo);
+	memo_post(race->relay->queue, &m->memo);
 }
 
 static void
@@ -218,7 +192,7 @@ take_open(struct relay *r, struct open *o)
 		free(l);
 		o->result = OPENED_CANCELLED;
 		o->memo.kind = MEMO_OPENED;
-		post(r, &o->memo);
+		memo_post(r->queue, &o->memo);
 		return;
 	}
 	l->relay = r;
@@ -235,7 +209,7 @@ take_probe(struct relay *r, struct heard_memo *m)
 
 	if (r->draining) {
 		m->heard = HEARD_NOTHING;
-		post(r, &m->memo);
+		memo_post(r->queue, &m->memo);
 		return;
 	}
 	race = race_new(r);
@@ -251,7 +225,7 @@ return_job(struct relay *r, struct job *j)
 	j->upstream = UPSTREAM_LOST;
 	j->lane_lost = true;
 	j->memo.kind = MEMO_REPORT;
-	post(r, &j->memo);
+	memo_post(r->queue, &j->memo);
 }
 
 static void
@@ -379,10 +353,11 @@ relay_free(struct relay **rp)
 	if (r == NULL)
 		return;
 	*rp = NULL;
-	r->queue = NULL;
+	r->draining = true;
 	cancel_races(r);
 	while (at = 0, (l = map_next(&r->lanes, &at, &key)) != NULL)
-		lane_free(l);
+		client_cut(l->client, "the program ends");
+	channel_drain(r->channel);
 	while ((n = list_take(&r->quirks)) != NULL) {
 		struct quirk *q = container_of(n, struct quirk, node);
 

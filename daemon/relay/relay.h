@@ -12,6 +12,7 @@ struct relay;	/* one thread's worth */
 /* `hostname' for EHLO comes with each OPEN's config. */
 struct relay *relay_new(struct loop *l, struct channel *queue, struct channel *main);
 struct channel *relay_get_channel(struct relay *r);	/* OPEN, PROBE, JOB, CLOSE, DRAIN, STOP */
+/* After its loop ended, while the queue's channel is still there: what is on its way, or waits to be, is reported as lost. */
 void relay_free(struct relay **r);
 
 /*

@@ -59,7 +59,8 @@ aside_segment(struct spool *s, uint32_t number, char out[ASIDE_NAME], struct why
 	return 0;
 }
 
-/* Its blob is moved first: should the end not become durable, recovery finds it missing and does all this again. */
+/* Its blob is moved first: should the end not become durable, recovery finds it missing and does all this
+ * again. */
 static void
 move_blob(struct spool *s, uint64_t id)
 {

@@ -33,7 +33,8 @@ unsigned blob_put_head(const struct spool_blob *b, char *out);	/* FRAME_BLOB_HEA
 void blob_parse_head(struct blob_head *out, const char *in);
 
 void blob_promise(struct spool_blob *b, struct node *list, uint64_t id);
-int blob_keep(struct spool_blob *b, struct why *why) must_check; /* durable content and a name; the directory is the caller's */
+/* Makes its content durable and gives it its name; to sync the directory is the caller's. */
+int blob_keep(struct spool_blob *b, struct why *why) must_check;
 int blob_open(struct spool_blobs *b, uint64_t id) must_check;
 uint64_t blob_unlink(struct spool_blobs *b, uint64_t id);	/* the octets it had */
 

@@ -106,10 +106,13 @@ real_lock(int fd, bool shared)
 static int
 real_list(int dir, disk_each_fn each, void *arg)
 {
-	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct dirent *e;
 	DIR *d;
+	int fd;
 
+	do
+		fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	while (fd < 0 && errno == EINTR);
 	if (fd < 0)
 		return -1;
 	if ((d = fdopendir(fd)) == NULL) {

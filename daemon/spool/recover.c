@@ -57,7 +57,8 @@ explain(const struct recovery *r, const struct hurt *h, char *out, size_t size)
 {
 	bool late = !r->clean && h->segment == r->last->number && h->seq >= r->batch;
 
-	snprintf(out, size, "%s%s", h->what, late ? " (unfinished when the machine stopped, and probably never acknowledged)" : "");
+	snprintf(out, size, "%s%s", h->what,
+	    late ? " (unfinished when the machine stopped, and probably never acknowledged)" : "");
 }
 
 /* Keeps the octets and tells the owner, once. */
@@ -109,7 +110,7 @@ settle_active(struct recovery *r, struct why *why)
 	if (r->last != NULL && r->clean && r->last->end + FRAME_HEAD <= r->last->size)
 		return read_file(s, r->last, why);
 	if (r->last != NULL)
-		return renew(s, r->last, r->first_seq, why);
+		return renew(s, r->last, why);
 	if (s->nspares == 0 && stage_spare(s, true, why) < 0)
 		return -1;
 	stage_begin(s, container_of(s->spares.next, struct segment, node), number + 1, 0);

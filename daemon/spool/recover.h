@@ -31,8 +31,7 @@ struct recovery {
 	struct map blobs;	/* id -> item, of live messages with one */
 	struct buf orphans;	/* names in blob/, each with its NUL */
 	struct segment *last;
-	uint64_t first_seq;	/* of the last segment */
-	uint64_t seq, top_seq;	/* expected next, 0: any will do; one more than the largest */
+	uint64_t seq;		/* expected next; 0: any will do */
 	uint64_t after;		/* one more than that of the last whole record */
 	uint64_t batch;		/* the first record of the last batch */
 	bool clean;		/* the log's last record says that the end was orderly */

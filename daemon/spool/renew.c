@@ -116,7 +116,7 @@ drop(struct spool *s, const struct segment *old, struct why *why)
 }
 
 int
-renew(struct spool *s, struct segment *old, uint64_t first_seq, struct why *why)
+renew(struct spool *s, struct segment *old, struct why *why)
 {
 	char from[SEGMENT_NAME], to[SEGMENT_NAME];
 	struct segment *g = pick_spare(s, old, why);
@@ -125,7 +125,7 @@ renew(struct spool *s, struct segment *old, uint64_t first_seq, struct why *why)
 
 	if (g == NULL || read_file(s, old, why) < 0)
 		return -1;
-	s->seq = s->next->first_seq = first_seq;
+	s->seq = s->next->first_seq = old->first_seq;
 	segment_name(from, g->spare, true);
 	c = stage_begin(s, g, old->number + 1, old->number);
 	segment_name(to, g->number, false);

@@ -235,15 +235,11 @@ on_record(struct recovery *r, struct walk *w, const struct frame *f, const struc
 			add_hurt(r, at, f, fault);
 		return 0;
 	}
-	if (r->seq != 0 && f->seq != r->seq)
-		add_hurt(r, &(struct place){ at->segment, at->at, 0 }, NULL, "records before this are missing");
 	r->nsure = r->nhurt;
 	r->after = f->seq + 1;
 	r->batch = f->seq - f->back;
 	if (r->see != NULL)
 		r->see(r->arg, f, at);
-	if (r->first_seq == 0 && at->segment == r->last)
-		r->first_seq = f->seq;
 	r->clean = f->kind == FRAME_SEAL && (f->flags & FRAME_CLEAN) != 0;
 	if (f->kind == FRAME_MESSAGE)
 		on_message(r, w, f, at);
@@ -266,16 +262,19 @@ read_segment(struct recovery *r, struct segment *g, struct why *why)
 
 	if (read_file(r->s, g, why) < 0)
 		return -1;
+	if (r->seq != 0 && r->seq != g->first_seq) {
+		add_hurt(r, &(struct place){ g, 0, 0 }, NULL, "records before this segment are missing");
+		r->nsure = r->nhurt;
+	}
+	r->seq = r->after = g->first_seq;
 	walk_init(&w, g->file->fd, g->seed, g->size, SEGMENT_HEAD);
 	while (got == 0 && (step = walk_next(&w, &f, &at.at, &at.size)) != WALK_END) {
 		if (step == WALK_GAP) {
 			add_hurt(r, &at, NULL, "octets that are no record");
-			r->seq = 0;
 			continue;
 		}
 		got = on_record(r, &w, &f, &at, why);
 		r->seq = f.seq + 1;
-		r->top_seq = r->seq > r->top_seq ? r->seq : r->top_seq;
 		sealed = f.kind == FRAME_SEAL;
 	}
 	g->end = got == 0 ? at.at : g->end;
@@ -297,15 +296,11 @@ read_log(struct recovery *r, struct why *why)
 	list_each(n, &r->s->segments) {
 		struct segment *g = container_of(n, struct segment, node);
 
-		if (g == r->last)
-			r->first_seq = r->seq;
 		if (read_segment(r, g, why) < 0)
 			return -1;
 	}
 	r->nhurt = r->nsure;
-	r->s->seq = r->top_seq;
-	if (r->first_seq == 0)
-		r->first_seq = r->top_seq;
+	r->s->seq = r->after;
 	return 0;
 }
 
@@ -351,7 +346,7 @@ find_blobs(struct recovery *r, struct why *why)
 int
 replay(struct recovery *r, struct why *why)
 {
-	r->top_seq = 1;
+	r->after = 1;
 	if (open_log(r, why) < 0 || read_log(r, why) < 0)
 		return -1;
 	return find_blobs(r, why);

@@ -14,8 +14,8 @@
 #include "spool/disk.h"
 #include "spool/frame.h"
 
-/* magic, version u32, number u32, random part, replaces u32, last id u64, checksum u32 */
-enum { RANDOM = 16, HEAD = 8 + 4 + 4 + RANDOM + 4 + 8 + 4, COPY = SEGMENT_HEAD / 2 };
+/* magic, version u32, number u32, random part, replaces u32, first seq u64, last id u64, checksum u32 */
+enum { RANDOM = 16, HEAD = 8 + 4 + 4 + RANDOM + 4 + 8 + 8 + 4, COPY = SEGMENT_HEAD / 2 };
 
 static const char magic[8] = "gatepost";
 
@@ -70,6 +70,7 @@ segment_found(const struct segment_head *head, struct segment_file *f, uint32_t 
 
 	g->number = head->number;
 	g->seed = head->seed;
+	g->first_seq = head->first_seq;
 	return g;
 }
 
@@ -100,6 +101,7 @@ segment_begin(struct segment *g, const struct segment_head *head, struct buf *ou
 	size_t start = out->len;
 
 	g->number = head->number;
+	g->first_seq = head->first_seq;
 	ident_random(random, sizeof random);
 	g->seed = seed_of(g->number, random);
 	for (int copy = 0; copy < 2; copy++) {
@@ -110,6 +112,7 @@ segment_begin(struct segment *g, const struct segment_head *head, struct buf *ou
 		buf_put_u32(out, g->number);
 		buf_put(out, random, sizeof random);
 		buf_put_u32(out, head->replaces);
+		buf_put_u64(out, head->first_seq);
 		buf_put_u64(out, head->last_id);
 		buf_put_u32(out, crc32c(0, out->data + from, out->len - from));
 		memset(buf_room(out, COPY - HEAD), 0, COPY - HEAD);
@@ -131,6 +134,7 @@ read_copy(int fd, uint64_t at, struct segment_head *out)
 	out->number = cursor_u32(&c);
 	cursor_bytes(&c, RANDOM);
 	out->replaces = cursor_u32(&c);
+	out->first_seq = cursor_u64(&c);
 	out->last_id = cursor_u64(&c);
 	if (out->version > SEGMENT_VERSION)
 		return SEGMENT_NEWER;

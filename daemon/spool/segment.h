@@ -34,6 +34,7 @@ struct segment {
 	uint32_t number, seed;		/* in the log; seed: of its records' checksums */
 	uint32_t spare;			/* its file's number while it is, or will be, a spare; 0: it won't */
 	uint32_t size, end;		/* end: where the next record goes */
+	uint64_t first_seq;
 	uint32_t live;			/* messages whose record lies here */
 	uint32_t busy;			/* batches not yet durable that touch it */
 	bool stuck;			/* damaged since the start: cannot be compacted */
@@ -41,6 +42,7 @@ struct segment {
 
 struct segment_head {
 	uint32_t version, number, replaces, seed;
+	uint64_t first_seq;	/* of its first record */
 	uint64_t last_id;	/* no id up to this one may be given again */
 };
 

@@ -43,7 +43,7 @@ open_dir(int *out, const struct spool *s, const char *dir, const char *sub, stru
 	return check_dir(*out, dir, sub, why);
 }
 
-/* The lock lives as long as the descriptor; the number in it is for people. */
+/* The lock lives as long as the descriptor; the number in it is for people, and not worth failing for. */
 static int
 take_lock(struct spool *s, const char *dir, struct why *why)
 {
@@ -59,13 +59,13 @@ take_lock(struct spool *s, const char *dir, struct why *why)
 		text[n > 0 ? n : 0] = '\0';
 		return fail(why, "%s is in use by process %ld", dir, strtol(text, NULL, 10));
 	}
-	n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-	if (disk_truncate(s->lock, 0) < 0 || disk_write(s->lock, text, (size_t)n, 0) < 0)
-		return fail(why, "cannot write %s/lock: %s", dir, strerror(errno));
+	n = snprintf(text, sizeof text, "%-20ld\n", (long)getpid());
+	(void)!disk_write(s->lock, text, (size_t)n, 0);
 	return 0;
 }
 
-/* The names of the spool and of what is in it.  Where the one above is closed to us, somebody else made ours. */
+/* The names of the spool and of what is in it.  Where the directory above is closed to us, somebody else
+ * made ours. */
 static int
 sync_names(const struct spool *s)
 {

@@ -3,8 +3,8 @@
  * docs/spool-format.md has the format.  It knows ids and records, not mail.  The room's
  * one door.
  *
- * Threads: everything is for the queue's thread, but for spool_sync_run, the readers and the
- * blobs, which any thread may use once it holds one.
+ * Threads: everything is for the queue's thread, but for spool_sync_run, the readers, the
+ * blobs and the annals, which any thread may use once it holds one.
  */
 #ifndef SPOOL_SPOOL_H
 #define SPOOL_SPOOL_H
@@ -42,8 +42,8 @@ struct spool_owner {
 	struct spool_item *(*find)(void *arg, uint64_t id);	/* NULL: no such message (any more) */
 	void (*noted)(void *arg, struct spool_item *item, struct str note); /* recovery: its newest note so far */
 	void (*ended)(void *arg, struct spool_item *item);	/* recovery: it was done; forget and free */
-	/* A record could not be read and was set aside; id 0 if not even that was readable.  Also
-	 * while running, from spool_set_aside and compaction. */
+	/* A record could not be read and was set aside, in `file' (a name in the spool); id 0 if not even
+	 * that was readable.  Also while running, from spool_set_aside, and with id 0 from compaction. */
 	void (*damaged)(void *arg, uint64_t id, const char *file, const char *what);
 };
 
@@ -100,14 +100,14 @@ struct spool_sync;
 
 bool spool_is_dirty(const struct spool *s);	/* something is staged */
 
-/* Writes all that is staged; the result says what to sync.  NULL: the write failed, *why says how;
- * nothing of the batch may be acknowledged, the process must end (D-07, D-08). */
+/* Closes the batch: all that is staged, and what has become dead with it.  NULL: the one before has not ended. */
 struct spool_sync *spool_write(struct spool *s, struct why *why) must_check;
 
-/* Any thread: fdatasync of all that the batch touched, directory entries included. -1 is final. */
+/* Any thread: writes the batch and makes it durable, directory entries included; then removes what is
+ * dead.  -1 is final: nothing of the batch may be acknowledged, the process must end (D-07, D-08). */
 int spool_sync_run(struct spool_sync *y, struct why *why) must_check;
 
-/* Queue's thread, after spool_sync_run returned 0: unlinks what has become dead, frees *y. */
+/* Queue's thread, after spool_sync_run returned 0: takes emptied files back for use, frees *y. */
 void spool_sync_end(struct spool *s, struct spool_sync **y);
 
 /* A slice of compaction, about `octets' of copying; true if there is more to do.  Stages records. */
@@ -120,7 +120,8 @@ struct spool_reader;	/* holds its own reference to the file: segments may go mea
 int spool_read_open(struct spool *s, const struct spool_item *item, struct spool_reader **out,
     struct why *why) must_check;
 struct str spool_read_meta(const struct spool_reader *r);	/* borrowed, checked */
-int spool_read_note(struct spool *s, const struct spool_item *item, struct buf *out, struct why *why) must_check; /* empty if none */
+int spool_read_note(struct spool *s, const struct spool_item *item, struct buf *out,
+    struct why *why) must_check;	/* empty if none */
 uint64_t spool_read_octets(const struct spool_reader *r);	/* of the content */
 
 /* Next octets of the content into p; 0 at the end; -1: unreadable or its checksum is wrong, which may
@@ -141,13 +142,52 @@ void spool_blob_free(struct spool_blob **b);	/* not put: it is gone */
 
 /* --- small files beside the log (port memory, quota) ---------------------- */
 
-int spool_file_save(struct spool *s, const char *name, struct str bytes, struct why *why) must_check; /* replaced whole */
+/* Replaced whole: after a crash the old or the new. */
+int spool_file_save(struct spool *s, const char *name, struct str bytes, struct why *why) must_check;
 int spool_file_load(struct spool *s, const char *name, struct buf *out); /* -1: there is none; at most 1 MB */
+
+/* --- annals: what happened, kept for a while for people to look up ------------- */
+
+/*
+ * Blocks of octets in files of their own, history/; never synced, and nothing depends on them.  For one thread at a
+ * time, which need not be the queue's.
+ */
+struct spool_annals;
+
+enum {
+	SPOOL_ANNALS_HEAD = 32,		/* octets that a block leaves free at its start */
+	SPOOL_ANNALS_MAX = 256 * 1024	/* of a block, these included */
+};
+
+struct spool_annals_bounds {
+	uint64_t octets;	/* that all files may take; 0: all go */
+	int64_t now_wall_s;
+	int64_t from_wall_s;	/* files that end before go */
+	int64_t span_s;		/* a file covers no more than so long */
+};
+
+struct spool_annals_place {	/* zeros: the beginning */
+	uint32_t file, at;
+};
+
+/* `newest': no id above it has been given so far. */
+int spool_annals_open(struct spool *s, uint64_t newest, struct spool_annals **out, struct why *why) must_check;
+void spool_annals_close(struct spool_annals **a);
+
+/* `least' and `most': the ids that the block is about. */
+int spool_annals_append(struct spool_annals *a, const struct spool_annals_bounds *b, struct buf *block,
+    uint64_t least, uint64_t most, struct why *why) must_check;
+int spool_annals_prune(struct spool_annals *a, const struct spool_annals_bounds *b, struct why *why) must_check;
+
+/* The next block that may be about the id, without its head, appended to `out'; or nothing yet, after a bounded
+ * search.  What is torn or damaged is passed over.  false: there are no more. */
+bool spool_annals_read(struct spool_annals *a, uint64_t id, struct spool_annals_place *p, struct buf *out) must_check;
 
 /* --- offline --------------------------------------------------------------- */
 
 /* Describes every record (dump) or only what is wrong (check) by say(); returns the number of damaged
  * things, -1 if the spool cannot be read at all.  Takes the lock only shared. */
-int spool_inspect(const char *dir, bool everything, void (*say)(void *arg, const char *line), void *arg, struct why *why);
+int spool_inspect(const char *dir, bool everything, void (*say)(void *arg, const char *line), void *arg,
+    struct why *why);
 
 #endif

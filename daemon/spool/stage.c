@@ -204,7 +204,9 @@ append(struct spool *s, struct frame *f, struct place *out)
 struct chunk *
 stage_begin(struct spool *s, struct segment *g, uint32_t number, uint32_t replaces)
 {
-	struct segment_head head = { .number = number, .replaces = replaces, .last_id = s->last_id };
+	struct segment_head head = {
+		.number = number, .replaces = replaces, .first_seq = s->seq, .last_id = s->last_id,
+	};
 	struct chunk *c = new_chunk(g);
 
 	list_remove(&g->node);

@@ -121,7 +121,8 @@ struct segment *account_segment(const struct spool *s, uint32_t number);	/* NULL
 /* --- read.c ----------------------------------------------------------------- */
 
 /* The octets at a place, wherever they are now; -1 if fewer. */
-int read_place(struct spool *s, uint32_t number, uint32_t at, uint32_t n, struct buf *out, struct why *why) must_check;
+int read_place(struct spool *s, uint32_t number, uint32_t at, uint32_t n, struct buf *out,
+    struct why *why) must_check;
 /* The same, with zeros for what cannot be read: for damaged/. */
 void read_raw(struct spool *s, uint32_t number, uint32_t at, uint32_t n, struct buf *out);
 int read_file(struct spool *s, struct segment *g, struct why *why) must_check;	/* opens it, closing another */
@@ -131,7 +132,8 @@ int read_file(struct spool *s, struct segment *g, struct why *why) must_check;	/
 enum { ASIDE_NAME = 32 };
 
 /* Keeps octets in damaged/: 1 kept, 0 they had been kept before, -1. `out': the file's name in the spool. */
-int aside_bytes(struct spool *s, uint32_t number, uint32_t at, struct str bytes, char out[ASIDE_NAME], struct why *why) must_check;
+int aside_bytes(struct spool *s, uint32_t number, uint32_t at, struct str bytes, char out[ASIDE_NAME],
+    struct why *why) must_check;
 int aside_segment(struct spool *s, uint32_t number, char out[ASIDE_NAME], struct why *why) must_check;
 
 /* --- recover.c ---------------------------------------------------------------- */
@@ -141,7 +143,7 @@ int recover(struct spool *s, struct why *why) must_check;
 /* --- renew.c: after an unclean end --------------------------------------------- */
 
 /* Copies what counts of the last segment into a new one, makes that durable, and drops the old one. */
-int renew(struct spool *s, struct segment *old, uint64_t first_seq, struct why *why) must_check;
+int renew(struct spool *s, struct segment *old, struct why *why) must_check;
 void renew_adopt(struct spool *s, uint32_t spare);	/* a spare file found at the start */
 
 #endif

@@ -36,8 +36,8 @@ uint32_t __real_crc32c(uint32_t crc, const void *p, size_t n);
 uint32_t __wrap_crc32c(uint32_t crc, const void *p, size_t n);
 uint32_t __real_stage_reserve(const struct spool *s, unsigned recipients);
 uint32_t __wrap_stage_reserve(const struct spool *s, unsigned recipients);
-int __real_renew(struct spool *s, struct segment *old, uint64_t first_seq, struct why *why);
-int __wrap_renew(struct spool *s, struct segment *old, uint64_t first_seq, struct why *why);
+int __real_renew(struct spool *s, struct segment *old, struct why *why);
+int __wrap_renew(struct spool *s, struct segment *old, struct why *why);
 
 uint32_t
 __wrap_crc32c(uint32_t crc, const void *p, size_t n)
@@ -52,9 +52,9 @@ __wrap_stage_reserve(const struct spool *s, unsigned recipients)
 }
 
 int
-__wrap_renew(struct spool *s, struct segment *old, uint64_t first_seq, struct why *why)
+__wrap_renew(struct spool *s, struct segment *old, struct why *why)
 {
-	return run.no_renewal ? read_file(s, old, why) : __real_renew(s, old, first_seq, why);
+	return run.no_renewal ? read_file(s, old, why) : __real_renew(s, old, why);
 }
 
 /* --- cutting ------------------------------------------------------------------------------ */

@@ -1,11 +1,14 @@
 /* Living with it: commands, reload, errors, and what may never be seen. */
 #include "e2e/world.h"
 
+#include <arpa/inet.h>
 #include <check.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define TEXT "Subject: x\r\n\r\ny\r\n"
@@ -30,6 +33,18 @@ append(const struct world *w, const char *text)
 	fclose(f);
 }
 
+static void
+write_file(const struct world *w, const char *name, const char *text)
+{
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof path, "%s/%s", w->dir, name);
+	f = fopen(path, "w");
+	fputs(text, f);
+	fclose(f);
+}
+
 START_TEST(commands_answer)
 {
 	struct world w;
@@ -46,8 +61,57 @@ START_TEST(commands_answer)
 	ck_assert_ptr_nonnull(strstr(out, "BEGIN CERTIFICATE"));
 	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "retry 0000000000001"), 1);
 	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "nonsense"), 64);
+	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "run --nonsense"), 64);
+	ck_assert_msg(strstr(out, "see `gatepost help run'") != NULL, "%s", out);
+	/* what was accepted is not 75, or a script would send it again */
+	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "test --socket /nonexistent/s you@far.example"), 1);
+	ck_assert_msg(strstr(out, "it was accepted as ") != NULL, "%s", out);
 	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
 	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "status"), 75);
+	world_free(&w);
+}
+END_TEST
+
+/* What happened to a message is told after its end too, by the next process too. */
+START_TEST(trace_tells_the_story)
+{
+	struct world w;
+	struct client *c;
+	char out[16384], trace[64], id[32];
+
+	world_new(&w, PROVIDER_STARTTLS, "rcpt/bad: 550 5.1.1 no such user", PROVIDER_IMPLICIT, NULL, PROVIDER_STARTTLS, NULL);
+	world_configure(&w, "", "");
+	world_start(&w);
+	c = client_new(&w, w.l587, CLIENT_STARTTLS);
+	ck_assert(client_login(c));
+	ck_assert_int_eq(client_ask(c, "MAIL FROM:<app@client.example>\r\n"), 250);
+	ck_assert_int_eq(client_ask(c, "RCPT TO:<you@far.example>\r\n"), 250);
+	ck_assert_int_eq(client_ask(c, "RCPT TO:<bad@far.example>\r\n"), 250);
+	ck_assert_int_eq(client_ask(c, "DATA\r\n"), 354);
+	ck_assert_int_eq(client_ask(c, TEXT ".\r\n"), 250);
+	snprintf(id, sizeof id, "%s", client_id(c));
+	client_free(&c);
+	ck_assert(provider_wait(w.provider, 2, 10000));	/* the bounce is the second */
+	snprintf(trace, sizeof trace, "trace %s", id);
+	for (unsigned process = 0; process < 2; process++) {
+		ck_assert_msg(world_run(&w, out, sizeof out, NULL, trace) == 0, "%s", out);
+		ck_assert_msg(strstr(out, "accepted  from app@client.example, user app") != NULL, "%s", out);
+		ck_assert_msg(strstr(out, "relayed   you@far.example via provider 127.0.0.1 port ") != NULL, "%s", out);
+		ck_assert_msg(strstr(out, "refused   bad@far.example via provider") != NULL, "%s", out);
+		ck_assert_msg(strstr(out, "550 5.1.1 no such user\n") != NULL, "%s", out);
+		ck_assert_msg(strstr(out, "bounced   app@client.example is told") != NULL, "%s", out);
+		ck_assert_msg(strstr(out, "ended ") != NULL, "%s", out);
+		ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
+		world_start(&w);
+	}
+	snprintf(trace, sizeof trace, "trace %s --json", id);
+	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, trace), 0);
+	ck_assert_msg(strncmp(out, "[{\"time_ms\":", 12) == 0 && strstr(out, "}]\n") != NULL, "%s", out);
+	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "trace 0000000000001"), 1);
+	ck_assert_msg(strstr(out, "no message 0000000000001") != NULL, "%s", out);
+	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "trace nonsense"), 64);
+	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
+	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "spool check"), 0);
 	world_free(&w);
 }
 END_TEST
@@ -89,6 +153,10 @@ START_TEST(a_bad_reload_is_refused_whole)
 	kill(w.pid, SIGHUP);
 	ck_assert(world_wait_log(&w, "event=reload_refused", 10000));
 	ck_assert(world_wait_log(&w, "no_such_option", 1000));
+	world_configure(&w, "", "upstream \"other\" { host = \"h.example\" tls_ca = \"half.pem\" }");
+	write_file(&w, "half.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+	kill(w.pid, SIGHUP);
+	ck_assert(world_wait_log(&w, "upstream other: tls_ca: ", 10000));
 	ck_assert_int_eq(client_mail(c, "app@client.example", "you@far.example", TEXT), 250);
 	ck_assert(provider_wait(w.provider, 1, 10000));
 	client_free(&c);
@@ -107,6 +175,10 @@ static const struct {
 	{ "tls { certificate = \"/nonexistent/cert.pem\" key = \"/nonexistent/key.pem\" }", "", "/nonexistent/cert.pem" },
 	{ "users_file = \"/nonexistent/users\"", "", "/nonexistent/users" },
 	{ "hostname = \"two words\"", "", "hostname" },
+	{ "tls { certificate = \"secret\" key = \"secret\" }", "", "certificate: " },
+	{ "upstream \"other\" { host = \"h.example\" tls_ca = \"secret\" }", "", "tls_ca: " },
+	{ "upstream \"other\" { host = \"h.example\" tls_ca = \"half.pem\" }", "", "upstream other: tls_ca: " },
+	{ "tls { certificate = \"half.pem\" key = \"half.pem\" }", "", "half.pem" },
 };
 
 START_TEST(a_bad_configuration_names_the_option)
@@ -117,11 +189,17 @@ START_TEST(a_bad_configuration_names_the_option)
 	world_new(&w, PROVIDER_STARTTLS, NULL, PROVIDER_IMPLICIT, NULL, PROVIDER_STARTTLS, NULL);
 	world_configure(&w, "", "");
 	world_configure(&w, bad[_i].upstream, bad[_i].rest);
+	write_file(&w, "half.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+	    "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n");
 	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "run"), 78);
 	ck_assert_msg(strncmp(out, "gatepost: ", 10) == 0, "%s", out);
 	ck_assert_msg(strstr(out, bad[_i].name) != NULL, "%s", out);
 	snprintf(path, sizeof path, "%s/spool/log", w.dir);
 	ck_assert_int_lt(access(path, F_OK), 0);	/* nothing started half-configured */
+	snprintf(path, sizeof path, "%s/submit.sock", w.dir);
+	ck_assert_int_lt(access(path, F_OK), 0);	/* and nothing is left */
+	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "check"), 78);
+	ck_assert_msg(strstr(out, bad[_i].name) != NULL, "%s", out);
 	world_free(&w);
 }
 END_TEST
@@ -141,6 +219,94 @@ START_TEST(a_port_in_use_is_named)
 }
 END_TEST
 
+/* A command that only looks leaves no directory behind. */
+START_TEST(looking_makes_nothing)
+{
+	struct world w, none;
+	char out[4096];
+
+	world_new(&w, PROVIDER_STARTTLS, NULL, PROVIDER_IMPLICIT, NULL, PROVIDER_STARTTLS, NULL);
+	none = w;
+	snprintf(none.dir, sizeof none.dir, "%.50s/none", w.dir);
+	ck_assert_int_eq(world_run(&none, out, sizeof out, NULL, "status"), 78);
+	ck_assert_msg(strstr(out, "/none: does not exist; `gatepost run --state'") != NULL, "%s", out);
+	ck_assert_int_eq(world_run(&none, out, sizeof out, NULL, "check"), 78);
+	ck_assert_int_lt(access(none.dir, F_OK), 0);
+	world_free(&w);
+}
+END_TEST
+
+START_TEST(a_user_that_does_not_exist)
+{
+	struct world w;
+	char out[4096], path[128];
+
+	if (geteuid() != 0)		/* then it does not matter */
+		return;
+	world_new(&w, PROVIDER_STARTTLS, NULL, PROVIDER_IMPLICIT, NULL, PROVIDER_STARTTLS, NULL);
+	world_configure(&w, "", "user = \"no-such-user\"");
+	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "run"), 78);
+	ck_assert_msg(strstr(out, "user no-such-user does not exist; create it") != NULL, "%s", out);
+	snprintf(path, sizeof path, "%s/spool", w.dir);
+	ck_assert_int_lt(access(path, F_OK), 0);
+	world_free(&w);
+}
+END_TEST
+
+/* CONTRACT.md 2: asked for by the log and by status when the hostname has changed. */
+START_TEST(a_new_name_asks_for_a_certificate)
+{
+	struct world w;
+	char out[16384], path[128], text[8192];
+	size_t n;
+	char *at;
+	FILE *f;
+
+	up(&w);
+	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "status --json"), 0);
+	ck_assert_msg(strstr(out, "\"certificate\"") == NULL, "%s", out);
+	snprintf(path, sizeof path, "%s/gatepost.conf", w.dir);
+	f = fopen(path, "r");
+	n = fread(text, 1, sizeof text - 1, f);
+	text[n] = '\0';
+	fclose(f);
+	at = strstr(text, "relay.example");
+	ck_assert_ptr_nonnull(at);
+	memcpy(at, "mover", 5);
+	write_file(&w, "gatepost.conf", text);
+	kill(w.pid, SIGHUP);
+	ck_assert(world_wait_log(&w, "event=certificate_due", 10000));
+	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "status --json"), 0);
+	ck_assert_msg(strstr(out, "\"certificate\":\"the local certificate does not have the name mover.example\"") != NULL, "%s", out);
+	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "status"), 0);
+	ck_assert_msg(strstr(out, "does not have the name mover.example; renew it with `gatepost ca --renew'") != NULL, "%s", out);
+	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "ca --renew"), 0);
+	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "status --json"), 0);
+	ck_assert_msg(strstr(out, "\"certificate\"") == NULL, "%s", out);
+	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
+	world_free(&w);
+}
+END_TEST
+
+/* Is a new client refused within so long?  One that was taken meanwhile must not be left waiting. */
+static bool
+refuses_soon(unsigned port)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+	for (int i = 0; i < 500; i++) {
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		int r = connect(fd, (struct sockaddr *)&sin, sizeof sin);
+
+		close(fd);
+		if (r < 0)
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
 START_TEST(a_stop_under_way_finishes_what_is_in_data)	/* */
 {
 	struct world w;
@@ -155,6 +321,8 @@ START_TEST(a_stop_under_way_finishes_what_is_in_data)	/* A-008 */
 	ck_assert_int_eq(client_ask(c, "DATA\r\n"), 354);
 	kill(w.pid, SIGTERM);
 	ck_assert_int_eq(client_reply(idle), 421);
+	ck_assert(refuses_soon(w.l587));
+	ck_assert(refuses_soon(w.l465));
 	ck_assert_int_eq(client_ask(c, "Subject: x\r\n\r\ny\r\n.\r\n"), 250);
 	client_free(&c);
 	client_free(&idle);
@@ -176,10 +344,14 @@ live_suite(void)
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, commands_answer);
+	tcase_add_test(t, trace_tells_the_story);
 	tcase_add_test(t, no_secret_is_ever_logged);
 	tcase_add_test(t, a_bad_reload_is_refused_whole);
 	tcase_add_loop_test(t, a_bad_configuration_names_the_option, 0, (int)(sizeof bad / sizeof bad[0]));
 	tcase_add_test(t, a_port_in_use_is_named);
+	tcase_add_test(t, looking_makes_nothing);
+	tcase_add_test(t, a_user_that_does_not_exist);
+	tcase_add_test(t, a_new_name_asks_for_a_certificate);
 	tcase_add_test(t, a_stop_under_way_finishes_what_is_in_data);
 	suite_add_tcase(s, t);
 	return s;

@@ -4,6 +4,7 @@
 
 Suite *chain_suite(void);
 Suite *durable_suite(void);
+Suite *faults_suite(void);
 Suite *live_suite(void);
 
 int
@@ -13,6 +14,7 @@ main(void)
 	int failed;
 
 	srunner_add_suite(runner, durable_suite());
+	srunner_add_suite(runner, faults_suite());
 	srunner_add_suite(runner, live_suite());
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

@@ -101,8 +101,8 @@ spawn(const struct world *w, const char *const *argv, int in, int out)
 	_exit(127);
 }
 
-void
-world_start(struct world *w)
+bool
+world_try_start(struct world *w)
 {
 	const char *argv[] = { "gatepost", "run", "--state", w->dir, NULL };
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -111,7 +111,13 @@ world_start(struct world *w)
 	w->pid = spawn(w, argv, null, log);
 	close(null);
 	close(log);
-	if (!world_wait_log(w, "event=started", 20000)) {
+	return world_wait_log(w, "event=started", 20000);
+}
+
+void
+world_start(struct world *w)
+{
+	if (!world_try_start(w)) {
 		char *text = world_read_log(w);
 
 		ck_abort_msg("gatepost did not start: %s", text);
@@ -168,12 +174,12 @@ world_wait_log(const struct world *w, const char *text, int ms)
 	for (; ms > 0; ms -= 10) {
 		char *log = world_read_log(w);
 		bool found = strstr(log, text) != NULL;
-		int status;
+		siginfo_t ended = { 0 };
 
 		free(log);
 		if (found)
 			return true;
-		if (w->pid != 0 && waitpid(w->pid, &status, WNOHANG | WNOWAIT) == w->pid)
+		if (w->pid != 0 && waitid(P_PID, (id_t)w->pid, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid != 0)
 			return false;
 		pause_ms(10);
 	}

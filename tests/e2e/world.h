@@ -25,6 +25,7 @@ void world_new(struct world *w, enum provider_mode m587, const char *script587, 
 /* Writes the configuration: `upstream' goes into the upstream section, `rest' stands before it. */
 void world_configure(struct world *w, const char *upstream, const char *rest);
 void world_start(struct world *w);		/* and waits until it has started */
+bool world_try_start(struct world *w);		/* false: it ended instead; world_stop(w, 0) has the status */
 int world_stop(struct world *w, int sig);	/* exit status, or -signal */
 void world_free(struct world *w);
 

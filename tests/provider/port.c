@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,6 +134,18 @@ fill(struct port *port, const struct sockaddr *sa, socklen_t len)
 	}
 }
 
+/* Small segments keep the sender's buffer small, too. */
+static void
+narrow(struct port *port)
+{
+	char text[16];
+
+	if (!provider_setting(port, "window", text, sizeof text))
+		return;
+	setsockopt(port->fd, SOL_SOCKET, SO_RCVBUF, &(int){ atoi(text) }, sizeof(int));
+	setsockopt(port->fd, IPPROTO_TCP, TCP_MAXSEG, &(int){ 536 }, sizeof(int));
+}
+
 static int
 open_socket(struct port *port, const char *address)
 {
@@ -145,6 +158,7 @@ open_socket(struct port *port, const char *address)
 	if (port->fd < 0)
 		return -1;
 	setsockopt(port->fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+	narrow(port);
 	if (sa.ss_family == AF_INET6)
 		setsockopt(port->fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){ 1 }, sizeof(int));
 	if (bind(port->fd, (struct sockaddr *)&sa, len) < 0 ||

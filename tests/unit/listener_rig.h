@@ -30,7 +30,8 @@
 
 #include <check.h>	/* last: it has a macro `fail' */
 
-enum rig_port { RIG_PLAIN, RIG_TRUSTED, RIG_STARTTLS, RIG_IMPLICIT, RIG_OUTSIDE, RIG_SUBMIT, RIG_PORTS };
+enum rig_port { RIG_PLAIN, RIG_TRUSTED, RIG_STARTTLS, RIG_IMPLICIT, RIG_OUTSIDE, RIG_SUBMIT,
+    RIG_PORTS };
 
 /* Logging in without TLS is for tests of everything but TLS. */
 static const char rig_listens[] =
@@ -40,7 +41,8 @@ static const char rig_listens[] =
     "listen \"127.0.0.1:10465\" { tls = \"implicit\" }\n"
     "listen \"127.0.0.1:10027\" { tls = \"starttls\" auth = \"trusted\" trusted = {\"192.0.2.0/24\"} }\n";
 static const char *const rig_names[RIG_PORTS] = {
-	"127.0.0.1:10025", "127.0.0.1:10026", "127.0.0.1:10587", "127.0.0.1:10465", "127.0.0.1:10027", "submit"
+	"127.0.0.1:10025", "127.0.0.1:10026", "127.0.0.1:10587", "127.0.0.1:10465",
+	    "127.0.0.1:10027", "submit"
 };
 
 struct rig {
@@ -108,7 +110,7 @@ rig_log_end(struct rig *r, struct buf *out)
 	close(r->log_fd);
 }
 
-/* --- the queue's side -------------------------------------------------------------- */
+/* --- the queue's side --------------------------------------------------- */
 
 static inline void
 rig_answer(struct submit *m, enum verdict v)
@@ -123,7 +125,8 @@ rig_print(struct rig *r, const struct submit *m)
 {
 	const struct envelope *e = m->envelope;
 
-	buf_printf(&r->mail, "%s%s%s<%s>", e->user, e->is_8bit ? " 8bit" : "", e->is_utf8 ? " utf8" : "", e->sender);
+	buf_printf(&r->mail, "%s%s%s<%s>", e->user, e->is_8bit ? " 8bit" : "", e->is_utf8 ?
+	    " utf8" : "", e->sender);
 	if (e->envid != NULL || e->ret != RET_NONE)
 		buf_printf(&r->mail, " envid=%s ret=%d", e->envid != NULL ? e->envid : "", e->ret);
 	for (unsigned i = 0; i < e->nrcpt; i++) {
@@ -136,7 +139,8 @@ rig_print(struct rig *r, const struct submit *m)
 	buf_putstr(&r->mail, buf_str(&m->prefix));
 	buf_putstr(&r->mail, buf_str(&m->text));
 	if (m->blob != NULL)
-		buf_printf(&r->mail, "[blob %llu]\n", (unsigned long long)spool_blob_octets(m->blob));
+		buf_printf(&r->mail, "[blob %llu]\n",
+		    (unsigned long long)spool_blob_octets(m->blob));
 	buf_cut(&r->prefix, 0);
 	buf_putstr(&r->prefix, buf_str(&m->prefix));
 	buf_cut(&r->content, 0);
@@ -193,10 +197,11 @@ rig_limits(struct rig *r, bool room, uint64_t free_octets, bool utf8, uint64_t m
 	loop_turn(r->loop, false);
 }
 
-/* --- beginning and end ----------------------------------------------------------------- */
+/* --- beginning and end -------------------------------------------------- */
 
 static inline void
-rig_users(struct rig *r, const char *const *line, unsigned n)	/* "name", "password", "patterns" by threes */
+rig_users(struct rig *r, const char *const *line,
+    unsigned n)	/* "name", "password", "patterns" by threes */
 {
 	struct buf text = { 0 };
 	char path[128];
@@ -221,7 +226,8 @@ rig_configure(struct rig *r, const char *options)
 	char path[128];
 	struct why why;
 
-	buf_printf(&text, "hostname = \"mail.example\"\nspool_dir = \"%s/spool\"\nusers_file = \"%s/users\"\n"
+	buf_printf(&text,
+	    "hostname = \"mail.example\"\nspool_dir = \"%s/spool\"\nusers_file = \"%s/users\"\n"
 	    "submit_socket = \"%s/submit\"\n%s%s", r->dir, r->dir, r->dir, rig_listens, options);
 	rig_write(r, "gatepost.conf", text.data, path, sizeof path);
 	buf_clear(&text);
@@ -242,16 +248,18 @@ rig_bind(struct rig *r)
 		s->name = rig_names[i];
 		s->is_submit = i == RIG_SUBMIT;
 		snprintf(path, sizeof path, "%s/submit", r->dir);
-		s->fd = s->is_submit ? accept_bind_unix(path, 0666, &why) : accept_bind("127.0.0.1:0", &why);
+		s->fd = s->is_submit ? accept_bind_unix(path, 0666, &why) :
+		    accept_bind("127.0.0.1:0", &why);
 		if (s->fd < 0)
 			ck_abort_msg("%s", why.text);
 	}
 }
 
 static inline void
-rig_start(struct rig *r, const char *options)
+rig_begin(struct rig *r, const char *options, bool spool)
 {
-	static const char *const users[] = { "u", "p", "", "bound", "p", "bound@a.example, *@mail.example" };
+	static const char *const users[] = { "u", "p", "", "bound", "p",
+	    "bound@a.example, *@mail.example" };
 	struct listener_options o = { .index = 0, .count = 1 };
 	struct spool_options so = { 0 };
 	static const struct spool_owner nobody;
@@ -270,10 +278,12 @@ rig_start(struct rig *r, const char *options)
 	r->queue = channel_new(r->loop, rig_on_submit, r);
 	r->main = channel_new(r->loop, rig_on_main, r);
 	listener_start_helper();
-	so.dir = r->config->spool_dir;
-	if (spool_open(&r->spool, &so, &nobody, &why) < 0)
-		ck_abort_msg("%s", why.text);
-	o.blobs = spool_get_blobs(r->spool);
+	if (spool) {
+		so.dir = r->config->spool_dir;
+		if (spool_open(&r->spool, &so, &nobody, &why) < 0)
+			ck_abort_msg("%s", why.text);
+		o.blobs = spool_get_blobs(r->spool);
+	}
 	o.config = r->config;
 	o.tls = r->tls;
 	o.socket = r->socket;
@@ -282,6 +292,12 @@ rig_start(struct rig *r, const char *options)
 	o.main = r->main;
 	r->listener = listener_new(r->loop, &o);
 	rig_limits(r, true, UINT64_MAX, true, 0);
+}
+
+static inline void
+rig_start(struct rig *r, const char *options)
+{
+	rig_begin(r, options, false);
 }
 
 /* With a certificate from a CA of our own. */
@@ -338,235 +354,14 @@ rig_stop(struct rig *r)
 		close(r->socket[i].fd);
 	tls_unref(&r->tls);
 	tls_unref(&r->trust);
-	spool_close(&r->spool);
+	if (r->spool != NULL)
+		spool_close(&r->spool);
 	config_unref(&r->config);
 	buf_clear(&r->mail);
 	buf_clear(&r->prefix);
 	buf_clear(&r->content);
 	snprintf(command, sizeof command, "rm -rf '%s'", r->dir);
 	ck_assert_int_eq(system(command), 0);
-}
-
-/* --- the client: plain ------------------------------------------------------------------ */
-
-static inline socklen_t
-rig_address(const struct rig *r, enum rig_port port, struct sockaddr_storage *sa)
-{
-	socklen_t len = sizeof *sa;
-
-	ck_assert_int_eq(getsockname(r->socket[port].fd, (struct sockaddr *)sa, &len), 0);
-	return len;
-}
-
-static inline void
-rig_connect(struct rig *r, enum rig_port port)
-{
-	struct sockaddr_storage sa = { 0 };
-	socklen_t len = rig_address(r, port, &sa);
-
-	rig_hang_up(r);
-	r->fd = socket(sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	ck_assert(r->fd >= 0);
-	ck_assert_int_eq(connect(r->fd, (struct sockaddr *)&sa, len), 0);
-}
-
-/* Reads what has come; true if that was anything. */
-static inline bool
-rig_listen(struct rig *r)
-{
-	char room[16384];
-	ssize_t n;
-
-	if (r->fd < 0 || r->ended)
-		return false;
-	n = recv(r->fd, room, sizeof room, MSG_DONTWAIT);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return false;
-	r->ended = n <= 0;
-	r->failed = n < 0;
-	if (n > 0)
-		buf_put(&r->heard, room, (size_t)n);
-	return true;
-}
-
-/* One turn.  When nothing is to be done the clock goes on, so that what waits on purpose comes. */
-static inline void
-rig_turn(struct rig *r, int64_t idle_ms)
-{
-	struct pollfd p = { .fd = r->fd, .events = POLLIN };
-	size_t heard = r->heard.len;
-
-	loop_turn(r->loop, false);
-	if (!rig_listen(r) && r->heard.len == heard && poll(&p, 1, 1) == 0)
-		clock_fake_add(idle_ms);
-}
-
-static inline void
-rig_say(struct rig *r, const char *p, size_t n, size_t trickle)
-{
-	size_t piece;
-
-	for (; n > 0 && !r->ended; p += piece, n -= piece) {
-		piece = trickle > 0 && trickle < n ? trickle : n;
-		ssize_t sent = send(r->fd, p, piece, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-		if (sent < 0 && errno != EAGAIN)
-			break;
-		piece = sent > 0 ? (size_t)sent : 0;
-		loop_turn(r->loop, false);
-		rig_listen(r);
-	}
-}
-
-/* Until the other side has closed. */
-static inline void
-rig_finish(struct rig *r)
-{
-	if (r->fd >= 0)
-		shutdown(r->fd, SHUT_WR);
-	while (!r->ended)
-		rig_turn(r, 250);
-}
-
-/* Until so many octets were heard, or the end. */
-static inline void
-rig_await(struct rig *r, const char *text)
-{
-	while (!r->ended && (r->heard.data == NULL || strstr(r->heard.data, text) == NULL))
-		rig_turn(r, 0);
-	ck_assert_msg(r->heard.data != NULL && strstr(r->heard.data, text) != NULL, "no \"%s\" in \"%s\"", text,
-	    r->heard.data != NULL ? r->heard.data : "");
-}
-
-/* --- the client: TLS ---------------------------------------------------------------------- */
-
-static inline void
-rig_on_stream(void *arg, struct stream *s, enum stream_event ev)
-{
-	struct rig *r = arg;
-
-	switch (ev) {
-	case STREAM_DATA:
-		buf_putstr(&r->heard, stream_input(s));
-		stream_consume(s, stream_input(s).n);
-		break;
-	case STREAM_SECURE:
-		buf_puts(&r->heard, "SECURE\r\n");
-		break;
-	case STREAM_FAILED:
-		r->failed = true;
-		/* fallthrough */
-	case STREAM_CLOSED:
-		r->ended = true;
-		stream_close(&r->stream);
-		break;
-	default:
-		break;
-	}
-}
-
-static inline void
-rig_connect_stream(struct rig *r, enum rig_port port, bool implicit)
-{
-	struct sockaddr_storage sa = { 0 };
-	socklen_t len = rig_address(r, port, &sa);
-
-	rig_hang_up(r);
-	r->stream = stream_connect(r->loop, (struct sockaddr *)&sa, len, "", rig_on_stream, r);
-	for (int i = 0; i < 10; i++)
-		loop_turn(r->loop, false);
-	if (implicit)
-		ck_assert_int_eq(stream_start_tls(r->stream, r->trust, "mail.example"), 0);
-}
-
-static inline void
-rig_stream_say(struct rig *r, const char *text)
-{
-	stream_write(r->stream, text, strlen(text));
-}
-
-/* --- what was heard --------------------------------------------------------------------------- */
-
-/* Every line of every reply: RFC 5321 4.2, 4.5.3.1.5, RFC 2034 4. */
-static inline void
-rig_check_line(const char *line, size_t n, bool greeting)
-{
-	bool has_status = n > 6 && line[5] == '.' && line[4] >= '2' && line[4] <= '5';
-	int code = atoi(line);
-
-	ck_assert_msg(n + 2 <= 512 && n >= 4 && code >= 211 && code <= 555, "%.*s", (int)n, line);
-	for (size_t i = 0; i < n; i++)
-		ck_assert_msg(line[i] >= ' ' && line[i] < 0x7f, "%.*s", (int)n, line);
-	if (has_status)
-		ck_assert_msg(line[4] == line[0], "%.*s", (int)n, line);
-	else
-		ck_assert_msg(greeting || code == 334 || code == 354, "no status: %.*s", (int)n, line);
-}
-
-/* "220 250/2.0.0 …" of all that was heard. */
-static inline const char *
-rig_codes(const struct rig *r)
-{
-	static char out[65536];
-	const char *p = r->heard.data, *end;
-	size_t at = 0;
-
-	out[0] = '\0';
-	while (p != NULL && *p != '\0' && at + 32 < sizeof out) {
-		end = strstr(p, "\r\n");
-		ck_assert_msg(end != NULL && memchr(p, '\n', (size_t)(end - p)) == NULL, "no CRLF: %s", p);
-		rig_check_line(p, (size_t)(end - p), strncmp(p, "220", 3) == 0 || strncmp(p, "250", 3) == 0);
-		if (p[3] == ' ') {
-			bool has_status = end - p > 6 && p[5] == '.';
-
-			at += (size_t)snprintf(out + at, sizeof out - at, "%s%.3s", at > 0 ? " " : "", p);
-			if (has_status)
-				at += (size_t)snprintf(out + at, sizeof out - at, "/%.*s",
-				    (int)strcspn(p + 4, " \r"), p + 4);
-		}
-		p = end + 2;
-	}
-	return out;
-}
-
-/* A whole dialogue on one connection. */
-static inline void
-rig_play_n(struct rig *r, enum rig_port port, const char *say, size_t n, size_t trickle)
-{
-	r->kept = 0;
-	buf_clear(&r->mail);
-	rig_connect(r, port);
-	rig_say(r, say, n, trickle);
-	rig_finish(r);
-}
-
-/* --- tables --------------------------------------------------------------------------------------- */
-
-struct rig_case {
-	const char *id;		/* of the catalogue */
-	const char *say;
-	size_t n;
-	const char *codes;
-	unsigned kept;		/* messages */
-};
-
-#define SAY(text) (text), sizeof(text) - 1
-
-/* Whole, and in trickles of 1, 2 and 3 octets: the same replies. */
-static inline void
-rig_run(enum rig_port port, const char *options, const struct rig_case *c)
-{
-	struct rig r;
-
-	rig_start(&r, options);
-	for (size_t trickle = 0; trickle <= 3; trickle++) {
-		rig_play_n(&r, port, c->say, c->n, trickle);
-		ck_assert_msg(strcmp(rig_codes(&r), c->codes) == 0, "%s, pieces of %zu: heard \"%s\" instead of \"%s\"",
-		    c->id, trickle, rig_codes(&r), c->codes);
-		ck_assert_msg(r.kept == c->kept, "%s, pieces of %zu: %u messages instead of %u", c->id, trickle,
-		    r.kept, c->kept);
-	}
-	rig_stop(&r);
 }
 
 #endif

@@ -206,6 +206,7 @@ rig_close(struct rig *r)
 	for (int i = 0; i < 3; i++)
 		loop_turn(r->loop, false);
 	relay_free(&r->relay);
+	channel_drain(r->queue);
 	channel_free(&r->queue);
 	channel_free(&r->main);
 	loop_free(&r->loop);
@@ -233,7 +234,7 @@ rig_port(struct rig *r, enum provider_mode mode, enum tls_mode tls, const char *
 	ck_assert_uint_lt(r->ncandidate, RIG_PORTS_MAX);
 	c->port = (uint16_t)provider_listen(r->provider, "127.0.0.1", 0, mode, script);
 	ck_assert_uint_ne(c->port, 0);
-	strcpy(c->address, "127.0.0.1");
+	snprintf(c->address, sizeof c->address, "127.0.0.1");
 	c->tls = tls;
 	c->rank = r->ncandidate++;
 	return c->port;

@@ -1,6 +1,8 @@
 /* Command lines: options anywhere, and 64 for what is none. */
 #include "command/args.h"
 
+#include "command/command.h"
+
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,6 +94,40 @@ START_TEST(bad_file)
 }
 END_TEST
 
+/* `gatepost run' answers as the others do. */
+static const struct {
+	const char *words[4];
+	int status;
+} options[] = {
+	{ { "run" }, ARGS_GO_ON },
+	{ { "run", "-c", "/etc/x", "--state=/s" }, ARGS_GO_ON },
+	{ { "run", "-h" }, ARGS_OK },
+	{ { "run", "-c" }, ARGS_USAGE },
+	{ { "run", "--state" }, ARGS_USAGE },
+	{ { "run", "--nonsense" }, ARGS_USAGE },
+	{ { "run", "more" }, ARGS_USAGE },
+};
+
+START_TEST(of_run)
+{
+	const char *file = NULL, *state = NULL;
+	char *argv[5] = { NULL };
+	int argc = 0;
+
+	while (argc < 4 && options[_i].words[argc] != NULL) {
+		argv[argc] = strdup(options[_i].words[argc]);
+		argc++;
+	}
+	ck_assert_int_eq(command_options(argc, argv, &file, &state), options[_i].status);
+	if (_i == 1) {
+		ck_assert_str_eq(file, "/etc/x");
+		ck_assert_str_eq(state, "/s");
+	}
+	for (int i = 0; i < argc; i++)
+		free(argv[i]);
+}
+END_TEST
+
 Suite *test_args(void);
 
 Suite *
@@ -104,6 +140,7 @@ test_args(void)
 	tcase_add_test(t, counts);
 	tcase_add_test(t, socket_by_name);
 	tcase_add_test(t, bad_file);
+	tcase_add_loop_test(t, of_run, 0, sizeof options / sizeof options[0]);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -1,15 +1,14 @@
 /* Content: framing, what is added and taken out, limits, blobs, verdicts (PROTOCOL.md A.6, A.7). */
-#include "listener_rig.h"
+#include "listener_client.h"
 
 #include <signal.h>
 #include <sys/resource.h>
 
-#define IN "EHLO x\r\nAUTH PLAIN AHUAcA==\r\n"
 #define OPEN(from) IN "MAIL FROM:" from "\r\nRCPT TO:<c@d.example>\r\nDATA\r\n"
 #define C_OPEN "220 250 235/2.7.0 250/2.1.0 250/2.1.5 354"
 #define HEAD "From: a@b.example\r\nDate: x\r\nMessage-ID: <x>\r\n"
 
-/* --- what arrives at the queue ------------------------------------------------------- */
+/* --- what arrives at the queue ------------------------------------------ */
 
 static const struct content {
 	const char *id, *from;
@@ -19,20 +18,28 @@ static const struct content {
 	size_t arrives_n;
 	const char *answer;
 } contents[] = {
-	{ "A-134", "<a@b>", SAY("S: s\r\n\r\n..\r\n...\r\n..x\r\n.x\r\n"), SAY("S: s\r\n\r\n.\r\n..\r\n.x\r\nx\r\n"), " 250/2.0.0" },
+	{ "A-134", "<a@b>", SAY("S: s\r\n\r\n..\r\n...\r\n..x\r\n.x\r\n"), SAY("S: s\r\n\r\n.\r\n"
+	    "..\r\n.x\r\nx\r\n"), " 250/2.0.0" },
 	{ "A-133", "<a@b>", SAY(""), SAY(""), " 250/2.0.0" },
 	{ "A-133 null sender", "<>", SAY(""), SAY(""), " 554/5.6.0" },
-	{ "A-162 null sender", "<>", SAY("From: x@y\r\n\r\n"), SAY("From: x@y\r\n\r\n"), " 250/2.0.0" },
+	{ "A-162 null sender", "<>", SAY("From: x@y\r\n\r\n"), SAY("From: x@y\r\n\r\n"),
+	    " 250/2.0.0" },
 	{ "A-146", "<a@b>", SAY("S: s\r\n\r\n\x01\x02\x08\x0b\x0c\x0e\x1f\x7f\xff\r\n"),
 	    SAY("S: s\r\n\r\n\x01\x02\x08\x0b\x0c\x0e\x1f\x7f\xff\r\n"), " 250/2.0.0" },
 	{ "A-146 NUL", "<a@b>", SAY("S: s\r\n\r\na\0b\r\n"), SAY(""), " 554/5.6.0" },
-	{ "A-164", "<a@b>", SAY("bcc: secret@x\r\n\tfolded@x\r\nS: s\r\nReturn-Path: <q>\r\nResent-Bcc: z\r\n\r\nBcc: stays\r\n"),
+	{ "A-164", "<a@b>", SAY("bcc: secret@x\r\n\tfolded@x\r\nS: s\r\nReturn-Path: <q>\r\n"
+	    "Resent-Bcc: z\r\n\r\nBcc: stays\r\n"),
 	    SAY("S: s\r\n\r\nBcc: stays\r\n"), " 250/2.0.0" },
-	{ "A-165", "<a@b>", SAY("s:S\r\nX:  \t \r\n\r\n  \r\n\t\r\n\r\n\r\n"), SAY("s:S\r\nX:  \t \r\n\r\n  \r\n\t\r\n\r\n\r\n"), " 250/2.0.0" },
-	{ "A-166 no header", "<a@b>", SAY("hello world\r\n"), SAY("hello world\r\n"), " 250/2.0.0" },
-	{ "A-166 blank first", "<a@b>", SAY(" x: y\r\nz: z\r\n"), SAY(" x: y\r\nz: z\r\n"), " 250/2.0.0" },
-	{ "A-166 no separator", "<a@b>", SAY("S: s\r\nhello\r\n"), SAY("S: s\r\nhello\r\n"), " 250/2.0.0" },
-	{ "A-159", "<a@b>", SAY("Received: one\r\nReceived: two\r\n\r\n"), SAY("Received: one\r\nReceived: two\r\n\r\n"), " 250/2.0.0" },
+	{ "A-165", "<a@b>", SAY("s:S\r\nX:  \t \r\n\r\n  \r\n\t\r\n\r\n\r\n"), SAY("s:S\r\n"
+	    "X:  \t \r\n\r\n  \r\n\t\r\n\r\n\r\n"), " 250/2.0.0" },
+	{ "A-166 no header", "<a@b>", SAY("hello world\r\n"), SAY("hello world\r\n"),
+	    " 250/2.0.0" },
+	{ "A-166 blank first", "<a@b>", SAY(" x: y\r\nz: z\r\n"), SAY(" x: y\r\nz: z\r\n"),
+	    " 250/2.0.0" },
+	{ "A-166 no separator", "<a@b>", SAY("S: s\r\nhello\r\n"), SAY("S: s\r\nhello\r\n"),
+	    " 250/2.0.0" },
+	{ "A-159", "<a@b>", SAY("Received: one\r\nReceived: two\r\n\r\n"), SAY("Received: one\r\n"
+	    "Received: two\r\n\r\n"), " 250/2.0.0" },
 };
 
 START_TEST(test_contents)
@@ -48,8 +55,10 @@ START_TEST(test_contents)
 	for (size_t trickle = 0; trickle <= 3; trickle++) {
 		buf_cut(&r.content, 0);
 		rig_play_n(&r, RIG_PLAIN, say.data, say.len, trickle);
-		ck_assert_msg(strncmp(rig_codes(&r), C_OPEN, strlen(C_OPEN)) == 0, "%s: %s", c->id, rig_codes(&r));
-		ck_assert_msg(strncmp(rig_codes(&r) + strlen(C_OPEN), c->answer, strlen(c->answer)) == 0, "%s, pieces of %zu: %s",
+		ck_assert_msg(strncmp(rig_codes(&r), C_OPEN, strlen(C_OPEN)) == 0, "%s: %s", c->id,
+		    rig_codes(&r));
+		ck_assert_msg(strncmp(rig_codes(&r) + strlen(C_OPEN), c->answer,
+		    strlen(c->answer)) == 0, "%s, pieces of %zu: %s",
 		    c->id, trickle, rig_codes(&r));
 		ck_assert_str_eq(rig_codes(&r) + strlen(C_OPEN) + strlen(c->answer), " 250/2.0.0");
 		ck_assert_msg(r.content.len == c->arrives_n &&
@@ -69,9 +78,12 @@ START_TEST(test_smuggling)
 		size_t n;
 		bool fine;
 	} cases[] = {
-		{ SAY("\n.\n"), false }, { SAY("\n.\r"), false }, { SAY("\r.\n"), false }, { SAY("\r.\r"), false },
-		{ SAY("\n.\r\n"), false }, { SAY("\r.\r\n"), false }, { SAY("\r\n.\n"), false }, { SAY("\r\n.\r"), false },
-		{ SAY("\r\n\0.\r\n"), false }, { SAY("\r\n.\r\r\n"), false }, { SAY("\r\r\n.\r\r\n"), false },
+		{ SAY("\n.\n"), false }, { SAY("\n.\r"), false }, { SAY("\r.\n"), false },
+		    { SAY("\r.\r"), false },
+		{ SAY("\n.\r\n"), false }, { SAY("\r.\r\n"), false }, { SAY("\r\n.\n"), false },
+		    { SAY("\r\n.\r"), false },
+		{ SAY("\r\n\0.\r\n"), false }, { SAY("\r\n.\r\r\n"), false }, { SAY("\r\r\n"
+		    ".\r\r\n"), false },
 		{ SAY("\r\n.\0\r\n"), false }, { SAY("\r\n .\r\n"), true },
 	};
 	bool normalize = (size_t)_i >= sizeof cases / sizeof cases[0];
@@ -84,21 +96,24 @@ START_TEST(test_smuggling)
 	rig_start(&r, normalize ? "limits { bare_newline = \"normalize\" }\n" : "");
 	buf_puts(&say, OPEN("<a@b.example>") "Subject: s\r\n\r\nhello");
 	buf_put(&say, cases[at].bytes, cases[at].n);
-	buf_puts(&say, "MAIL FROM:<evil@x>\r\nRCPT TO:<victim@x>\r\nDATA\r\nSubject: evil\r\n\r\nevil\r\n.\r\nRCPT TO:<x@y>\r\nDATA\r\n");
+	buf_puts(&say, "MAIL FROM:<evil@x>\r\nRCPT TO:<victim@x>\r\nDATA\r\nSubject: evil\r\n\r\n"
+	    "evil\r\n.\r\nRCPT TO:<x@y>\r\nDATA\r\n");
 	for (size_t trickle = 0; trickle <= 3; trickle++) {
 		rig_play_n(&r, RIG_PLAIN, say.data, say.len, trickle);
 		ck_assert_msg(strcmp(rig_codes(&r), fine ? C_OPEN " 250/2.0.0 503/5.5.1 503/5.5.1" :
-		    C_OPEN " 554/5.6.0 503/5.5.1 503/5.5.1") == 0, "case %zu, pieces of %zu: %s", at, trickle, rig_codes(&r));
+		    C_OPEN " 554/5.6.0 503/5.5.1 503/5.5.1") == 0, "case %zu, pieces of %zu: %s",
+		    at, trickle, rig_codes(&r));
 		ck_assert_uint_eq(r.kept, fine);
 		for (size_t i = 0; i < r.content.len; i++)
-			ck_assert((r.content.data[i] == '\n') == (i > 0 && r.content.data[i - 1] == '\r'));
+			ck_assert((r.content.data[i] == '\n') == (i > 0 &&
+			    r.content.data[i - 1] == '\r'));
 	}
 	buf_clear(&say);
 	rig_stop(&r);
 }
 END_TEST
 
-/* --- limits -------------------------------------------------------------------------------- */
+/* --- limits ------------------------------------------------------------- */
 
 static void
 put_message(struct buf *say, size_t octets)	/* of content */
@@ -118,7 +133,8 @@ START_TEST(test_sizes)
 		size_t octets;
 		const char *from, *answer;
 	} cases[] = {
-		{ 4096, "<a@b>", " 250/2.0.0" }, { 4097, "<a@b>", " 552/5.3.4" }, { 300000, "<a@b>", " 552/5.3.4" },
+		{ 4096, "<a@b>", " 250/2.0.0" }, { 4097, "<a@b>", " 552/5.3.4" }, { 300000, "<a@b>",
+		    " 552/5.3.4" },
 		{ 4000, "<a@b> SIZE=100", " 250/2.0.0" }, { 4097, "<a@b> SIZE=100", " 552/5.3.4" },
 	};
 	struct buf say = { 0 };
@@ -130,8 +146,10 @@ START_TEST(test_sizes)
 	buf_puts(&say, "NOOP\r\n");
 	for (size_t trickle = 0; trickle <= (say.len < 9000); trickle++) {
 		rig_play_n(&r, RIG_PLAIN, say.data, say.len, trickle);
-		ck_assert_msg(strncmp(rig_codes(&r), C_OPEN, strlen(C_OPEN)) == 0, "%s", rig_codes(&r));
-		ck_assert_msg(strncmp(rig_codes(&r) + strlen(C_OPEN), cases[_i].answer, 10) == 0, "%s", rig_codes(&r));
+		ck_assert_msg(strncmp(rig_codes(&r), C_OPEN, strlen(C_OPEN)) == 0, "%s",
+		    rig_codes(&r));
+		ck_assert_msg(strncmp(rig_codes(&r) + strlen(C_OPEN), cases[_i].answer, 10) == 0,
+		    "%s", rig_codes(&r));
 		ck_assert_str_eq(rig_codes(&r) + strlen(C_OPEN) + 10, " 250/2.0.0");
 	}
 	buf_clear(&say);
@@ -152,7 +170,8 @@ START_TEST(test_upstreams_limit)
 		buf_puts(&say, OPEN("<a@b>"));
 		put_message(&say, octets);
 		rig_play_n(&r, RIG_PLAIN, say.data, say.len, 0);
-		ck_assert_str_eq(rig_codes(&r), octets == 3000 ? C_OPEN " 250/2.0.0" : C_OPEN " 552/5.3.4");
+		ck_assert_str_eq(rig_codes(&r), octets == 3000 ? C_OPEN " 250/2.0.0" :
+		    C_OPEN " 552/5.3.4");
 	}
 	buf_clear(&say);
 	rig_stop(&r);
@@ -187,7 +206,7 @@ START_TEST(test_blob)
 	struct buf say = { 0 };
 	struct rig r;
 
-	rig_start(&r, "");
+	rig_begin(&r, "", true);
 	buf_puts(&say, OPEN("<a@b>"));
 	put_message(&say, octets[_i]);
 	rig_play_n(&r, RIG_PLAIN, say.data, say.len, 0);
@@ -206,7 +225,7 @@ START_TEST(test_full_disk)
 	struct buf say = { 0 };
 	struct rig r;
 
-	rig_start(&r, "");
+	rig_begin(&r, "", true);
 	signal(SIGXFSZ, SIG_IGN);
 	buf_puts(&say, OPEN("<a@b>"));
 	put_message(&say, 1000000);
@@ -230,7 +249,8 @@ START_TEST(test_loops)
 		unsigned foreign, own;
 		const char *answer;
 	} cases[] = {
-		{ 50, 0, " 250/2.0.0" }, { 51, 0, " 554/5.4.6" }, { 0, 2, " 250/2.0.0" }, { 0, 3, " 554/5.4.6" }
+		{ 50, 0, " 250/2.0.0" }, { 51, 0, " 554/5.4.6" }, { 0, 2, " 250/2.0.0" }, { 0, 3,
+		    " 554/5.4.6" }
 	};
 	struct buf say = { 0 };
 	struct rig r;
@@ -240,7 +260,8 @@ START_TEST(test_loops)
 	for (unsigned i = 0; i < cases[_i].foreign; i++)
 		buf_puts(&say, "Received: from x by y; date\r\n");
 	for (unsigned i = 0; i < cases[_i].own; i++)
-		buf_puts(&say, "Received: from x ([127.0.0.1])\r\n\tby mail.example with ESMTPSA id 1QW2E3R4T5Y6Z;\r\n\tdate\r\n");
+		buf_puts(&say, "Received: from x ([127.0.0.1])\r\n"
+		    "\tby mail.example with ESMTPSA id 1QW2E3R4T5Y6Z;\r\n\tdate\r\n");
 	buf_puts(&say, "\r\nx\r\n.\r\n");
 	for (size_t trickle = 0; trickle <= 1; trickle++) {
 		rig_play_n(&r, RIG_PLAIN, say.data, say.len, trickle);
@@ -251,12 +272,13 @@ START_TEST(test_loops)
 }
 END_TEST
 
-/* --- what is added --------------------------------------------------------------------------- */
+/* --- what is added ------------------------------------------------------ */
 
 static void
 assert_begins(const struct buf *b, const char *text)
 {
-	ck_assert_msg(b->data != NULL && strncmp(b->data, text, strlen(text)) == 0, "\"%s\" does not begin with \"%s\"",
+	ck_assert_msg(b->data != NULL && strncmp(b->data, text, strlen(text)) == 0,
+	    "\"%s\" does not begin with \"%s\"",
 	    b->data, text);
 }
 
@@ -267,20 +289,25 @@ START_TEST(test_fields)
 
 	rig_start(&r, "");
 	rig_play_n(&r, RIG_PLAIN, SAY(OPEN("<a@b.example>") "S: s\r\n\r\nx\r\n.\r\n"), 0);
-	assert_begins(&r.prefix, "Received: from x ([127.0.0.1])\r\n\tby mail.example with ESMTPA id ");
+	assert_begins(&r.prefix, "Received: from x ([127.0.0.1])\r\n"
+	    "\tby mail.example with ESMTPA id ");
 	ck_assert(strstr(r.prefix.data, "for <c@d.example>") != NULL);
 	ck_assert(strstr(r.prefix.data, "\r\nDate: ") != NULL);
 	ck_assert(strstr(r.prefix.data, "\r\nMessage-ID: <") != NULL);
 	ck_assert(strstr(r.prefix.data, "\r\nFrom: <a@b.example>\r\n") != NULL);
 	ck_assert_int_ne(memcmp(r.prefix.data + r.prefix.len - 4, "\r\n\r\n", 4), 0);
-	rig_play_n(&r, RIG_PLAIN, SAY(IN "MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d>\r\nRCPT TO:<e@d>\r\nDATA\r\n" HEAD "\r\n.\r\n"), 0);
+	rig_play_n(&r, RIG_PLAIN, SAY(IN "MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d>\r\n"
+	    "RCPT TO:<e@d>\r\nDATA\r\n" HEAD "\r\n.\r\n"), 0);
 	ck_assert(strstr(r.prefix.data, "for <") == NULL);
-	ck_assert(strstr(r.prefix.data, "Date:") == NULL && strstr(r.prefix.data, "Message-ID:") == NULL &&
+	ck_assert(strstr(r.prefix.data, "Date:") == NULL && strstr(r.prefix.data,
+	    "Message-ID:") == NULL &&
 	    strstr(r.prefix.data, "From:") == NULL);
-	rig_play_n(&r, RIG_TRUSTED, SAY("HELO h\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nhello\r\n.\r\n"), 0);
+	rig_play_n(&r, RIG_TRUSTED, SAY("HELO h\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n"
+	    "hello\r\n.\r\n"), 0);
 	ck_assert(strstr(r.prefix.data, "by mail.example with SMTP id ") != NULL);
 	ck_assert_str_eq(r.prefix.data + r.prefix.len - 4, "\r\n\r\n");	/* no header below */
-	rig_play_n(&r, RIG_TRUSTED, SAY("EHLO h\r\nMAIL FROM:<> SMTPUTF8\r\nRCPT TO:<c@d>\r\nDATA\r\nFrom: j\xc3\xb6@x\r\n\r\n.\r\n"), 0);
+	rig_play_n(&r, RIG_TRUSTED, SAY("EHLO h\r\nMAIL FROM:<> SMTPUTF8\r\nRCPT TO:<c@d>\r\n"
+	    "DATA\r\nFrom: j\xc3\xb6@x\r\n\r\n.\r\n"), 0);
 	ck_assert(strstr(r.prefix.data, "by mail.example with UTF8SMTP id ") != NULL);
 	ck_assert(strncmp(r.mail.data, " 8bit utf8<> <c@d>\n", 19) == 0);
 	rig_stop(&r);
@@ -293,15 +320,22 @@ START_TEST(test_envelopes)
 	static const struct {
 		const char *say, *envelope;
 	} cases[] = {
-		{ "MAIL FROM:<a@b> BODY=8BITMIME\r\nRCPT TO:<c@d>\r\nDATA\r\n" HEAD "\r\n.\r\n", "u 8bit<a@b> <c@d>\n" },
-		{ "MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n" HEAD "\r\n\xe4\r\n.\r\n", "u 8bit<a@b> <c@d>\n" },
-		{ "MAIL FROM:<a@b> SMTPUTF8\r\nRCPT TO:<c@d>\r\nDATA\r\n" HEAD "\r\n.\r\n", "u<a@b> <c@d>\n" },
-		{ "MAIL FROM:<a@b> SMTPUTF8\r\nRCPT TO:<j\xc3\xb6@d>\r\nDATA\r\n" HEAD "\r\n.\r\n", "u utf8<a@b> <j\xc3\xb6@d>\n" },
-		{ "MAIL FROM:<a@b> RET=HDRS ENVID=QQ+2B1\r\nRCPT TO:<c@d> NOTIFY=NEVER ORCPT=rfc822;u+40x\r\nDATA\r\n" HEAD "\r\n.\r\n",
+		{ "MAIL FROM:<a@b> BODY=8BITMIME\r\nRCPT TO:<c@d>\r\nDATA\r\n" HEAD "\r\n.\r\n",
+		    "u 8bit<a@b> <c@d>\n" },
+		{ "MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n" HEAD "\r\n\xe4\r\n.\r\n",
+		    "u 8bit<a@b> <c@d>\n" },
+		{ "MAIL FROM:<a@b> SMTPUTF8\r\nRCPT TO:<c@d>\r\nDATA\r\n" HEAD "\r\n.\r\n",
+		    "u<a@b> <c@d>\n" },
+		{ "MAIL FROM:<a@b> SMTPUTF8\r\nRCPT TO:<j\xc3\xb6@d>\r\nDATA\r\n" HEAD "\r\n.\r\n",
+		    "u utf8<a@b> <j\xc3\xb6@d>\n" },
+		{ "MAIL FROM:<a@b> RET=HDRS ENVID=QQ+2B1\r\n"
+		    "RCPT TO:<c@d> NOTIFY=NEVER ORCPT=rfc822;u+40x\r\nDATA\r\n" HEAD "\r\n.\r\n",
 		    "u<a@b> envid=QQ+2B1 ret=2 <c@d> notify=1 orcpt=rfc822;u+40x\n" },
-		{ "MAIL FROM:<@x,@y:a@b>\r\nMAIL FROM:<z@z>\r\nRCPT TO:<c@d>\r\nRCPT TO:<c@d>\r\nRCPT TO:<MiXeD@d>\r\nDATA\r\n" HEAD "\r\n.\r\n",
+		{ "MAIL FROM:<@x,@y:a@b>\r\nMAIL FROM:<z@z>\r\nRCPT TO:<c@d>\r\nRCPT TO:<c@d>\r\n"
+		    "RCPT TO:<MiXeD@d>\r\nDATA\r\n" HEAD "\r\n.\r\n",
 		    "u<a@b> <c@d> <MiXeD@d>\n" },
-		{ "MAIL FROM:<root@localhost>\r\nRCPT TO:<\"a b\"@d>\r\nDATA\r\n" HEAD "\r\n.\r\n", "u<root@mail.example> <\"a b\"@d>\n" },
+		{ "MAIL FROM:<root@localhost>\r\nRCPT TO:<\"a b\"@d>\r\nDATA\r\n" HEAD "\r\n.\r\n",
+		    "u<root@mail.example> <\"a b\"@d>\n" },
 	};
 	struct buf say = { 0 };
 	struct rig r;
@@ -335,7 +369,8 @@ START_TEST(test_claims)
 	struct rig r;
 
 	rig_start(&r, "");
-	buf_printf(&say, "EHLO x\r\nAUTH PLAIN AGJvdW5kAHA=\r\nMAIL FROM:<bound@a.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n"
+	buf_printf(&say, "EHLO x\r\nAUTH PLAIN AGJvdW5kAHA=\r\nMAIL FROM:<bound@a.example>\r\n"
+	    "RCPT TO:<c@d.example>\r\nDATA\r\n"
 	    "%s\r\nx\r\n.\r\n", cases[_i].header);
 	rig_play_n(&r, RIG_PLAIN, say.data, say.len, 0);
 	ck_assert_str_eq(rig_codes(&r) + strlen(C_OPEN), cases[_i].answer);
@@ -344,7 +379,7 @@ START_TEST(test_claims)
 }
 END_TEST
 
-/* --- verdicts ----------------------------------------------------------------------------------- */
+/* --- verdicts ----------------------------------------------------------- */
 
 /* Each in its own words, and the transaction is over whatever it was. */
 START_TEST(test_verdicts)
@@ -353,8 +388,10 @@ START_TEST(test_verdicts)
 		enum verdict verdict;
 		const char *codes;
 	} cases[] = {
-		{ VERDICT_KEPT, " 250/2.0.0 503/5.5.1 503/5.5.1" }, { VERDICT_NO_SPACE, " 452/4.3.1 503/5.5.1 503/5.5.1" },
-		{ VERDICT_TOO_FAST, " 450/4.7.1 503/5.5.1 503/5.5.1" }, { VERDICT_LOCAL_ERROR, " 451/4.3.0 503/5.5.1 503/5.5.1" },
+		{ VERDICT_KEPT, " 250/2.0.0 503/5.5.1 503/5.5.1" }, { VERDICT_NO_SPACE,
+		    " 452/4.3.1 503/5.5.1 503/5.5.1" },
+		{ VERDICT_TOO_FAST, " 450/4.7.1 503/5.5.1 503/5.5.1" }, { VERDICT_LOCAL_ERROR,
+		    " 451/4.3.0 503/5.5.1 503/5.5.1" },
 		{ VERDICT_STOPPING, " 421/4.3.2" },
 	};
 	struct rig r;
@@ -362,7 +399,8 @@ START_TEST(test_verdicts)
 	rig_start(&r, "");
 	r.verdict = cases[_i].verdict;
 	for (size_t trickle = 0; trickle <= 3; trickle++) {
-		rig_play_n(&r, RIG_PLAIN, SAY(OPEN("<a@b>") HEAD "\r\n.\r\nRCPT TO:<x@y>\r\nDATA\r\n"), trickle);
+		rig_play_n(&r, RIG_PLAIN, SAY(OPEN("<a@b>") HEAD "\r\n.\r\nRCPT TO:<x@y>\r\n"
+		    "DATA\r\n"), trickle);
 		ck_assert_str_eq(rig_codes(&r) + strlen(C_OPEN), cases[_i].codes);
 	}
 	rig_stop(&r);
@@ -393,7 +431,7 @@ test_body(void)
 	Suite *s = suite_create("body");
 	TCase *t = tcase_create("content");
 
-	tcase_set_timeout(t, 30);
+	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, test_contents, 0, sizeof contents / sizeof contents[0]);
 	tcase_add_loop_test(t, test_smuggling, 0, 26);
 	tcase_add_loop_test(t, test_sizes, 0, 5);

@@ -71,7 +71,10 @@ static const struct row rows[] = {
 	{ "B-044 reset", DATA, "rcpt/b@x: !reset", TWO, "AA", 0, "4.4.2", LOST, true, false, 0, NULL },
 	{ "B-044 a refusal stands", DATA, "rcpt/a@x: 550 5.1.1 no;rcpt/b@x: !close", TWO, "RA", 0, "4.4.2", LOST, true, false, 0, NULL },
 	{ "B-112 lost, one flight", BDAT, "rcpt/b@x: !close", TWO, "DD", 0, "4.4.2", LOST, true, true, 0, NULL },
-	{ "RCPT 530", ALL, "rcpt: 530 5.7.1 log in", TWO, "DD", 530, "5.7.1", UPSTREAM_LOGIN, true, false, 0, NULL },
+	{ "B-043 530", ALL, "rcpt/b@x: 530 5.7.1 log in", TWO, "SR", 530, "5.7.1", FINE, false, false, 1, NULL },
+	{ "B-043 530 for all", ALL, "rcpt: 530 5.7.1 log in", TWO, "RR", 530, "5.7.1", FINE, false, false, 0, NULL },
+	{ "B-041 454", ALL, "rcpt/b@x: 454 4.7.1 relay access denied", TWO, "SD", 454, "4.7.1", FINE, false, false, 1, NULL },
+	{ "B-041 432", ALL, "rcpt/b@x: 432 4.3.2 full", TWO, "SD", 432, "4.3.2", FINE, false, false, 1, NULL },
 	{ "B-045", ALL, "rcpt: 550 5.1.1 nobody", TWO, "RR", 550, "5.1.1", FINE, false, false, 0, NULL },
 	{ "B-045 354", PIPE, "rcpt: 550 5.1.1 nobody;data: 354 go", TWO, "RR", 550, "5.1.1", FINE, false, false, 0, NULL },
 	{ "B-045 354, taken", PIPE, "rcpt: 450 4.2.0 hm;data: 354 go;eod: 250 ok", TWO, "DD", 450, "4.2.0", FINE, false, false, 0, NULL },
@@ -84,13 +87,22 @@ static const struct row rows[] = {
 	{ "DATA, lost", DATA, "data: !close", TWO, "AA", 0, "4.4.2", LOST, true, false, 0, NULL },
 	{ "B-054 451", ALL, "eod: 451 4.3.0 hm", TWO, "DD", 451, "4.3.0", FINE, false, false, 0, NULL },
 	{ "B-054 554", ALL, "eod: 554 5.7.1 spam", TWO, "RR", 554, "5.7.1", FINE, false, false, 0, NULL },
+	{ "B-054 530", ALL, "eod: 530 5.7.1 no", TWO, "RR", 530, "5.7.1", FINE, false, false, 0, NULL },
+	{ "B-054 454", ALL, "eod: 454 4.7.1 no", ONE, "D", 454, "4.7.1", FINE, false, false, 0, NULL },
+	{ "B-054 throttled", ALL, "eod: 454 Throttling failure", ONE, "D", 454, "4.0.0", FAST, false, false, 0, NULL },
 	{ "B-054 421", ALL, "eod: !last 421 4.3.2 bye", TWO, "DD", 421, "4.3.2", FAST, true, false, 0, NULL },
 	{ "B-054, one refused", ALL, "rcpt/a@x: 550 5.1.1 no;eod: 451 4.3.0 hm", TWO, "RD", 451, "4.3.0", FINE, false, false, 0, NULL },
 	{ "B-055 closed", ALL, "eod: !close", TWO, "DD", 0, "4.4.2", LOST, true, true, 1, NULL },
 	{ "B-055 reset", ALL, "eod: !reset", ONE, "D", 0, "4.4.2", LOST, true, true, 1, NULL },
 	{ "B-055 3xx", ALL, "eod: 354 go", ONE, "D", 354, "4.0.0", LOST, true, true, 1, NULL },
 	{ "B-055 garbage, B-112", ALL, "eod: !raw what|250 ok|", ONE, "D", 0, "4.5.0", LOST, true, true, 1, NULL },
-	{ "B-106 surplus", ALL, "eod: !inject 250 again|", ONE, "D", 0, "4.5.0", LOST, true, true, 1, NULL },
+	{ "B-106 surplus", ALL, "eod: !inject 250 again|", TWO, "SS", 250, "2.0.0", FINE, false, false, 1, NULL },
+	{ "B-106 closing", ALL, "eod: !inject 221 2.0.0 closing|", ONE, "S", 250, "2.0.0", FINE, false, false, 1, NULL },
+	{ "B-057 with the reply", ALL, "idle: !raw 250 what|", ONE, "S", 250, "2.0.0", FINE, false, false, 1, NULL },
+	{ "B-106 half a line", ALL, "eod: !inject 2", ONE, "S", 250, "2.0.0", FINE, false, false, 1, NULL },
+	{ "B-054 and more", ALL, "eod: !raw 554 5.7.1 spam|221 bye|", TWO, "RR", 554, "5.7.1", FINE, false, false, 1, NULL },
+	{ "B-031 and more", SLOW, "mail: !raw 550 5.1.8 no|250 ok|", ONE, "R", 550, "5.1.8", FINE, false, false, 0, NULL },
+	{ "B-106 MAIL", SLOW, "mail: !inject 250 again|", ONE, "D", 0, "4.5.0", LOST, true, false, 0, NULL },
 	{ "B-055, a refusal stands", ALL, "rcpt/a@x: 550 5.1.1 no;eod: !close", TWO, "RD", 0, "4.4.2", LOST, true, true, 1, NULL },
 	{ "B-101 MAIL", DATA, "mail: !raw 22X hm|", ONE, "D", 0, "4.5.0", LOST, true, false, 0, NULL },
 	{ "B-101 one flight", BDAT, "mail: !raw 220OK|", ONE, "D", 0, "4.5.0", LOST, true, true, 0, NULL },
@@ -263,6 +275,36 @@ START_TEST(dsn_not_understood)
 		ck_assert_int_eq(j->result[0].kind, i == 0 ? OUTCOME_AGAIN : OUTCOME_SENT);
 		ck_assert(!j->lane_lost);
 	}
+	rig_close(&r);
+}
+END_TEST
+
+/* B-031: the same again begins anew, after RSET where BDAT has failed (RFC 3030 2); asked to close before that, what went
+ * out with the refused MAIL is no message that may have been delivered. */
+START_TEST(again_bare)
+{
+	bool closed = _i >= MODES;
+	unsigned mode = (unsigned)_i % MODES;
+	char script[200];
+	struct memo *m;
+	struct rig r;
+
+	snprintf(script, sizeof script, "mail#1: 555 5.5.4 no;latency: 100;%s", caps[mode]);
+	rig_open(&r, "me", NULL);
+	rig_port(&r, PROVIDER_IMPLICIT, TLS_IMPLICIT, script);
+	rig_race(&r, 1);
+	rig_send(&r, rig_job(&r, 1, "s@x", "a@x", str_of(small)));
+	while (provider_said(r.provider, "MAIL") == 0)
+		loop_turn(r.loop, false);
+	if (closed) {
+		m = memo_new(MEMO_CLOSE, sizeof(struct lane_memo));
+		((struct lane_memo *)m)->lane = 1;
+		memo_post(relay_get_channel(r.relay), m);
+	}
+	rig_wait(&r, &r.nreport, 1);
+	ck_assert_int_eq(r.report[0]->result[0].kind, closed ? OUTCOME_AGAIN : OUTCOME_SENT);
+	ck_assert(!r.report[0]->result[0].maybe && r.report[0]->lane_lost == closed);
+	ck_assert_uint_eq(provider_said(r.provider, "RSET"), !closed && mode == 2);
 	rig_close(&r);
 }
 END_TEST
@@ -466,14 +508,19 @@ spoil(const char *path, const struct stat *st, int flag, struct FTW *ftw)
 	return 0;
 }
 
-/* A body that cannot be read is never sent to its end, and is reported as such. */
+/* A body that cannot be read is never sent to its end, and is reported as such.  The length is a multiple of all
+ * buffers: what says that it is damaged comes after its last octet. */
 START_TEST(damaged)
 {
+	enum { OCTETS = 5 * 128 * 1024 };
 	struct buf b = { 0 };
 	struct job *j;
 	struct rig r;
 
-	make_lines(&b, 600 * 1024);
+	make_lines(&b, OCTETS - 200);
+	while (b.len < OCTETS - 2)
+		buf_putc(&b, 'x');
+	buf_puts(&b, "\r\n");
 	rig_open(&r, "me", NULL);
 	rig_port(&r, PROVIDER_IMPLICIT, TLS_IMPLICIT, caps[_i]);
 	rig_race(&r, 1);
@@ -483,6 +530,33 @@ START_TEST(damaged)
 	ck_assert(j->body_damaged && j->lane_lost);
 	ck_assert_ptr_nonnull(j->result[0].text);
 	ck_assert_uint_eq(provider_count(r.provider), 0);
+	buf_clear(&b);
+	rig_close(&r);
+}
+END_TEST
+
+/* B-112: MAIL is refused while the content is still on its way: that goes to its end, and the next message after it. */
+START_TEST(refused_in_flight)
+{
+	struct buf b = { 0 };
+	struct rig r;
+
+	make_lines(&b, 120 * 1024);
+	rig_open(&r, "me", NULL);
+	rig_port(&r, PROVIDER_IMPLICIT, TLS_IMPLICIT,
+	    "mail#1: 550 5.1.8 no;body#1: !delay 300;window: 4096;caps: PIPELINING,CHUNKING");
+	rig_race(&r, 1);
+	rig_send(&r, rig_job(&r, 1, "one@x", "a@x", buf_str(&b)));
+	rig_send(&r, rig_job(&r, 1, "two@x", "a@x", str_of(small)));
+	rig_wait(&r, &r.nreport, 2);
+	ck_assert_int_eq(r.report[0]->result[0].kind, OUTCOME_REFUSE);
+	ck_assert_str_eq(r.report[0]->result[0].status, "5.1.8");
+	ck_assert_int_eq(r.report[1]->result[0].kind, OUTCOME_SENT);
+	ck_assert(!r.report[0]->lane_lost && !r.report[1]->lane_lost);
+	ck_assert_uint_eq(provider_said(r.provider, "BDAT"), 2);
+	ck_assert_uint_eq(provider_count(r.provider), 1);
+	ck_assert_str_eq(provider_message(r.provider, 0)->text, small);
+	ck_assert_uint_eq(provider_complaints(r.provider), 0);
 	buf_clear(&b);
 	rig_close(&r);
 }
@@ -745,29 +819,40 @@ START_TEST(chunking_is_unlearned)
 }
 END_TEST
 
-/* The end of the program, whatever is under way: nothing is told, nothing leaks. */
+/* The end of the program, whatever is under way: no message is without its report, no race without its answer. */
 START_TEST(stopped)
 {
+	const struct job *j;
 	struct memo *m;
-	struct job *j;
 	struct rig r;
 
 	rig_open(&r, "me", NULL);
-	rig_port(&r, PROVIDER_IMPLICIT, TLS_IMPLICIT, "eod: !silent");
+	rig_port(&r, PROVIDER_IMPLICIT, TLS_IMPLICIT, _i == 0 ? "eod: !silent" : "data: !silent");
 	rig_race(&r, 1);
-	j = rig_job(&r, 1, "s@x", "a@x", str_of(small));
-	r.item[0].id = 0;
-	rig_send(&r, j);
-	while (provider_said(r.provider, ".") == 0)
+	memo_open_free(&r.opened);
+	rig_send(&r, rig_job(&r, 1, "one@x", "a@x", str_of(small)));
+	rig_send(&r, rig_job(&r, 1, "two@x", "a@x", str_of(small)));
+	while (provider_said(r.provider, _i == 0 ? "." : "DATA") == 0)
 		loop_turn(r.loop, false);
-	envelope_free(&j->envelope);	/* the queue's, as ever */
 	m = memo_new(MEMO_STOP, sizeof *m);
 	memo_post(relay_get_channel(r.relay), m);
 	loop_run(r.loop);
+	rig_send(&r, rig_job(&r, 1, "three@x", "a@x", str_of(small)));
+	rig_post_open(&r, 2, "secret");
 	relay_free(&r.relay);
+	channel_drain(r.queue);
+	ck_assert_uint_eq(r.nreport, 3);
+	for (unsigned i = 0; i < 3; i++) {
+		j = r.report[i];
+		ck_assert_int_eq(j->result[0].kind, i == 0 && _i == 0 ? OUTCOME_DEFER : OUTCOME_AGAIN);
+		ck_assert(j->result[0].maybe == (i == 0 && _i == 0) && j->lane_lost);	/* B-055 */
+		ck_assert_int_eq(j->upstream, UPSTREAM_LOST);
+	}
+	ck_assert_str_eq(r.report[0]->sender, "one@x");
+	ck_assert_ptr_nonnull(r.opened);
+	ck_assert_int_eq(r.opened->result, OPENED_CANCELLED);
 	r.relay = relay_new(r.loop, r.queue, r.main);
 	rig_close(&r);
-	ck_assert_uint_eq(r.nreport, 0);
 }
 END_TEST
 
@@ -786,6 +871,7 @@ test_client(void)
 	tcase_set_timeout(t, 20);
 	tcase_add_loop_test(t, what_is_said, 0, COUNT(saids));
 	tcase_add_test(t, dsn_not_understood);
+	tcase_add_loop_test(t, again_bare, 0, 2 * MODES);
 	tcase_add_loop_test(t, flights, 0, MODES);
 	tcase_add_loop_test(t, two_at_once, 0, COUNT(pairs) * MODES);
 	suite_add_tcase(s, t);
@@ -795,6 +881,7 @@ test_client(void)
 	tcase_add_loop_test(t, random_lines, 0, MODES);
 	tcase_add_loop_test(t, unclean, 0, 4 * MODES);
 	tcase_add_loop_test(t, damaged, 0, MODES);
+	tcase_add_test(t, refused_in_flight);
 	tcase_add_loop_test(t, refused_midway, 0, 3);
 	tcase_add_test(t, many_recipients);
 	tcase_add_loop_test(t, edited, 0, MODES);
@@ -808,7 +895,7 @@ test_client(void)
 	tcase_add_test(t, closed_when_idle);
 	tcase_add_loop_test(t, closed_when_busy, 0, 2);
 	tcase_add_test(t, chunking_is_unlearned);
-	tcase_add_test(t, stopped);
+	tcase_add_loop_test(t, stopped, 0, 2);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -348,6 +348,8 @@ static const struct {
 	{ "{\"command\":\"retry\",\"all\":true,\"upstream\":\"x\"}\n", "no upstream x" },
 	{ "{\"command\":\"show\",\"id\":\"0000000000001\"}\n", "no message 0000000000001" },
 	{ "{\"command\":\"text\",\"id\":\"0000000000001\"}\n", "no message 0000000000001" },
+	{ "{\"command\":\"trace\",\"id\":\"0000000000001\"}\n", "no message 0000000000001" },
+	{ "{\"command\":\"trace\"}\n", "needs a message id" },
 	{ "{\"command\":\"hold\",\"id\":\"0000000000001\"}\n", "\"done\":false" },
 };
 
@@ -511,6 +513,7 @@ START_TEST(strangers)
 		{ "{\"command\":\"text\",\"id\":\"%s\"}\n", "only root" },
 		{ "{\"command\":\"show\",\"id\":\"%s\"}\n", "no message" },
 		{ "{\"command\":\"follow\",\"id\":\"%s\"}\n", "no message" },
+		{ "{\"command\":\"trace\",\"id\":\"%s\"}\n", "no message" },
 		{ "{\"command\":\"version\"}\n", "version" },
 	};
 	char text[IDENT_TEXT], request[128];
@@ -614,6 +617,76 @@ START_TEST(holds_and_releases)
 }
 END_TEST
 
+static char *
+ask_as(uid_t uid, const char *command, uint64_t id)
+{
+	char text[IDENT_TEXT], request[128];
+	struct client c;
+	char *answer;
+
+	ident_print(text, id);
+	snprintf(request, sizeof request, "{\"command\":\"%s\",\"id\":\"%s\"}\n", command, text);
+	open_as(&c, uid);
+	say(&c, request);
+	answer = hear(&c);
+	client_close(&c);
+	return answer;
+}
+
+/* What happened to a message, while it waits and after its end; and who may know. */
+START_TEST(traces)
+{
+	uint64_t id = submit("nobody", "a@x.example", "b@y.example");
+	uint64_t other = submit("ann", "a@x.example", "b@y.example");
+	char *answer;
+
+	answer = ask_as(geteuid(), "trace", id);
+	ck_assert_uint_eq(lines(answer), 3);
+	ck_assert_ptr_nonnull(strstr(answer, "\"event\":\"accepted\",\"from\":\"a@x.example\",\"user\":\"nobody\""));
+	ck_assert_ptr_nonnull(strstr(answer, "\"event\":\"queued\",\"state\":\""));
+	free(answer);
+	free(ask_as(geteuid(), "hold", id));
+	free(ask_as(geteuid(), "release", id));
+	rig.up = true;
+	answer_has(ask("{\"command\":\"retry\",\"all\":true,\"upstream\":\"up\"}\n"), "count");
+	for (unsigned i = 0; i < 100 && queue_find_message(rig.queue, other, false, &(struct queue_message){ 0 }); i++)
+		turn(NULL);
+	answer = ask_as(geteuid(), "trace", id);
+	ck_assert_msg(lines(answer) == 6, "%s", answer);
+	ck_assert_ptr_nonnull(strstr(answer, "\"event\":\"held\",\"text\":\"held by the operator\""));
+	ck_assert_ptr_nonnull(strstr(answer, "\"event\":\"released\""));
+	ck_assert_ptr_nonnull(strstr(answer, "\"event\":\"relayed\",\"to\":\"b@y.example\",\"upstream\":\"up\""));
+	ck_assert_ptr_nonnull(strstr(answer, "\"event\":\"ended\",\"text\":\"\"}\n{\"end\":true}"));
+	free(answer);
+	if (geteuid() != 0)
+		return;
+	answer = ask_as(STRANGER, "trace", id);
+	ck_assert_msg(lines(answer) == 6, "%s", answer);
+	free(answer);
+	answer_has(ask_as(STRANGER, "trace", other), "\"error\":\"no message");
+}
+END_TEST
+
+/* One who asks and leaves, again and again. */
+START_TEST(trace_left_alone)
+{
+	uint64_t id = submit("ann", "a@x.example", "b@y.example");
+	char text[IDENT_TEXT], request[128];
+	struct client c;
+
+	ident_print(text, id);
+	snprintf(request, sizeof request, "{\"command\":\"trace\",\"id\":\"%s\"}\n", text);
+	for (unsigned i = 0; i < 50; i++) {
+		client_open(&c);
+		say(&c, request);
+		for (unsigned k = 0; k < i % 5; k++)
+			loop_turn(rig.loop, false);
+		client_close(&c);
+	}
+	is_alive();
+}
+END_TEST
+
 /* The upstream comes back: retry opens its gate, and who follows hears of it. */
 START_TEST(follows)
 {
@@ -669,6 +742,8 @@ test_control(void)
 	tcase_add_test(t, long_listing);
 	tcase_add_test(t, shows_and_reads);
 	tcase_add_test(t, holds_and_releases);
+	tcase_add_test(t, traces);
+	tcase_add_test(t, trace_left_alone);
 	tcase_add_test(t, follows);
 	suite_add_tcase(s, t);
 	return s;

@@ -100,15 +100,15 @@ static const struct row rows[] = {
 	ALONE("B-019 538", P(ST("auth: 538 5.7.11 no")), OPENED_LOGIN_REFUSED, HEARD_UP, "", 1),
 	ALONE("B-019 550", P(ST("auth: 550 5.7.1 no")), OPENED_LOGIN_REFUSED, HEARD_UP, "", 1),
 	ALONE("B-020 432", P(ST("auth: 432 4.7.12 change it")), OPENED_LOGIN_REFUSED, HEARD_UP, "", 1),
-	ALONE("B-021 454", P(ST("auth: 454 4.7.0 too many logins")), OPENED_BUSY, HEARD_UP, "", 1),
-	ALONE("B-021 421", P(ST("auth: !last 421 4.7.0 bye")), OPENED_BUSY, HEARD_UP, "", 1),
-	ALONE("B-021 451", P(ST("auth: 451 4.3.0 hm")), OPENED_BUSY, HEARD_UP, "", 1),
+	ALONE("B-021 454", P(ST("auth: 454 4.7.0 too many logins")), OPENED_LOGIN_LATER, HEARD_UP, "", 1),
+	ALONE("B-021 421", P(ST("auth: !last 421 4.7.0 bye")), OPENED_LOGIN_LATER, HEARD_UP, "", 1),
+	ALONE("B-021 451", P(ST("auth: 451 4.3.0 hm")), OPENED_LOGIN_LATER, HEARD_UP, "", 1),
 	ALONE("B-022 504, then LOGIN", P(ST("auth/PLAIN: 504 5.5.4 no")), OPENED_UP, HEARD_UP, "", 2),
 	ALONE("B-022 504 twice", P(ST("auth: 504 5.5.4 no")), OPENED_LOGIN_REFUSED, HEARD_UP, "", 2),
-	ALONE("B-023 334 for 235", P(ST("auth: 334 ;cancel: 501 5.7.0 x")), OPENED_BUSY, HEARD_UP, "", 1),
-	ALONE("B-023 3xx", P(ST("auth: 354 go")), OPENED_BUSY, HEARD_UP, "", 1),
-	ALONE("B-024 lost", P(ST("auth: !close")), OPENED_BUSY, HEARD_UP, "", 1),
-	{ .name = "B-023 not base 64", .port = { ST("mechs: CRAM-MD5;auth: 334 !!!") }, .nport = 1, .opened = OPENED_BUSY,
+	ALONE("B-023 334 for 235", P(ST("auth: 334 ;cancel: 501 5.7.0 x")), OPENED_LOGIN_LATER, HEARD_UP, "", 1),
+	ALONE("B-023 3xx", P(ST("auth: 354 go")), OPENED_LOGIN_LATER, HEARD_UP, "", 1),
+	ALONE("B-024 lost", P(ST("auth: !close")), OPENED_LOGIN_LATER, HEARD_UP, "", 1),
+	{ .name = "B-023 not base 64", .port = { ST("mechs: CRAM-MD5;auth: 334 !!!") }, .nport = 1, .opened = OPENED_LOGIN_LATER,
 	  .winner = FIRST, .heard = HEARD_UP, .reason = "", .auths = 1 },
 	LOGIN("PLAIN", AUTH_PLAIN, "PLAIN LOGIN"),
 	LOGIN("LOGIN", AUTH_LOGIN, "PLAIN LOGIN"),
@@ -263,6 +263,24 @@ START_TEST(tie)
 	rig_wait_opened(&r);
 	ck_assert_uint_eq(r.opened->winner.port, r.candidate[0].port);
 	rig_wait(&r, &r.nheard, 2);
+	rig_close(&r);
+}
+END_TEST
+
+/* B-138: who is turned away still says QUIT. */
+START_TEST(quits)
+{
+	static const char *const scripts[] = { "banner: 451 later", "ehlo: 500 what", "strip: 1", "starttls: 454 no", "ehlo2: 550 no" };
+	struct rig r;
+
+	rig_open(&r, "me", NULL);
+	rig_port(&r, PROVIDER_STARTTLS, TLS_STARTTLS, scripts[_i]);
+	ck_assert_int_ne(rig_race(&r, 1)->result, OPENED_UP);
+	for (int i = 0; i < 100 && provider_said(r.provider, "QUIT") == 0; i++) {
+		loop_turn(r.loop, false);
+		usleep(5000);
+	}
+	ck_assert_uint_eq(provider_said(r.provider, "QUIT"), 1);
 	rig_close(&r);
 }
 END_TEST
@@ -441,6 +459,7 @@ test_dial(void)
 	suite_add_tcase(s, t);
 	t = tcase_create("single");
 	tcase_set_timeout(t, 20);
+	tcase_add_loop_test(t, quits, 0, 5);
 	tcase_add_test(t, capabilities);
 	tcase_add_test(t, helo);
 	tcase_add_test(t, long_password);

@@ -1,6 +1,8 @@
 /* What replies mean, as a pure function; test_client has the rows as a server shows them. */
 #include "relay/judge.h"
 
+#include <stdio.h>
+
 #include <check.h>
 
 Suite *test_judge(void);
@@ -43,6 +45,34 @@ START_TEST(too_fast_first)
 }
 END_TEST
 
+/* B-041, B-043, B-142: a reply about one recipient never stops the others', unless the server goes away. */
+START_TEST(one_recipient)
+{
+	static const char *const statuses[] = { "", ".7.1", ".3.2", ".4.5", ".7.0" };
+
+	for (int code = 400; code < 600; code++) {
+		for (unsigned i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
+			char status[24] = "";
+			struct judgement j;
+
+			if (i > 0)
+				snprintf(status, sizeof status, "%d%s", code / 100, statuses[i]);
+			j = ask(JUDGE_RCPT, code, status, 0);
+			if (code == 421 || code == 452 || code == 550)	/* the last two: listed as too fast above */
+				continue;
+			ck_assert_int_eq(j.upstream, UPSTREAM_FINE);
+			ck_assert_int_eq(j.kind, code < 500 ? OUTCOME_DEFER : OUTCOME_REFUSE);
+			ck_assert_int_eq(j.act, JUDGE_GO_ON);
+			ck_assert_int_ne(ask(JUDGE_CONTENT, code, status, 1).upstream, UPSTREAM_LOGIN);
+			ck_assert_int_ne(ask(JUDGE_DATA, code, status, 1).upstream, UPSTREAM_LOGIN);
+		}
+	}
+	ck_assert_int_eq(ask(JUDGE_MAIL, 530, "5.7.0", 0).upstream, UPSTREAM_LOGIN);
+	ck_assert_int_eq(ask(JUDGE_MAIL, 454, "4.7.0", 0).upstream, UPSTREAM_TOO_FAST);
+	ck_assert_int_eq(ask(JUDGE_CONTENT, 432, "4.3.2", 1).upstream, UPSTREAM_TOO_FAST);
+}
+END_TEST
+
 START_TEST(worse)
 {
 	for (int a = 0; a < UPSTREAM_VERDICTS; a++) {
@@ -72,6 +102,7 @@ test_judge(void)
 
 	tcase_add_loop_test(t, every_code, JUDGE_MAIL, JUDGE_CONTENT + 1);
 	tcase_add_test(t, too_fast_first);
+	tcase_add_test(t, one_recipient);
 	tcase_add_test(t, worse);
 	tcase_add_test(t, status);
 	suite_add_tcase(s, t);

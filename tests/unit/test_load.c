@@ -3,6 +3,8 @@
 
 #include "unit/scratch.h"
 
+#include <sys/wait.h>
+
 #define UP "upstream u { host = h.example }\n"
 #define HOST "hostname = \"a.example\"\n"
 
@@ -28,6 +30,9 @@ files(void)
 	scratch_write("key", "secret\n");
 	scratch_write_n("open", "secret\n", 7, 0644);
 	scratch_write("empty", "");
+	scratch_write("cert.pem", "-----BEGIN CERTIFICATE-----\n");
+	scratch_write("key.pem", "-----BEGIN EC PRIVATE KEY-----\n");
+	scratch_write("locked.pem", "-----BEGIN ENCRYPTED PRIVATE KEY-----\n");
 	scratch_write("users", "");
 	scratch_write("more.conf", "limits {\n  errors = x\n}\n");
 	scratch_write("aliases", "root: me@example.com\n");
@@ -337,8 +342,11 @@ static const struct {
 	{ "spool_dir = \"\"\n", "a.conf:1: spool_dir: is empty; give it a value as /var/lib/gatepost" },
 	{ "control_socket = /x\nsubmit_socket = /x\n" UP, "a.conf:2: submit_socket: is control_socket too" },
 	{ "users_file = nobody\n" UP, "a.conf:1: users_file: " },
-	{ "tls { certificate = key }\n" UP, "a.conf:1: certificate: certificate and key belong together" },
-	{ "tls { key = key }\n" UP, "a.conf:1: key: certificate and key belong together" },
+	{ "tls { certificate = cert.pem }\n" UP, "a.conf:1: certificate: certificate and key belong together" },
+	{ "tls { key = key.pem }\n" UP, "a.conf:1: key: certificate and key belong together" },
+	{ "tls { certificate = key.pem\n key = key.pem }\n" UP, "a.conf:1: certificate: " },
+	{ "tls { certificate = cert.pem\n key = cert.pem }\n" UP, "a.conf:2: key: " },
+	{ "tls { certificate = cert.pem\n key = locked.pem }\n" UP, "a.conf:2: key: " },
 	{ "tls { key = none certificate = none }\n" UP, "a.conf:1: certificate: " },
 	{ "aliases_file = none\n" UP, "a.conf:1: aliases_file: " },
 	{ "aliases_file = badaliases\n" UP, "badaliases:2: " },
@@ -368,6 +376,8 @@ static const struct {
 	{ "upstream u { host = h\n tls_name = \"a b\" }\n", "a.conf:2: tls_name: `a b' is not a host name" },
 	{ "upstream u { host = h\n tls_verify = no }\n", "a.conf:2: tls_verify: `no' is neither true nor false" },
 	{ "upstream u { host = h\n tls_ca = none }\n", "a.conf:2: tls_ca: " },
+	{ "upstream u { host = h\n tls_ca = empty }\n", "a.conf:2: tls_ca: " },
+	{ "upstream u { host = h\n tls_ca = key.pem }\n", "a.conf:2: tls_ca: " },
 	/* what nothing acts on yet */
 	{ "upstream u { host = h\n password_command = x }\n", "a.conf:2: password_command: this option is not supported by this version; remove it" },
 	{ "upstream u { host = h\n oauth2 { client_id = x } }\n", "a.conf:2: client_id: this option is not supported" },
@@ -475,7 +485,7 @@ START_TEST(files_and_credentials)
 	scratch_write_n("cred/key", "from systemd", 12, 0444);
 	scratch_write("sub/up.conf", "upstream u { host = h username = u\n"
 	    "password_file = key tls_ca = ca }");
-	scratch_write("sub/ca", "");
+	scratch_write("sub/ca", "-----BEGIN CERTIFICATE-----\n");
 	scratch_write("sub/key", "beside");
 	c = load(HOST "include(\"sub/up.conf\")\naliases_file = aliases\n"
 	    "users_file = \"./users\"\ncontrol_socket = c.sock");
@@ -492,6 +502,57 @@ START_TEST(files_and_credentials)
 }
 END_TEST
 
+/* Every file that a reload will read again is known. */
+START_TEST(files_are_remembered)
+{
+	static const char *const want[] = { "a.conf", "up.conf", "cert.pem", "key.pem", "aliases", "key" };
+	struct config *c;
+
+	scratch_write("up.conf", "upstream u { host = h username = u password_file = key tls_ca = cert.pem }");
+	c = load(HOST "include(\"up.conf\")\naliases_file = aliases\ntls { certificate = cert.pem key = key.pem }\n");
+	for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
+		bool found = false;
+
+		for (unsigned j = 0; j < c->files.n; j++)
+			found |= strcmp(c->files.v[j], scratch_path(want[i])) == 0;
+		ck_assert_msg(found, "%s", want[i]);
+	}
+	config_unref(&c);
+}
+END_TEST
+
+/* What is missing is said as it is: to create a file that is there helps nobody. */
+START_TEST(remedies)
+{
+	struct why why;
+	pid_t pid;
+	int status;
+
+	ck_assert_int_lt(config_may_read(scratch_path("none"), &why), 0);
+	ck_assert_msg(strstr(why.text, "none: cannot be opened: No such file or directory; create it") != NULL, "%s", why.text);
+	ck_assert_int_eq(config_may_read(scratch_path("key"), &why), 0);
+	if (geteuid() != 0)
+		return;
+	chmod(scratch_dir, 0711);
+	ck_assert_int_eq(mkdir(scratch_path("shut"), 0700), 0);
+	pid = fork();
+	if (pid == 0) {
+		struct users *u;
+		int wrong = setgid(65534) | setuid(65534);
+
+		wrong |= config_may_read(scratch_path("key"), &why) == 0 || strstr(why.text, "may not read it (root:root, mode 600)") == NULL;
+		wrong |= strstr(why.text, "chgrp nogroup and chmod g+r it") == NULL || strstr(why.text, "create") != NULL;
+		wrong |= config_may_read(scratch_path("shut/x"), &why) == 0 || strstr(why.text, "may not enter /tmp/") == NULL;
+		wrong |= strstr(why.text, "chmod g+x it") == NULL;
+		wrong |= users_load(&u, scratch_path("users"), &why) == 0 || strstr(why.text, "chmod g+r it") == NULL ||
+		    strstr(why.text, "gatepost passwd") != NULL;
+		_exit(wrong);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 /* run --state DIR */
 START_TEST(state)
 {
@@ -502,6 +563,10 @@ START_TEST(state)
 	struct stat st;
 
 	snprintf(dir, sizeof dir, "%s/state", scratch_dir);
+	ck_assert_ptr_null(load_as(o, NULL, &why));	/* only the daemon makes it */
+	ck_assert_msg(strstr(why.text, "state: does not exist; `gatepost run --state'") != NULL, "%s", why.text);
+	ck_assert_int_lt(stat(scratch_path("state"), &st), 0);
+	o.make_state = true;
 	ck_assert_ptr_null(load_as(o, NULL, &why));
 	ck_assert_ptr_nonnull(strstr(why.text, "state/gatepost.conf: cannot be opened"));
 	ck_assert_int_eq(stat(scratch_path("state"), &st), 0);
@@ -639,6 +704,8 @@ test_load(void)
 	tcase_add_test(t, users_file_of_trusted_listeners_only);
 	tcase_add_test(t, without_secrets);
 	tcase_add_test(t, files_and_credentials);
+	tcase_add_test(t, files_are_remembered);
+	tcase_add_test(t, remedies);
 	tcase_add_test(t, state);
 	tcase_add_loop_test(t, needs_restart, 0, sizeof changes / sizeof changes[0]);
 	tcase_add_test(t, needs_restart_for_what_is_spoken);

@@ -509,6 +509,24 @@ START_TEST(a_refused_login_pauses_and_bounces_nothing)	/* B-019, D6 */
 }
 END_TEST
 
+START_TEST(a_login_told_later_waits_five_minutes)	/* B-021 */
+{
+	struct rig r;
+
+	rig_up(&r, basic);
+	r.open_result = OPENED_LOGIN_LATER;
+	submit(&r, "a@b.example", NULL);
+	turn_until(&r, r.queue->gateway[0]->gate.state == GATE_DOWN);
+	r.open_result = OPENED_UP;
+	clock_fake_add(4 * 60 * 1000);
+	settle(&r);
+	ck_assert_uint_eq(r.opens, 1);
+	clock_fake_add(60 * 1000);
+	turn_until(&r, r.sent == 1);
+	rig_down(&r);
+}
+END_TEST
+
 START_TEST(the_next_upstream_takes_over_and_gives_back)
 {
 	struct rig r;
@@ -608,6 +626,133 @@ START_TEST(a_server_that_always_hangs_up_meets_the_schedule)
 	settle(&r);
 	ck_assert_uint_eq(r.jobs, AGAIN_MAX);
 	ck_assert_uint_eq(totals(&r).deferred, 1);
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(nobody_waits_for_anothers_upstream)	/* B-142 */
+{
+	struct rig r;
+
+	rig_up(&r, routed);
+	r.down = "other";
+	submit(&r, "a@other.example", "b@b.example");
+	turn_until(&r, r.sent == 1);
+	ck_assert_str_eq(r.sent_to, "up:b@b.example ");
+	turn_until(&r, r.queue->gateway[1]->gate.state == GATE_DOWN);
+	clock_fake_add(6LL * 86400 * 1000);	/* only the one that was not tried fails, with its own reason */
+	turn_until(&r, r.sent == 2);
+	ck_assert_ptr_nonnull(strstr(r.last_body.data, "Final-Recipient: rfc822; a@other.example"));
+	ck_assert_ptr_null(strstr(r.last_body.data, "Final-Recipient: rfc822; b@b.example"));
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(a_refused_login_expires_nothing_when_another_upstream_fails)
+{
+	struct rig r;
+
+	rig_up(&r, routed);
+	r.open_result = OPENED_LOGIN_REFUSED;
+	submit(&r, "b@b.example", NULL);
+	turn_until(&r, r.queue->gateway[0]->gate.state == GATE_AUTH_FAILED);
+	r.open_result = OPENED_ALL_FAILED;
+	r.down = "other";
+	clock_fake_add(50 * 1000);
+	submit(&r, "a@other.example", NULL);
+	turn_until(&r, r.queue->gateway[1]->gate.state == GATE_DOWN);
+	clock_fake_add(6LL * 86400 * 1000);
+	r.open_result = OPENED_LOGIN_REFUSED;
+	turn_until(&r, order_next(&r.queue->order, r.last_id) != NULL);	/* the bounce for the other */
+	settle(&r);
+	ck_assert_uint_eq(totals(&r).messages, 2);
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(mail_expires_while_the_upstream_is_busy)	/* B-007, B-008 */
+{
+	struct rig r;
+
+	rig_up(&r, basic);
+	r.open_result = OPENED_BUSY;
+	submit(&r, "a@b.example", NULL);
+	turn_until(&r, r.queue->gateway[0]->gate.state == GATE_DOWN);
+	clock_fake_add(6LL * 86400 * 1000);
+	turn_until(&r, r.opens >= 2 && order_next(&r.queue->order, 0)->is_bounce);
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(a_delay_warning_is_sent_while_the_upstream_is_down)	/* 4 h */
+{
+	struct rig r;
+
+	rig_up(&r, routed);
+	r.down = "other";
+	submit(&r, "a@other.example", NULL);
+	turn_until(&r, r.queue->gateway[1]->gate.state == GATE_DOWN);
+	clock_fake_add(5LL * 3600 * 1000);
+	turn_until(&r, r.sent == 1);
+	ck_assert_ptr_nonnull(strstr(r.last_body.data, "Action: delayed"));
+	clock_fake_add(5LL * 3600 * 1000);
+	settle(&r);
+	ck_assert_uint_eq(r.sent, 1);		/* once */
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(over_bounce_limit_bounces_are_owed_not_lost)
+{
+	struct rig r;
+
+	rig_up(&r, "queue { bounce_limit = \"1/h\" }\n"
+	    "upstream \"up\" { host = \"127.0.0.1\" chain = {\"2525/none\"} auth = \"none\" }\n");
+	r.refuse_to = "bad@b.example";
+	submit(&r, "bad@b.example", NULL);
+	submit(&r, "bad@b.example", NULL);
+	turn_until(&r, r.sent == 1 && totals(&r).messages == 1);
+	settle(&r);
+	ck_assert_uint_eq(r.sent, 1);
+	restart(&r, "queue { bounce_limit = \"1/h\" }\n"	/* and a restart forgets none */
+	    "upstream \"up\" { host = \"127.0.0.1\" chain = {\"2525/none\"} auth = \"none\" }\n");
+	r.refuse_to = NULL;
+	clock_fake_add(3700LL * 1000);
+	turn_until(&r, r.sent == 2 && totals(&r).messages == 0);
+	ck_assert_ptr_nonnull(strstr(r.last_body.data, "Final-Recipient: rfc822; bad@b.example"));
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(a_null_sender_message_is_held_when_nothing_is_left_to_try)
+{
+	struct rig r;
+
+	rig_up(&r, basic);
+	r.refuse_to = "bad@b.example";
+	r.job_result = OUTCOME_DEFER;
+	submit_from(&r, "", "bad@b.example", "slow@b.example");
+	turn_until(&r, totals(&r).deferred == 1 && r.jobs == 1);
+	r.job_result = OUTCOME_SENT;
+	clock_fake_add(30 * 1000);
+	turn_until(&r, r.sent == 1 && totals(&r).held == 1);
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(a_closed_gate_opens_whatever_its_lanes_do)
+{
+	struct rig r;
+
+	rig_up(&r, "upstream \"up\" { host = \"127.0.0.1\" chain = {\"2525/none\"} auth = \"none\" connections = 1 }\n");
+	r.job_result = OUTCOME_DEFER;
+	r.upstream = UPSTREAM_BUSY;
+	submit(&r, "a@b.example", NULL);
+	turn_until(&r, r.jobs == 1 && r.queue->gateway[0]->gate.state == GATE_DOWN);
+	r.job_result = OUTCOME_SENT;
+	r.upstream = UPSTREAM_FINE;
+	clock_fake_add(60 * 1000);
+	turn_until(&r, r.sent == 1);
 	rig_down(&r);
 }
 END_TEST
@@ -719,11 +864,19 @@ test_queue(void)
 	tcase_add_test(t, an_unreachable_upstream_costs_no_attempt_and_drains_when_back);
 	tcase_add_test(t, mail_expires_while_the_upstream_is_down);
 	tcase_add_test(t, a_refused_login_pauses_and_bounces_nothing);
+	tcase_add_test(t, a_login_told_later_waits_five_minutes);
 	tcase_add_test(t, the_next_upstream_takes_over_and_gives_back);
 	tcase_add_test(t, recipients_go_by_their_routes);
 	tcase_add_test(t, what_was_kept_is_there_after_a_restart);
 	tcase_add_test(t, a_delivered_recipient_is_not_tried_again);
 	tcase_add_test(t, a_server_that_always_hangs_up_meets_the_schedule);
+	tcase_add_test(t, nobody_waits_for_anothers_upstream);
+	tcase_add_test(t, a_refused_login_expires_nothing_when_another_upstream_fails);
+	tcase_add_test(t, mail_expires_while_the_upstream_is_busy);
+	tcase_add_test(t, a_delay_warning_is_sent_while_the_upstream_is_down);
+	tcase_add_test(t, over_bounce_limit_bounces_are_owed_not_lost);
+	tcase_add_test(t, a_null_sender_message_is_held_when_nothing_is_left_to_try);
+	tcase_add_test(t, a_closed_gate_opens_whatever_its_lanes_do);
 	tcase_add_test(t, hold_release_delete);
 	tcase_add_test(t, a_reload_routes_queued_mail_anew);
 	tcase_add_test(t, draining_waits_for_what_is_out_and_starts_nothing);

@@ -244,7 +244,7 @@ START_TEST(missing_segment)
 	ck_assert_int_eq(unlink(rig_path("log/00000002.seg")), 0);
 	rig_open();
 	ck_assert_uint_eq(rig.damaged, 1);
-	ck_assert_str_eq(rig.damaged_what, "records before this are missing");
+	ck_assert_str_eq(rig.damaged_what, "records before this segment are missing");
 	rig_read(1, 20000);
 	rig_kill();
 	rig_open();

@@ -43,7 +43,7 @@ make(struct buf *head)
 	struct segment *g = segment_recycle(segment_file_new(fd), 3, SEGMENT_MIN);
 
 	ck_assert_int_ge(fd, 0);
-	segment_begin(g, &(struct segment_head){ .number = 77, .replaces = 76, .last_id = 12345 }, head);
+	segment_begin(g, &(struct segment_head){ .number = 77, .replaces = 76, .first_seq = 999, .last_id = 12345 }, head);
 	ck_assert_uint_eq(head->len, SEGMENT_HEAD);
 	ck_assert_int_eq(pwrite(fd, head->data, head->len, 0), SEGMENT_HEAD);
 	return g;
@@ -71,6 +71,7 @@ START_TEST(heads)
 		ck_assert_int_eq(segment_read_head(fd, &out), SEGMENT_GOOD);
 		ck_assert_uint_eq(out.number, 77);
 		ck_assert_uint_eq(out.replaces, 76);
+		ck_assert_uint_eq(out.first_seq, 999);
 		ck_assert_uint_eq(out.last_id, 12345);
 		ck_assert_uint_eq(out.seed, g->seed);
 	}

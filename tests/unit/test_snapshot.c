@@ -136,6 +136,37 @@ START_TEST(details)
 END_TEST
 
 static const struct {
+	struct queue_event event;
+	const char *doc;
+} events[] = {
+	{ { .kind = EVENT_ACCEPTED, .event = "accepted", .who = "a@x", .user = "ann", .size = 4096, .recipients = 2 },
+	  "\"event\":\"accepted\",\"from\":\"a@x\",\"user\":\"ann\",\"bounce\":false,\"size\":4096,\"recipients\":2}" },
+	{ { .kind = EVENT_ATTEMPT, .event = "deferred", .who = "b@y", .upstream = "up", .port = 465, .tls = TLS_IMPLICIT,
+	    .address = "192.0.2.1", .code = 451, .status = "4.2.0", .text = "4.2.0 later", .maybe = true, .took_ms = 12 },
+	  "\"event\":\"deferred\",\"to\":\"b@y\",\"upstream\":\"up\",\"port\":465,\"tls\":\"implicit\","
+	  "\"address\":\"192.0.2.1\",\"code\":451,\"status\":\"4.2.0\",\"text\":\"4.2.0 later\","
+	  "\"maybe_delivered\":true,\"took_ms\":12}" },
+	{ { .kind = EVENT_NOTICE, .event = "bounced", .who = "a@x", .notice = 1 },
+	  "\"event\":\"bounced\",\"to\":\"a@x\",\"notice\":\"0000000000001\"}" },
+	{ { .kind = EVENT_PLAIN, .event = "held", .text = "why" }, "\"event\":\"held\",\"text\":\"why\"}" },
+	{ { .kind = EVENT_PLAIN, .event = "expired", .who = "b@y", .text = "why" },
+	  "\"event\":\"expired\",\"to\":\"b@y\",\"text\":\"why\"}" },
+};
+
+START_TEST(event)
+{
+	struct queue_event e = events[_i].event;
+	char *text;
+
+	e.wall_ms = 1800000000123;
+	text = dump(snapshot_event(&e));
+	ck_assert_int_eq(strncmp(text, "{\"time_ms\":1800000000123,", 25), 0);
+	ck_assert_str_eq(text + 25, events[_i].doc);
+	free(text);
+}
+END_TEST
+
+static const struct {
 	const char *in, *out;
 } texts[] = {
 	{ NULL, "" }, { "", "" }, { "plain", "plain" }, { "\xc3\xa9", "\xc3\xa9" },
@@ -163,6 +194,7 @@ test_snapshot(void)
 	tcase_add_test(t, upstream_by_its_doors);
 	tcase_add_test(t, message);
 	tcase_add_test(t, details);
+	tcase_add_loop_test(t, event, 0, sizeof events / sizeof events[0]);
 	tcase_add_loop_test(t, text, 0, sizeof texts / sizeof texts[0]);
 	suite_add_tcase(s, t);
 	return s;

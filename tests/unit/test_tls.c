@@ -1,98 +1,7 @@
-/* TLS: what verifies and what does not, what the server refuses, STARTTLS, and data
- * through it.  The other end is a stream too, or OpenSSL by hand. */
+/* TLS contexts: what verifies and what does not, and which files they are made of. */
 #include "net/tls.h"
 
-#include "net/tls_private.h"
-#include "support_net.h"
-#include "support_certs.h"
-
-#include <malloc.h>
-
-static struct loop *l;
-static struct end client, server;
-static int fd[2];
-static struct tls *cs, *ss;	/* contexts of the client and the server */
-static struct cert root, leaf;
-static struct why why;
-
-static void
-setup(void)
-{
-	l = loop_new("test");
-	memset(&client, 0, sizeof client);
-	memset(&server, 0, sizeof server);
-	fd[0] = fd[1] = -1;
-	cert_dir_open();
-	root = cert_make(&(struct cert_spec){ .cn = "Test Root", .ca = true }, NULL);
-	leaf = cert_make(&(struct cert_spec){ .cn = "mail", .san = "DNS:mail.test" }, &root);
-}
-
-static void
-teardown(void)
-{
-	end_clear(&client);
-	end_clear(&server);
-	loop_turn(l, false);
-	tls_unref(&cs);
-	tls_unref(&ss);
-	cert_clear(&leaf);
-	cert_clear(&root);
-	loop_free(&l);
-	cert_dir_remove();
-}
-
-static struct tls *
-server_context(const struct cert *const *chain, const char *id)
-{
-	struct tls *t = NULL;
-	const char *cert = cert_write("cert.pem", chain);
-	const char *key = cert_write_key("key.pem", chain[0], NULL);
-
-	ck_assert_msg(tls_server(&t, cert, key, TLS_1_2, id, &why) == 0, "%s", why.text);
-	return t;
-}
-
-static struct tls *
-client_context(const struct cert *trusted, bool verify)
-{
-	struct tls *t = NULL;
-	const char *ca = cert_write("ca.pem", (const struct cert *[]){ trusted, NULL });
-
-	ck_assert_msg(tls_client(&t, ca, verify, TLS_1_2, &why) == 0, "%s", why.text);
-	return t;
-}
-
-static void
-good_contexts(void)
-{
-	ss = server_context((const struct cert *[]){ &leaf, NULL }, "a");
-	cs = client_context(&root, true);
-}
-
-static void
-open_streams(void)
-{
-	end_pair(SOCK_STREAM, fd);
-	client.s = stream_accept(l, fd[0], end_on, &client);
-	server.s = stream_accept(l, fd[1], end_on, &server);
-}
-
-static void
-start_both(const char *name)
-{
-	open_streams();
-	ck_assert_int_eq(stream_start_tls(server.s, ss, NULL), 0);
-	ck_assert_int_eq(stream_start_tls(client.s, cs, name), 0);
-	ck_assert_str_eq(client.diary, "");
-}
-
-static void
-shake_hands(void)
-{
-	good_contexts();
-	start_both("mail.test");
-	UNTIL(l, end_has(&client, 'S') && end_has(&server, 'S'));
-}
+#include "support_tls.h"
 
 /* --- verification ------------------------------------------------------------------ */
 
@@ -199,10 +108,10 @@ START_TEST(certificates)	/* B-120, B-121, B-122, B-127, C-05 */
 
 	if (spec.cn == NULL)
 		spec.cn = "x";
-	good_contexts();
+	rig_good_contexts();
 	shown = cert_make(&spec, issuer_of(c, &sent));
 	show_certificate(ss, &shown, sent);
-	start_both(c->asked);
+	rig_start_both(c->asked);
 	stream_write(client.s, "AUTH", 4);
 	if (c->why == NULL) {
 		UNTIL(l, server.got.len == 4);
@@ -233,9 +142,9 @@ START_TEST(nothing_is_verified_where_that_is_asked)	/* B-125 */
 	struct cert bad = cert_make(&(struct cert_spec){ .cn = "x", .to_days = -1, .from_days = -2 }, NULL);
 	struct tls_certificate seen;
 
-	ss = server_context((const struct cert *[]){ &bad, NULL }, "a");
-	cs = client_context(&root, false);
-	start_both("mail.test");
+	ss = rig_server_context((const struct cert *[]){ &bad, NULL }, "a");
+	cs = rig_client_context(&root, false);
+	rig_start_both("mail.test");
 	UNTIL(l, end_has(&client, 'S'));
 	ck_assert_int_eq(stream_peer_certificate(client.s, &seen), 0);
 	ck_assert(!seen.has_name);
@@ -246,9 +155,9 @@ END_TEST
 
 START_TEST(pinned_certificate_that_is_no_root)
 {
-	ss = server_context((const struct cert *[]){ &leaf, NULL }, "a");
-	cs = client_context(&leaf, true);
-	start_both(_i == 0 ? "mail.test" : "other.test");
+	ss = rig_server_context((const struct cert *[]){ &leaf, NULL }, "a");
+	cs = rig_client_context(&leaf, true);
+	rig_start_both(_i == 0 ? "mail.test" : "other.test");
 	if (_i == 0) {
 		UNTIL(l, end_has(&client, 'S'));
 	} else {	/* the name counts all the same */
@@ -281,8 +190,8 @@ START_TEST(system_without_certificates)	/* B-126 */
 	ck_assert_msg(strstr(why.text, "ca-certificates") != NULL, "%s", why.text);
 	setenv("SSL_CERT_FILE", cert_write("root.pem", (const struct cert *[]){ &root, NULL }), 1);
 	ck_assert_int_eq(tls_client(&cs, "", true, TLS_1_2, &why), 0);
-	ss = server_context((const struct cert *[]){ &leaf, NULL }, "a");
-	start_both("mail.test");
+	ss = rig_server_context((const struct cert *[]){ &leaf, NULL }, "a");
+	rig_start_both("mail.test");
 	UNTIL(l, end_has(&client, 'S'));
 	unsetenv("SSL_CERT_FILE");
 	unsetenv("SSL_CERT_DIR");
@@ -306,9 +215,9 @@ START_TEST(sni_is_the_name_and_never_an_address)	/* B-123, A-043 */
 	static const char *const asked[] = { "mail.test", "mail.test.", "127.0.0.1", "::1" };
 	static const char *const sent[] = { "mail.test", "mail.test", "none", "none" };
 
-	good_contexts();
+	rig_good_contexts();
 	SSL_CTX_set_tlsext_servername_callback(ss->ctx, on_sni);
-	start_both(asked[_i]);
+	rig_start_both(asked[_i]);
 	UNTIL(l, end_has(&server, 'S') || end_has(&server, 'F'));
 	ck_assert_str_eq(sni, sent[_i]);
 }
@@ -318,9 +227,9 @@ START_TEST(server_learns_why_its_certificate_is_refused)
 {
 	struct cert other = cert_make(&(struct cert_spec){ .cn = "Other", .ca = true }, NULL);
 
-	ss = server_context((const struct cert *[]){ &leaf, NULL }, "a");
-	cs = client_context(&other, true);
-	start_both("mail.test");
+	ss = rig_server_context((const struct cert *[]){ &leaf, NULL }, "a");
+	cs = rig_client_context(&other, true);
+	rig_start_both("mail.test");
 	UNTIL(l, end_has(&server, 'F'));
 	ck_assert_int_eq(stream_fault(server.s), FAULT_TLS);
 	ck_assert_str_eq(stream_why(server.s), "peer does not trust our certificate's issuer");
@@ -328,71 +237,7 @@ START_TEST(server_learns_why_its_certificate_is_refused)
 }
 END_TEST
 
-/* --- the server against OpenSSL by hand ------------------------------------------- */
-
-static SSL_CTX *hand_ctx;
-static SSL *hand;
-
-static void
-hand_setup(void)
-{
-	setup();
-	good_contexts();
-	hand_ctx = SSL_CTX_new(TLS_client_method());
-	SSL_CTX_set_security_level(hand_ctx, 0);
-	hand = NULL;
-}
-
-static void
-hand_teardown(void)
-{
-	SSL_free(hand);
-	SSL_CTX_free(hand_ctx);
-	if (fd[0] >= 0)
-		close(fd[0]);
-	teardown();
-}
-
-static void
-hand_open(void)
-{
-	end_pair(SOCK_STREAM, fd);
-	server.s = stream_accept(l, fd[1], end_on, &server);
-	ck_assert_int_eq(stream_start_tls(server.s, ss, NULL), 0);
-	hand = SSL_new(hand_ctx);
-	SSL_set_fd(hand, fd[0]);
-	SSL_set_connect_state(hand);
-}
-
-/* 1, or what went wrong. */
-static int
-hand_shake(void)
-{
-	int64_t start = clock_now_ms();
-
-	for (;;) {
-		int r = SSL_do_handshake(hand);
-		int e = SSL_get_error(hand, r);
-
-		if (r == 1 || (e != SSL_ERROR_WANT_READ && e != SSL_ERROR_WANT_WRITE))
-			return r == 1 ? 1 : -e;
-		loop_turn(l, false);
-		ck_assert_int_lt(clock_now_ms(), start + 5000);
-	}
-}
-
-static void
-hand_close(void)
-{
-	SSL_shutdown(hand);	/* without it the session counts as bad */
-	SSL_free(hand);
-	hand = NULL;
-	close(fd[0]);
-	fd[0] = -1;
-	UNTIL(l, server.s == NULL || end_has(&server, 'C') || end_has(&server, 'F'));
-	end_clear(&server);
-	memset(&server, 0, sizeof server);
-}
+/* --- what the server asks of its clients ------------------------------------------- */
 
 static const struct weak {
 	int max;
@@ -480,29 +325,6 @@ START_TEST(odd_server_names_get_the_certificate)	/* A-043, C-08 */
 }
 END_TEST
 
-START_TEST(close_says_so)		/* */
-{
-	char got[64] = "";
-	int64_t start = clock_now_ms();
-	int r;
-
-	hand_open();
-	ck_assert_int_eq(hand_shake(), 1);
-	UNTIL(l, end_has(&server, 'S'));
-	stream_write(server.s, "221 bye\r\n", 9);
-	if (_i == 0)
-		stream_close(&server.s);
-	else
-		stream_finish(&server.s, 1000);
-	r = SSL_read(hand, got, sizeof got - 1);
-	ck_assert_str_eq(got, "221 bye\r\n");
-	while ((r = SSL_read(hand, got, sizeof got)) < 0 && clock_now_ms() < start + 5000)
-		loop_turn(l, false);
-	ck_assert_int_eq(SSL_get_error(hand, r), SSL_ERROR_ZERO_RETURN);
-	ck_assert_int_eq(recv(fd[0], got, 1, 0), 0);	/* and FIN */
-}
-END_TEST
-
 static SSL_SESSION *ticket;
 
 static int
@@ -516,7 +338,7 @@ on_ticket(SSL *ssl, SSL_SESSION *session)
 
 START_TEST(tickets_stay_with_their_listener)	/* */
 {
-	struct tls *other = server_context((const struct cert *[]){ &leaf, NULL }, "b");
+	struct tls *other = rig_server_context((const struct cert *[]){ &leaf, NULL }, "b");
 	char c;
 
 	if (_i == 1)
@@ -547,305 +369,6 @@ START_TEST(tickets_stay_with_their_listener)	/* A-046, A-047 */
 	ticket = NULL;
 }
 END_TEST
-
-START_TEST(not_tls_at_all)		/* */
-{
-	static const char *const said[] = { "NOOP\r\nNOOP\r\n", "GET / HTTP/1.0\r\n\r\n" };
-	static const char *const words[] = { "peer does not speak TLS here", "peer speaks HTTP" };
-	char got[64];
-	ssize_t n;
-
-	hand_open();
-	end_send(fd[0], said[_i]);
-	UNTIL(l, end_has(&server, 'F'));
-	ck_assert_int_eq(stream_fault(server.s), FAULT_TLS);
-	ck_assert_str_eq(stream_why(server.s), words[_i]);
-	n = recv(fd[0], got, sizeof got, MSG_DONTWAIT);
-	ck_assert(n <= 0 || got[0] == 0x15);	/* an alert at most, never a reply */
-}
-END_TEST
-
-START_TEST(gone_during_the_handshake)
-{
-	hand_open();
-	loop_turn(l, false);
-	(void)SSL_do_handshake(hand);
-	close(fd[0]);
-	fd[0] = -1;
-	UNTIL(l, end_has(&server, 'F'));
-	ck_assert(stream_fault(server.s) == FAULT_CLOSED || stream_fault(server.s) == FAULT_RESET);
-}
-END_TEST
-
-START_TEST(replies_leave_in_one_record)
-{
-	char got[64];
-	int r;
-
-	hand_open();
-	ck_assert_int_eq(hand_shake(), 1);
-	UNTIL(l, end_has(&server, 'S'));
-	stream_write(server.s, "250-a\r\n", 7);
-	stream_write(server.s, "250 b\r\n", 7);
-	loop_turn(l, false);
-	do	/* the ticket comes first */
-		r = SSL_read(hand, got, sizeof got);
-	while (r < 0 && SSL_get_error(hand, r) == SSL_ERROR_WANT_READ);
-	ck_assert_int_eq(r, 14);
-}
-END_TEST
-
-/* --- stream to stream ---------------------------------------------------------------- */
-
-START_TEST(what_was_agreed)
-{
-	struct tls_certificate seen;
-
-	open_streams();
-	ck_assert_ptr_null(stream_cipher(client.s));
-	ck_assert_int_eq(stream_peer_certificate(client.s, &seen), -1);
-	end_clear(&client);
-	end_clear(&server);
-	shake_hands();
-	ck_assert(stream_is_secure(client.s) && stream_is_secure(server.s));
-	ck_assert_str_eq(stream_cipher(client.s), "TLSv1.3 TLS_AES_256_GCM_SHA384");
-	ck_assert_int_eq(stream_peer_certificate(client.s, &seen), 0);
-	ck_assert_str_eq(seen.subject, "CN=mail");
-	ck_assert_str_eq(seen.issuer, "CN=Test Root");
-	ck_assert_int_eq(stream_peer_certificate(server.s, &seen), -1);
-	ck_assert_int_eq(stream_fault(client.s), FAULT_NONE);
-	ck_assert_str_eq(stream_why(client.s), "");
-}
-END_TEST
-
-static void
-answer_starttls(struct end *e)
-{
-	struct str in = stream_input(e->s);
-
-	if (!str_is(in, "STARTTLS\r\n"))
-		return;
-	stream_consume(e->s, in.n);
-	stream_write(e->s, "220 go\r\n", 8);
-	ck_assert_int_eq(stream_start_tls(e->s, ss, NULL), 0);
-	e->on_data = NULL;
-}
-
-static void
-follow_starttls(struct end *e)
-{
-	struct str in = stream_input(e->s);
-
-	ck_assert(str_is(in, "220 go\r\n"));
-	stream_consume(e->s, in.n);
-	e->on_data = NULL;
-	ck_assert_int_eq(stream_start_tls(e->s, cs, "mail.test"), 0);
-	stream_write(e->s, "EHLO x\r\n", 8);	/* goes out encrypted, after the handshake */
-}
-
-START_TEST(starttls)
-{
-	good_contexts();
-	open_streams();
-	server.on_data = answer_starttls;
-	client.on_data = follow_starttls;
-	stream_write(client.s, "STARTTLS\r\n", 10);
-	UNTIL(l, server.got.len == 8);
-	ck_assert_str_eq(server.got.data, "EHLO x\r\n");
-	ck_assert_str_eq(client.diary, "RDSR");
-	ck_assert_int_eq(server.diary[0], 'D');
-	ck_assert(end_has(&server, 'S'));
-}
-END_TEST
-
-static void
-take_first_line(struct end *e)
-{
-	struct str in = stream_input(e->s);
-	const char *nl = memchr(in.p, '\n', in.n);
-
-	ck_assert_ptr_nonnull(nl);
-	stream_consume(e->s, (size_t)(nl + 1 - in.p));
-	ck_assert_int_eq(stream_start_tls(e->s, ss, NULL), -1);
-	ck_assert(!stream_is_secure(e->s));
-	stream_close(&e->s);
-}
-
-START_TEST(nothing_may_be_buffered_at_the_switch)	/* C-02, C-03, A-035, B-014 */
-{
-	good_contexts();
-	open_streams();
-	server.on_data = take_first_line;
-	end_send(fd[0], "STARTTLS\r\nNOOP\r\n");
-	UNTIL(l, server.s == NULL);
-}
-END_TEST
-
-START_TEST(nothing_may_be_kept_at_the_switch)	/* C-02 */
-{
-	good_contexts();
-	open_streams();
-	server.leave = 1;
-	end_send(fd[0], "x");
-	UNTIL(l, server.data == 1);
-	ck_assert_int_eq(stream_start_tls(server.s, ss, NULL), -1);
-	stream_consume(server.s, 1);
-	ck_assert_int_eq(stream_start_tls(server.s, ss, NULL), 0);
-	ck_assert_int_eq(stream_start_tls(server.s, ss, NULL), -1);
-}
-END_TEST
-
-static void
-fill(struct buf *b, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		buf_putc(b, (char)(i * 7 % 251));
-}
-
-static void
-check(const struct buf *b, size_t n)
-{
-	ck_assert_uint_eq(b->len, n);
-	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)b->data[i] != i * 7 % 251)
-			ck_abort_msg("octet %zu", i);
-}
-
-START_TEST(much_data_both_ways)
-{
-	enum { SIZE = 2000000 };
-
-	shake_hands();
-	fill(stream_output(client.s), SIZE);
-	fill(stream_output(server.s), SIZE);
-	stream_flush(client.s);
-	stream_flush(server.s);
-	UNTIL(l, client.got.len == SIZE && server.got.len == SIZE);
-	check(&client.got, SIZE);
-	check(&server.got, SIZE);
-	ck_assert(end_has(&client, 'R') && end_has(&server, 'R'));
-}
-END_TEST
-
-START_TEST(pause_with_records_under_way)
-{
-	enum { SIZE = 400000 };
-
-	shake_hands();
-	server.pause_at = 'D';
-	server.leave = 5;
-	fill(stream_output(client.s), SIZE);
-	stream_flush(client.s);
-	for (int i = 0; server.got.len < SIZE - 5 && i < 1000; i++) {
-		int data = server.data;
-
-		UNTIL(l, server.data > data);
-		for (int j = 0; j < 3; j++)
-			loop_turn(l, false);
-		ck_assert_int_eq(server.data, data + 1);
-		stream_resume(server.s);
-	}
-	server.leave = 0;
-	server.pause_at = 0;
-	stream_resume(server.s);
-	UNTIL(l, server.got.len == SIZE);
-	check(&server.got, SIZE);
-}
-END_TEST
-
-START_TEST(last_data_and_the_end_in_one_flight)
-{
-	shake_hands();
-	stream_write(client.s, "QUIT", 4);
-	stream_close(&client.s);
-	UNTIL(l, end_has(&server, 'C'));
-	ck_assert_str_eq(server.got.data, "QUIT");
-	ck_assert_int_eq(stream_fault(server.s), FAULT_CLOSED);
-}
-END_TEST
-
-START_TEST(end_without_close_notify)
-{
-	shake_hands();
-	shutdown(fd[0], SHUT_RDWR);
-	UNTIL(l, end_has(&server, 'C'));
-}
-END_TEST
-
-START_TEST(half_closed_by_the_peer)
-{
-	shake_hands();
-	stream_write(client.s, "last", 4);
-	UNTIL(l, server.got.len == 4);
-	shutdown(fd[0], SHUT_WR);
-	UNTIL(l, end_has(&server, 'C'));
-	stream_write(server.s, "250 ok", 6);
-	stream_finish(&server.s, 1000);
-	UNTIL(l, client.got.len == 6 && end_has(&client, 'C'));
-}
-END_TEST
-
-START_TEST(finish_sends_all)
-{
-	enum { SIZE = 1000000 };
-
-	shake_hands();
-	stream_pause(client.s);
-	fill(stream_output(server.s), SIZE);
-	stream_finish(&server.s, 5000);
-	for (int i = 0; i < 3; i++)
-		loop_turn(l, false);
-	stream_resume(client.s);
-	UNTIL(l, end_has(&client, 'C'));
-	check(&client.got, SIZE);
-	ck_assert_str_eq(server.diary, "S");
-}
-END_TEST
-
-START_TEST(closing_inside_secure_or_failed)
-{
-	good_contexts();
-	client.close_at = _i == 0 ? 'S' : 'F';
-	start_both(_i == 0 ? "mail.test" : "other.test");
-	UNTIL(l, client.s == NULL);
-	UNTIL(l, end_has(&server, 'C') || end_has(&server, 'F'));
-}
-END_TEST
-
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-START_TEST(idle_sessions_are_small)
-{
-	enum { MANY = 50 };
-	static struct end c[MANY], s[MANY];
-	size_t before = 0, one;
-
-	good_contexts();
-	for (int i = 0; i < MANY; i++) {
-		int pair[2];
-
-		if (i == 2)
-			before = mallinfo2().uordblks;
-		end_pair(SOCK_STREAM, pair);
-		c[i].s = stream_accept(l, pair[0], end_on, &c[i]);
-		s[i].s = stream_accept(l, pair[1], end_on, &s[i]);
-		ck_assert_int_eq(stream_start_tls(s[i].s, ss, NULL), 0);
-		ck_assert_int_eq(stream_start_tls(c[i].s, cs, "mail.test"), 0);
-		stream_write(c[i].s, "NOOP", 4);
-		UNTIL(l, s[i].got.len == 4);
-		stream_write(s[i].s, "250 ok", 6);
-		UNTIL(l, c[i].got.len == 6);
-	}
-	one = (mallinfo2().uordblks - before) / (MANY - 2) / 2;
-	ck_assert_msg(one < 20000, "%zu octets for an idle session", one);
-	if (getenv("VERBOSE") != NULL)
-		printf("%zu octets for an idle TLS stream\n", one);
-	for (int i = 0; i < MANY; i++) {
-		end_clear(&c[i]);
-		end_clear(&s[i]);
-	}
-}
-END_TEST
-#endif
 
 /* --- contexts and certificates --------------------------------------------------------- */
 
@@ -899,25 +422,6 @@ START_TEST(certificates_are_read)
 }
 END_TEST
 
-static void
-add_server_tests(Suite *s)
-{
-	TCase *tc = tcase_create("server");
-
-	tcase_add_checked_fixture(tc, hand_setup, hand_teardown);
-	tcase_add_loop_test(tc, weak_clients_are_refused, 0, sizeof weak / sizeof weak[0]);
-	tcase_add_test(tc, tls_1_3_can_be_demanded);
-	tcase_add_test(tc, no_renegotiation);
-	tcase_add_loop_test(tc, alpn_must_have_smtp, 0, sizeof alpn / sizeof alpn[0]);
-	tcase_add_loop_test(tc, odd_server_names_get_the_certificate, 0, 3);
-	tcase_add_loop_test(tc, close_says_so, 0, 2);
-	tcase_add_loop_test(tc, tickets_stay_with_their_listener, 0, 2);
-	tcase_add_loop_test(tc, not_tls_at_all, 0, 2);
-	tcase_add_test(tc, gone_during_the_handshake);
-	tcase_add_test(tc, replies_leave_in_one_record);
-	suite_add_tcase(s, tc);
-}
-
 Suite *test_tls(void);
 Suite *
 test_tls(void)
@@ -925,7 +429,7 @@ test_tls(void)
 	Suite *s = suite_create("test_tls");
 	TCase *tc = tcase_create("tls");
 
-	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_checked_fixture(tc, rig_setup, rig_teardown);
 	tcase_add_loop_test(tc, certificates, 0, sizeof cases / sizeof cases[0]);
 	tcase_add_test(tc, nothing_is_verified_where_that_is_asked);
 	tcase_add_loop_test(tc, pinned_certificate_that_is_no_root, 0, 2);
@@ -933,23 +437,17 @@ test_tls(void)
 	tcase_add_test(tc, system_without_certificates);
 	tcase_add_loop_test(tc, sni_is_the_name_and_never_an_address, 0, 4);
 	tcase_add_test(tc, server_learns_why_its_certificate_is_refused);
-	tcase_add_test(tc, what_was_agreed);
-	tcase_add_test(tc, starttls);
-	tcase_add_test(tc, nothing_may_be_buffered_at_the_switch);
-	tcase_add_test(tc, nothing_may_be_kept_at_the_switch);
-	tcase_add_test(tc, much_data_both_ways);
-	tcase_add_test(tc, pause_with_records_under_way);
-	tcase_add_test(tc, last_data_and_the_end_in_one_flight);
-	tcase_add_test(tc, end_without_close_notify);
-	tcase_add_test(tc, half_closed_by_the_peer);
-	tcase_add_test(tc, finish_sends_all);
-	tcase_add_loop_test(tc, closing_inside_secure_or_failed, 0, 2);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-	tcase_add_test(tc, idle_sessions_are_small);
-#endif
 	tcase_add_loop_test(tc, server_files_that_do_not_fit, 0, 5);
 	tcase_add_test(tc, certificates_are_read);
 	suite_add_tcase(s, tc);
-	add_server_tests(s);
+	tc = tcase_create("server");
+	tcase_add_checked_fixture(tc, hand_setup, hand_teardown);
+	tcase_add_loop_test(tc, weak_clients_are_refused, 0, sizeof weak / sizeof weak[0]);
+	tcase_add_test(tc, tls_1_3_can_be_demanded);
+	tcase_add_test(tc, no_renegotiation);
+	tcase_add_loop_test(tc, alpn_must_have_smtp, 0, sizeof alpn / sizeof alpn[0]);
+	tcase_add_loop_test(tc, odd_server_names_get_the_certificate, 0, 3);
+	tcase_add_loop_test(tc, tickets_stay_with_their_listener, 0, 2);
+	suite_add_tcase(s, tc);
 	return s;
 }

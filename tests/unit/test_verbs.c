@@ -1,54 +1,51 @@
 /*
- * The dialogue by the catalogue (PROTOCOL.md A.1 to A.5, A.8): each row is said whole and in
- * trickles, and its replies are compared by code and enhanced code.
+ * The dialogue by the catalogue (PROTOCOL.md A.1, A.2, A.4, A.5, A.8): each row is said whole
+ * and in trickles, and its replies are compared by code and enhanced code.
  */
-#include "listener_rig.h"
+#include "listener_client.h"
 
-#define HI "EHLO x\r\n"
-#define IN HI "AUTH PLAIN AHUAcA==\r\n"
-#define MAIL "MAIL FROM:<a@b.example>\r\n"
-#define RCPT "RCPT TO:<c@d.example>\r\n"
-#define TEXT "Subject: s\r\n\r\nhello\r\n.\r\n"
-
-/* What stands before what a row is about. */
-#define C_IN "220 250 235/2.7.0"
-#define C_M C_IN " 250/2.1.0"
-#define C_R C_M " 250/2.1.5"
-#define C_KEPT " 354 250/2.0.0"
-
-/* --- A.1, A.8: greeting and the simple verbs ------------------------------------------ */
+/* --- A.1, A.8: greeting and the simple verbs ---------------------------- */
 
 static const struct rig_case simple[] = {
 	{ "A-001", SAY(""), "220", 0 },
 	{ "A-005", SAY("NOOP\r\n"), "220 250/2.0.0", 0 },
-	{ "A-014 EHLO", SAY("EHLO\r\nEHLO \r\nMAIL FROM:<a@b>\r\n"), "220 501/5.5.4 501/5.5.4 503/5.5.1", 0 },
+	{ "A-014 EHLO", SAY("EHLO\r\nEHLO \r\nMAIL FROM:<a@b>\r\n"),
+	    "220 501/5.5.4 501/5.5.4 503/5.5.1", 0 },
 	{ "A-014 HELO", SAY("HELO\r\n"), "220 501/5.5.4", 0 },
 	{ "A-015", SAY("HELO c.example\r\nAUTH PLAIN AHUAcA==\r\n"), "220 250 503/5.5.1", 0 },
 	{ "A-016", SAY(IN MAIL RCPT "EHLO x\r\nDATA\r\n"), C_R " 250 503/5.5.1", 0 },
 	{ "A-017", SAY(IN MAIL "EHLO\r\n" RCPT), C_M " 501/5.5.4 250/2.1.5", 0 },
 	{ "A-018", SAY(IN "EHLO y\r\n" MAIL), C_IN " 250 250/2.1.0", 0 },
-	{ "A-019", SAY("eHlO x\r\naUtH pLaIn AHUAcA==\r\nmAiL fRoM:<a@b.example>\r\nrcpt to:<c@d.example>\r\n"), C_R, 0 },
+	{ "A-019", SAY("eHlO x\r\naUtH pLaIn AHUAcA==\r\nmAiL fRoM:<a@b.example>\r\n"
+	    "rcpt to:<c@d.example>\r\n"), C_R, 0 },
 	{ "A-020", SAY("EHLO [127.0.0.1]\r\nEHLO [IPv6:::1]\r\n"), "220 250 250", 0 },
-	{ "A-021", SAY("EHLO not-my-name.example\r\nEHLO my_host\r\nEHLO localhost\r\nHELO a.\r\n"), "220 250 250 250 250", 0 },
+	{ "A-021", SAY("EHLO not-my-name.example\r\nEHLO my_host\r\nEHLO localhost\r\nHELO a.\r\n"),
+	    "220 250 250 250 250", 0 },
 	{ "A-022", SAY("EHLO a b<script>\r\nEHLO \001x\r\nEHLO \xff\r\nHELO \xc3\xb6\r\n" MAIL),
 	    "220 501/5.5.4 501/5.5.4 501/5.5.4 501/5.5.4 503/5.5.1", 0 },
-	{ "A-023", SAY(MAIL RCPT "DATA\r\nAUTH PLAIN AHUAcA==\r\n"), "220 503/5.5.1 503/5.5.1 503/5.5.1 503/5.5.1", 0 },
-	{ "A-024", SAY("NOOP\r\nRSET\r\nHELP\r\nQUIT\r\n"), "220 250/2.0.0 250/2.0.0 214/2.0.0 221/2.0.0", 0 },
+	{ "A-023", SAY(MAIL RCPT "DATA\r\nAUTH PLAIN AHUAcA==\r\n"),
+	    "220 503/5.5.1 503/5.5.1 503/5.5.1 503/5.5.1", 0 },
+	{ "A-024", SAY("NOOP\r\nRSET\r\nHELP\r\nQUIT\r\n"),
+	    "220 250/2.0.0 250/2.0.0 214/2.0.0 221/2.0.0", 0 },
 	{ "A-025", SAY(IN MAIL RCPT "NOOP \r\nRSET \t\r\n" MAIL RCPT "DATA \r\n" TEXT),
 	    C_R " 250/2.0.0 250/2.0.0 250/2.1.0 250/2.1.5" C_KEPT, 1 },
-	{ "A-170", SAY("RSET\r\n" HI "RSET\r\nAUTH PLAIN AHUAcA==\r\nRSET\r\n" MAIL "RSET\r\n" MAIL RCPT "RSET\r\nDATA\r\n"),
+	{ "A-170", SAY("RSET\r\n" HI "RSET\r\nAUTH PLAIN AHUAcA==\r\nRSET\r\n" MAIL "RSET\r\n"
+	    MAIL RCPT "RSET\r\nDATA\r\n"),
 	    "220 250/2.0.0 250 250/2.0.0 235/2.7.0 250/2.0.0 250/2.1.0 250/2.0.0 250/2.1.0 250/2.1.5 250/2.0.0 503/5.5.1", 0 },
 	{ "A-067", SAY(IN "RSET\r\n" MAIL), C_IN " 250/2.0.0 250/2.1.0", 0 },
 	{ "A-171", SAY(IN MAIL "NOOP any thing \"x\r\n" RCPT "NOOP\r\nDATA\r\n" TEXT),
 	    C_M " 250/2.0.0 250/2.1.5 250/2.0.0" C_KEPT, 1 },
 	{ "A-172", SAY(IN MAIL RCPT "QUIT\r\nNOOP\r\n"), C_R " 221/2.0.0", 0 },
-	{ "A-173", SAY(IN MAIL RCPT "VRFY postmaster\r\nVRFY\r\nDATA\r\n" TEXT), C_R " 252/2.0.0 501/5.5.4" C_KEPT, 1 },
+	{ "A-173", SAY(IN MAIL RCPT "VRFY postmaster\r\nVRFY\r\nDATA\r\n" TEXT),
+	    C_R " 252/2.0.0 501/5.5.4" C_KEPT, 1 },
 	{ "A-174", SAY("EXPN list\r\n"), "220 502/5.5.1", 0 },
 	{ "A-175", SAY("HELP\r\nHELP MAIL\r\n"), "220 214/2.0.0 214/2.0.0", 0 },
-	{ "A-176", SAY("ETRN x\r\nATRN\r\nTURN\r\nBURL x\r\nXCLIENT A=b\r\nXFORWARD A=b\r\nSEND FROM:<a>\r\nSOML x\r\nSAML x\r\n"),
+	{ "A-176", SAY("ETRN x\r\nATRN\r\nTURN\r\nBURL x\r\nXCLIENT A=b\r\nXFORWARD A=b\r\n"
+	    "SEND FROM:<a>\r\nSOML x\r\nSAML x\r\n"),
 	    "220 502/5.5.1 502/5.5.1 502/5.5.1 502/5.5.1 502/5.5.1 502/5.5.1 502/5.5.1 502/5.5.1 502/5.5.1", 0 },
 	{ "A-177", SAY(IN MAIL RCPT "BDAT 5 LAST\r\nNOOP\r\n"), C_R " 502/5.5.1", 0 },
-	{ "A-178", SAY("FOO\r\nX-BAR\r\n\r\nNOOP\r\n"), "220 500/5.5.2 500/5.5.2 500/5.5.2 250/2.0.0", 0 },
+	{ "A-178", SAY("FOO\r\nX-BAR\r\n\r\nNOOP\r\n"),
+	    "220 500/5.5.2 500/5.5.2 500/5.5.2 250/2.0.0", 0 },
 	{ "A-180 GET", SAY("GET / HTTP/1.1\r\nEHLO x\r\n"), "220 500/5.5.2", 0 },
 	{ "A-180 POST", SAY("POST /\r\nEHLO x\r\n"), "220 500/5.5.2", 0 },
 	{ "A-180 CONNECT", SAY("CONNECT a:25 HTTP/1.0\r\nEHLO x\r\n"), "220 500/5.5.2", 0 },
@@ -60,76 +57,46 @@ static const struct rig_case simple[] = {
 	{ "D1 NUL", SAY(IN MAIL "RCPT TO:<\0>\r\nNOOP\r\n"), C_M " 500/5.5.2", 0 },
 	{ "A-132", SAY(IN MAIL RCPT "DATA x\r\nRSET x\r\nQUIT x\r\nDATA\r\n" TEXT),
 	    C_R " 501/5.5.4 501/5.5.4 501/5.5.4" C_KEPT, 1 },
-	{ "A-188", SAY("NOOP \xc3\xb6\r\nVRFY \xc3\xb6\r\nF\xc3\xb6\r\n"), "220 500/5.5.2 500/5.5.2 500/5.5.2", 0 },
-	{ "A-100", SAY(IN "MAIL FROM:<\xff@b.example>\r\nMAIL FROM:<\xc0\xaf@b.example>\r\nMAIL FROM:<\xed\xa0\x80@b.example>\r\n"),
+	{ "A-188", SAY("NOOP \xc3\xb6\r\nVRFY \xc3\xb6\r\nF\xc3\xb6\r\n"),
+	    "220 500/5.5.2 500/5.5.2 500/5.5.2", 0 },
+	{ "A-100", SAY(IN "MAIL FROM:<\xff@b.example>\r\nMAIL FROM:<\xc0\xaf@b.example>\r\n"
+	    "MAIL FROM:<\xed\xa0\x80@b.example>\r\n"),
 	    C_IN " 500/5.5.2 500/5.5.2 500/5.5.2", 0 },
 	{ "A-183", SAY(IN MAIL RCPT RCPT "DATA\r\n" TEXT), C_R " 250/2.1.5" C_KEPT, 1 },
 	{ "A-184", SAY(IN MAIL RCPT "DATA\r\n" TEXT MAIL RCPT "DATA\r\n" TEXT "NOOP\r\n"),
 	    C_R C_KEPT " 250/2.1.0 250/2.1.5" C_KEPT " 250/2.0.0", 2 },
-	{ "A-185", SAY(IN "MAIL FROM:<a@@b>\r\n" RCPT "DATA\r\nSubject: s\r\n\r\nhello\r\n.\r\nQUIT\r\n"),
+	{ "A-185", SAY(IN "MAIL FROM:<a@@b>\r\n" RCPT "DATA\r\nSubject: s\r\n\r\nhello\r\n.\r\n"
+	    "QUIT\r\n"),
 	    C_IN " 501/5.1.7 503/5.5.1 503/5.5.1 500/5.5.2 500/5.5.2 500/5.5.2 500/5.5.2 221/2.0.0", 0 },
 	{ "A-189", SAY(IN MAIL "DATA\r\nFROM: x\r\n"), C_M " 503/5.5.1 500/5.5.2", 0 },
 };
 
-/* --- A.2 without TLS, A.3's gates ---------------------------------------------------------- */
+/* --- A.2 without TLS, A.3's gates --------------------------------------- */
 
 static const struct rig_case before_tls[] = {
 	{ "A-038", SAY(HI MAIL RCPT "DATA\r\nAUTH PLAIN AGEAYg==\r\nVRFY x\r\n"),
 	    "220 250 530/5.7.0 530/5.7.0 530/5.7.0 530/5.7.0 530/5.7.0", 0 },
 	{ "A-039", SAY(HI "RSET\r\nHELO x\r\nHELP\r\nNOOP\r\nFOO\r\nQUIT\r\n"),
 	    "220 250 250/2.0.0 250 214/2.0.0 250/2.0.0 500/5.5.2 221/2.0.0", 0 },
-	{ "A-038 before grammar", SAY("MAIL\r\nAUTH\r\nDATA x\r\n"), "220 530/5.7.0 530/5.7.0 530/5.7.0", 0 },
-	{ "A-037 no certificate", SAY(HI "STARTTLS\r\nNOOP\r\n"), "220 250 454/4.7.0 250/2.0.0", 0 },
+	{ "A-038 before grammar", SAY("MAIL\r\nAUTH\r\nDATA x\r\n"),
+	    "220 530/5.7.0 530/5.7.0 530/5.7.0", 0 },
+	{ "A-037 no certificate", SAY(HI "STARTTLS\r\nNOOP\r\n"),
+	    "220 250 454/4.7.0 250/2.0.0", 0 },
 	{ "A-031", SAY(HI "STARTTLS now\r\nNOOP\r\n"), "220 250 501/5.5.4 250/2.0.0", 0 },
 };
 
 static const struct rig_case trusted[] = {
 	{ "trusted", SAY(HI MAIL RCPT "DATA\r\n" TEXT), "220 250 250/2.1.0 250/2.1.5" C_KEPT, 1 },
-	{ "538", SAY(HI "AUTH PLAIN AHUAcA==\r\nAUTH PLAIN\r\n"), "220 250 538/5.7.11 538/5.7.11", 0 },
-	{ "A-063", SAY(HI MAIL "STARTTLS\r\nNOOP\r\n"), "220 250 250/2.1.0 503/5.5.1 250/2.0.0", 0 },
-	{ "A-015 parameters", SAY("HELO x\r\nMAIL FROM:<a@b.example> SIZE=1\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d> NOTIFY=NEVER\r\n"),
+	{ "538", SAY(HI "AUTH PLAIN AHUAcA==\r\nAUTH PLAIN\r\n"),
+	    "220 250 538/5.7.11 538/5.7.11", 0 },
+	{ "A-063", SAY(HI MAIL "STARTTLS\r\nNOOP\r\n"),
+	    "220 250 250/2.1.0 503/5.5.1 250/2.0.0", 0 },
+	{ "A-015 parameters", SAY("HELO x\r\nMAIL FROM:<a@b.example> SIZE=1\r\n"
+	    "MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d> NOTIFY=NEVER\r\n"),
 	    "220 250 555/5.5.4 250/2.1.0 555/5.5.4", 0 },
 };
 
-/* --- A.3 -------------------------------------------------------------------------------------- */
-
-#define BAD " 535/5.7.8"
-
-static const struct rig_case auth[] = {
-	{ "A-051", SAY(HI "AUTH PLAIN AHUAcA==\r\n"), C_IN, 0 },
-	{ "A-052", SAY(HI "AUTH PLAIN\r\nAHUAcA==\r\n"), "220 250 334 235/2.7.0", 0 },
-	{ "A-053", SAY(HI "AUTH PLAIN =\r\nNOOP\r\n"), "220 250" BAD " 250/2.0.0", 0 },
-	{ "A-054", SAY(HI "AUTH LOGIN\r\ndQ==\r\ncA==\r\n" MAIL), "220 250 334 334 235/2.7.0 250/2.1.0", 0 },
-	{ "A-054 initial", SAY(HI "AUTH LOGIN dQ==\r\ncA==\r\n"), "220 250 334 235/2.7.0", 0 },
-	{ "A-055", SAY(HI "AUTH PLAIN AHUAd3Jvbmc=\r\nAUTH PLAIN AG5vYm9keQBw\r\n" MAIL), "220 250" BAD BAD " 530/5.7.0", 0 },
-	{ "A-057", SAY(HI "AUTH PLAIN\r\n*\r\nAUTH LOGIN\r\ndQ==\r\n*\r\nAUTH LOGIN\r\n*\r\nAUTH PLAIN AHUAcA==\r\n"),
-	    "220 250 334 501/5.7.0 334 334 501/5.7.0 334 501/5.7.0 235/2.7.0", 0 },
-	{ "A-058", SAY(HI "AUTH PLAIN\r\n!!!!\r\nAUTH PLAIN\r\n=AAA\r\nAUTH PLAIN\r\nAAA=BBB\r\nAUTH PLAIN\r\nAAAAA\r\n"
-	    "AUTH PLAIN\r\nAAA A\r\nAUTH LOGIN !\r\nNOOP\r\n"),
-	    "220 250 334 501/5.5.2 334 501/5.5.2 334 501/5.5.2 334 501/5.5.2 334 501/5.5.2 501/5.5.2 250/2.0.0", 0 },
-	{ "A-058 NUL", SAY(HI "AUTH PLAIN\r\nAAAA\0\r\nNOOP\r\n"), "220 250 334 501/5.5.2", 0 },
-	{ "A-059", SAY(HI "AUTH KERBEROS_V9\r\nAUTH CRAM-MD5\r\n"), "220 250 504/5.5.4 504/5.5.4", 0 },
-	{ "A-060", SAY(HI "AUTH\r\nAUTH \r\n"), "220 250 501/5.5.4 501/5.5.4", 0 },
-	{ "A-062", SAY(IN "AUTH PLAIN AHUAcA==\r\nAUTH FOO\r\n"), C_IN " 503/5.5.1 503/5.5.1", 0 },
-	{ "A-063", SAY(IN MAIL "AUTH PLAIN AHUAcA==\r\n" RCPT), C_M " 503/5.5.1 250/2.1.5", 0 },
-	{ "A-064", SAY(HI MAIL RCPT "DATA\r\n"), "220 250 530/5.7.0 530/5.7.0 530/5.7.0", 0 },
-	{ "0.1 order", SAY(HI "MAIL\r\nMAIL FROM:<a@@b>\r\nMAIL FROM:<a@b> FOO=1\r\nDATA x\r\n"),
-	    "220 250 501/5.5.4 501/5.1.7 530/5.7.0 501/5.5.4", 0 },
-	{ "A-066", SAY(HI "AUTH PLAIN AHUAd3Jvbmc=\r\nAUTH PLAIN AHUAd3Jvbmc=\r\nAUTH PLAIN AHUAd3Jvbmc=\r\nAUTH PLAIN AHUAcA==\r\nNOOP\r\n"),
-	    "220 250" BAD BAD BAD " 421/4.7.0", 0 },
-	/* bob\0alice\0pw; u\0u\0p */
-	{ "A-068", SAY(HI "AUTH PLAIN Ym9iAGFsaWNlAHB3\r\nAUTH PLAIN dQB1AHA=\r\n"), "220 250" BAD " 235/2.7.0", 0 },
-	/* "\0u\r\0p", "\0u\0p\0" */
-	{ "A-069", SAY(HI "AUTH PLAIN AHUNAHA=\r\nAUTH PLAIN AHUAcAA=\r\nAUTH PLAIN AAAAAA==\r\n"), "220 250" BAD BAD BAD, 0 },
-	/* LOGIN with "u\0x", an empty name, an empty password */
-	{ "A-069 LOGIN", SAY(HI "AUTH LOGIN dQB4\r\ncA==\r\nAUTH LOGIN =\r\ncA==\r\nAUTH LOGIN dQ==\r\n\r\n"),
-	    "220 250 334" BAD " 334" BAD " 334" BAD, 0 },
-	{ "A-070", SAY(HI "AUTH PLAIN AHUAcA==\r\n" MAIL), C_M, 0 },
-	{ "A-071", SAY(IN "MAIL FROM:<a@b.example> AUTH=<>\r\nRSET\r\nMAIL FROM:<a@b.example> AUTH=e+3Dmc2@x.example\r\nRSET\r\n"
-	    "MAIL FROM:<a@b.example> AUTH=a+zz\r\n"), C_IN " 250/2.1.0 250/2.0.0 250/2.1.0 250/2.0.0 501/5.5.4", 0 },
-};
-
-/* --- A.4 ----------------------------------------------------------------------------------------- */
+/* --- A.4 ---------------------------------------------------------------- */
 
 #define FROM(path) "MAIL FROM:" path "\r\nRSET\r\n"
 #define OK_MAIL " 250/2.1.0 250/2.0.0"
@@ -137,72 +104,84 @@ static const struct rig_case auth[] = {
 
 static const struct rig_case mail[] = {
 	{ "A-081", SAY(IN "MAIL FROM:<>\r\n" RCPT), C_R, 0 },
-	{ "A-082", SAY(IN MAIL "MAIL FROM:<x@y.example>\r\n" RCPT "DATA\r\n" TEXT), C_M " 503/5.5.1 250/2.1.5" C_KEPT, 1 },
+	{ "A-082", SAY(IN MAIL "MAIL FROM:<x@y.example>\r\n" RCPT "DATA\r\n" TEXT),
+	    C_M " 503/5.5.1 250/2.1.5" C_KEPT, 1 },
 	{ "A-083", SAY(IN "MAIL\r\nMAIL <a@b>\r\nMAIL FROM:\r\nMAIL TO:<a@b>\r\n"),
 	    C_IN " 501/5.5.4 501/5.5.4 501/5.5.4 501/5.5.4", 0 },
 	{ "A-084", SAY(IN FROM(" <a@b.example>")), C_IN OK_MAIL, 0 },
 	{ "A-085", SAY(IN FROM("a@b.example")), C_IN NO("501/5.1.7"), 0 },
-	{ "A-086", SAY(IN FROM("<\"a b\"@x.example>") FROM("<\"a\\\"b\"@x.example>") FROM("<\"@\"@x.example>")
-	    FROM("<\"a>b\"@x.example>") FROM("<\"\\\\\"@x.example>")), C_IN OK_MAIL OK_MAIL OK_MAIL OK_MAIL OK_MAIL, 0 },
-	{ "A-087", SAY(IN FROM("<u@[192.0.2.1]>") FROM("<u@[IPv6:2001:db8::1]>") FROM("<u@[999.1.1.1]>")
+	{ "A-086",
+	    SAY(IN FROM("<\"a b\"@x.example>") FROM("<\"a\\\"b\"@x.example>") FROM("<\"@\"@x.example>")
+	    FROM("<\"a>b\"@x.example>") FROM("<\"\\\\\"@x.example>")),
+	    C_IN OK_MAIL OK_MAIL OK_MAIL OK_MAIL OK_MAIL, 0 },
+	{ "A-087",
+	    SAY(IN FROM("<u@[192.0.2.1]>") FROM("<u@[IPv6:2001:db8::1]>") FROM("<u@[999.1.1.1]>")
 	    FROM("<u@[IPv6:1::2::3]>") FROM("<u@[1.2.3]>")),
 	    C_IN OK_MAIL OK_MAIL NO("501/5.1.7") NO("501/5.1.7") NO("501/5.1.7"), 0 },
-	{ "A-089", SAY(IN FROM("<a@b..c>") FROM("<.a@b>") FROM("<a b@c>") FROM("<a@-b.c>") FROM("<a@b>>") FROM("<<a@b>") FROM("<a@b")),
+	{ "A-089",
+	    SAY(IN FROM("<a@b..c>") FROM("<.a@b>") FROM("<a b@c>") FROM("<a@-b.c>") FROM("<a@b>>") FROM("<<a@b>") FROM("<a@b")),
 	    C_IN NO("501/5.1.7") NO("501/5.1.7") NO("501/5.1.7") NO("501/5.1.7") NO("501/5.1.7") NO("501/5.1.7") NO("501/5.1.7"), 0 },
 	{ "A-091", SAY(IN FROM("<root>") FROM("<root@localhost>")), C_IN OK_MAIL OK_MAIL, 0 },
 	{ "A-093", SAY(IN FROM("<a@b> SIZE=1000") FROM("<a@b> SIZE=2048") FROM("<a@b> SIZE=2049")
 	    FROM("<a@b> SIZE=99999999999999999999")),
 	    C_IN OK_MAIL OK_MAIL NO("552/5.3.4") NO("552/5.3.4"), 0 },
-	{ "A-094", SAY(IN FROM("<a@b> SIZE=") FROM("<a@b> SIZE=x") FROM("<a@b> SIZE=-1") FROM("<a@b> SIZE=1 SIZE=2")
+	{ "A-094",
+	    SAY(IN FROM("<a@b> SIZE=") FROM("<a@b> SIZE=x") FROM("<a@b> SIZE=-1") FROM("<a@b> SIZE=1 SIZE=2")
 	    FROM("<a@b> SIZE=0x10") FROM("<a@b> SIZE=0")),
 	    C_IN NO("501/5.5.4") NO("501/5.5.4") NO("501/5.5.4") NO("501/5.5.4") NO("501/5.5.4") OK_MAIL, 0 },
-	{ "A-096", SAY(IN FROM("<a@b> BODY=7BIT") FROM("<a@b> BODY=8BITMIME") FROM("<a@b> BODY=9BIT")),
+	{ "A-096",
+	    SAY(IN FROM("<a@b> BODY=7BIT") FROM("<a@b> BODY=8BITMIME") FROM("<a@b> BODY=9BIT")),
 	    C_IN OK_MAIL OK_MAIL NO("501/5.5.4"), 0 },
-	{ "A-097", SAY(IN "MAIL FROM:<a@b> BODY=BINARYMIME\r\nMAIL FROM:<a@b> X-FOO=1\r\nMAIL FROM:<a@b> HOLDFOR=9\r\n" RCPT),
+	{ "A-097", SAY(IN "MAIL FROM:<a@b> BODY=BINARYMIME\r\nMAIL FROM:<a@b> X-FOO=1\r\n"
+	    "MAIL FROM:<a@b> HOLDFOR=9\r\n" RCPT),
 	    C_IN " 555/5.5.4 555/5.5.4 555/5.5.4 503/5.5.1", 0 },
-	{ "A-098", SAY(IN FROM("<a@b> SMTPUTF8") FROM("<a@b> SMTPUTF8=1") FROM("<a@b> SMTPUTF8 SMTPUTF8")),
+	{ "A-098",
+	    SAY(IN FROM("<a@b> SMTPUTF8") FROM("<a@b> SMTPUTF8=1") FROM("<a@b> SMTPUTF8 SMTPUTF8")),
 	    C_IN OK_MAIL NO("501/5.5.4") OK_MAIL, 0 },
-	{ "A-099", SAY(IN FROM("<j\xc3\xb6@x.example>") FROM("<j\xc3\xb6@x.example> SMTPUTF8")), C_IN NO("550/5.6.7") OK_MAIL, 0 },
-	{ "A-101", SAY(IN FROM("<a@b> RET=FULL") FROM("<a@b> RET=HDRS ENVID=QQ+2B1") FROM("<a@b> RET=BODY")
+	{ "A-099", SAY(IN FROM("<j\xc3\xb6@x.example>") FROM("<j\xc3\xb6@x.example> SMTPUTF8")),
+	    C_IN NO("550/5.6.7") OK_MAIL, 0 },
+	{ "A-101",
+	    SAY(IN FROM("<a@b> RET=FULL") FROM("<a@b> RET=HDRS ENVID=QQ+2B1") FROM("<a@b> RET=BODY")
 	    FROM("<a@b> RET=") FROM("<a@b> ENVID=a+ZZ") FROM("<a@b> RET=FULL RET=FULL")),
 	    C_IN OK_MAIL OK_MAIL NO("501/5.5.4") NO("501/5.5.4") NO("501/5.5.4") NO("501/5.5.4"), 0 },
 };
 
-/* --- A.5 ------------------------------------------------------------------------------------------- */
+/* --- A.5 ---------------------------------------------------------------- */
 
 static const struct rig_case rcpt[] = {
 	{ "A-111", SAY(IN RCPT), C_IN " 503/5.5.1", 0 },
 	{ "A-112", SAY(IN MAIL "RCPT TO:<>\r\nRCPT\r\nRCPT TO:\r\nRCPT TO:c@d\r\n"),
 	    C_M " 501/5.1.3 501/5.5.4 501/5.5.4 501/5.1.3", 0 },
-	{ "A-113, A-122", SAY(IN MAIL "RCPT TO:<Postmaster>\r\nRCPT TO:<c@localhost>\r\nRCPT TO:<c@MAIL.example>\r\nDATA\r\n"),
+	{ "A-113, A-122", SAY(IN MAIL "RCPT TO:<Postmaster>\r\nRCPT TO:<c@localhost>\r\n"
+	    "RCPT TO:<c@MAIL.example>\r\nDATA\r\n"),
 	    C_M " 550/5.1.1 550/5.1.1 550/5.1.1 554/5.5.1", 0 },
 	{ "A-114", SAY(IN MAIL "RCPT TO:<@a.example,@b.example:u@c.example>\r\n"), C_R, 0 },
-	{ "A-115", SAY(IN MAIL "RCPT TO:<u%h@d.example>\r\nRCPT TO:<h!u@d.example>\r\nRCPT TO:<|cmd@d.example>\r\n"
-	    "RCPT TO:<-x@d.example>\r\nRCPT TO:<;sh@d.example>\r\n"), C_R " 250/2.1.5 250/2.1.5 250/2.1.5 250/2.1.5", 0 },
-	{ "A-117", SAY(IN MAIL "RCPT TO:<1@d>\r\nRCPT TO:<2@d>\r\nRCPT TO:<3@d>\r\nRCPT TO:<4@d>\r\nRCPT TO:<5@d>\r\n"
-	    "RCPT TO:<6@d>\r\nDATA\r\n" TEXT), C_R " 250/2.1.5 250/2.1.5 250/2.1.5 250/2.1.5 452/4.5.3" C_KEPT, 1 },
-	{ "A-118", SAY(IN MAIL "RCPT TO:<c@d> NOTIFY=NEVER\r\nRCPT TO:<e@d> NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;u+40x.example\r\n"
-	    "RCPT TO:<f@d> NOTIFY=NEVER,SUCCESS\r\nRCPT TO:<f@d> NOTIFY=\r\nRCPT TO:<f@d> NOTIFY=X\r\n"
-	    "RCPT TO:<f@d> ORCPT=nosemi\r\n"), C_R " 250/2.1.5 501/5.5.4 501/5.5.4 501/5.5.4 501/5.5.4", 0 },
+	{ "A-115", SAY(IN MAIL "RCPT TO:<u%h@d.example>\r\nRCPT TO:<h!u@d.example>\r\n"
+	    "RCPT TO:<|cmd@d.example>\r\n"
+	    "RCPT TO:<-x@d.example>\r\nRCPT TO:<;sh@d.example>\r\n"),
+	    C_R " 250/2.1.5 250/2.1.5 250/2.1.5 250/2.1.5", 0 },
+	{ "A-117", SAY(IN MAIL "RCPT TO:<1@d>\r\nRCPT TO:<2@d>\r\nRCPT TO:<3@d>\r\n"
+	    "RCPT TO:<4@d>\r\nRCPT TO:<5@d>\r\n"
+	    "RCPT TO:<6@d>\r\nDATA\r\n" TEXT),
+	    C_R " 250/2.1.5 250/2.1.5 250/2.1.5 250/2.1.5 452/4.5.3" C_KEPT, 1 },
+	{ "A-118", SAY(IN MAIL "RCPT TO:<c@d> NOTIFY=NEVER\r\n"
+	    "RCPT TO:<e@d> NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;u+40x.example\r\n"
+	    "RCPT TO:<f@d> NOTIFY=NEVER,SUCCESS\r\nRCPT TO:<f@d> NOTIFY=\r\n"
+	    "RCPT TO:<f@d> NOTIFY=X\r\n"
+	    "RCPT TO:<f@d> ORCPT=nosemi\r\n"),
+	    C_R " 250/2.1.5 501/5.5.4 501/5.5.4 501/5.5.4 501/5.5.4", 0 },
 	{ "A-119", SAY(IN MAIL "RCPT TO:<c@d> FOO=1\r\n"), C_M " 555/5.5.4", 0 },
 	{ "A-121", SAY(IN MAIL "RCPT TO:<j\xc3\xb6@d.example>\r\n"), C_M " 553/5.6.7", 0 },
 	{ "A-125", SAY(IN MAIL RCPT RCPT "DATA\r\n" TEXT), C_R " 250/2.1.5" C_KEPT, 1 },
-	{ "A-126", SAY(IN MAIL RCPT "DATA\r\n" TEXT RCPT "DATA\r\n"), C_R C_KEPT " 503/5.5.1 503/5.5.1", 1 },
+	{ "A-126", SAY(IN MAIL RCPT "DATA\r\n" TEXT RCPT "DATA\r\n"),
+	    C_R C_KEPT " 503/5.5.1 503/5.5.1", 1 },
 	{ "A-131", SAY(IN "DATA\r\n" MAIL "DATA\r\nRCPT TO:<nobody>\r\nDATA\r\n"),
 	    C_IN " 503/5.5.1 250/2.1.0 503/5.5.1 550/5.1.1 554/5.5.1", 0 },
 };
 
-#define TABLE(name, port, options)                                             \
-	START_TEST(test_##name)                                                \
-	{                                                                      \
-		rig_run(port, options, &name[_i]);                             \
-	}                                                                      \
-	END_TEST
-
 TABLE(simple, RIG_PLAIN, "")
 TABLE(before_tls, RIG_STARTTLS, "")
 TABLE(trusted, RIG_TRUSTED, "")
-TABLE(auth, RIG_PLAIN, "")
 TABLE(mail, RIG_PLAIN, "limits { message_size = \"2K\" }\n")
 TABLE(rcpt, RIG_PLAIN, "limits { recipients = 5 }\n")
 
@@ -254,27 +233,6 @@ START_TEST(test_long_lines)
 }
 END_TEST
 
-/* A-065: 12288 octets are a response, more is not, and ends the dialogue only. */
-START_TEST(test_long_response)
-{
-	static const char *const codes[] = {
-		"220 250 334 501/5.5.2 250/2.0.0", "220 250 334 500/5.5.6 250/2.0.0"
-	};
-	struct buf b = { 0 };
-	struct rig r;
-
-	rig_start(&r, "");
-	buf_puts(&b, "EHLO x\r\nAUTH PLAIN\r\n");
-	for (int i = 0; i < 12286 + _i; i++)	/* not a multiple of 4: not base 64 */
-		buf_putc(&b, 'A');
-	buf_puts(&b, "\r\nNOOP\r\n");
-	rig_play_n(&r, RIG_PLAIN, b.data, b.len, 0);
-	ck_assert_str_eq(rig_codes(&r), codes[_i]);
-	buf_clear(&b);
-	rig_stop(&r);
-}
-END_TEST
-
 /* A-095, A-140: no room, and too little of it for SIZE=. */
 START_TEST(test_room)
 {
@@ -282,7 +240,8 @@ START_TEST(test_room)
 
 	rig_start(&r, "");
 	rig_limits(&r, true, 5000, true, 9000);
-	rig_play_n(&r, RIG_PLAIN, SAY(IN FROM("<a@b> SIZE=5000") FROM("<a@b> SIZE=5001") FROM("<a@b> SIZE=9001")), 0);
+	rig_play_n(&r, RIG_PLAIN,
+	    SAY(IN FROM("<a@b> SIZE=5000") FROM("<a@b> SIZE=5001") FROM("<a@b> SIZE=9001")), 0);
 	ck_assert_str_eq(rig_codes(&r), C_IN OK_MAIL NO("452/4.3.1") NO("552/5.3.4"));
 	rig_limits(&r, false, 0, true, 0);
 	rig_play_n(&r, RIG_PLAIN, SAY(IN MAIL "NOOP\r\n"), 0);
@@ -297,9 +256,11 @@ START_TEST(test_allowed_senders)
 	struct rig r;
 
 	rig_start(&r, "");
-	rig_play_n(&r, RIG_PLAIN, SAY(HI "AUTH PLAIN AGJvdW5kAHA=\r\n" FROM("<bound@a.example>") FROM("<bound@A.EXAMPLE>")
+	rig_play_n(&r, RIG_PLAIN, SAY(HI "AUTH PLAIN AGJvdW5kAHA=\r\n"
+	    FROM("<bound@a.example>") FROM("<bound@A.EXAMPLE>")
 	    FROM("<other@a.example>") FROM("<root>") FROM("<x@localhost>") FROM("<>")), 0);
-	ck_assert_str_eq(rig_codes(&r), C_IN OK_MAIL OK_MAIL NO("550/5.7.1") OK_MAIL OK_MAIL OK_MAIL);
+	ck_assert_str_eq(rig_codes(&r),
+	    C_IN OK_MAIL OK_MAIL NO("550/5.7.1") OK_MAIL OK_MAIL OK_MAIL);
 	rig_stop(&r);
 }
 END_TEST
@@ -311,7 +272,9 @@ START_TEST(test_local_recipients)
 	struct rig r;
 
 	rig_start(&r, "");
-	rig_write(&r, "aliases", "root: admin@there.example, ops@there.example\nwww-data: root\ncron: nobody\n", path, sizeof path);
+	rig_write(&r, "aliases",
+	    "root: admin@there.example, ops@there.example\nwww-data: root\ncron: nobody\n", path,
+	    sizeof path);
 	snprintf(options, sizeof options, "aliases_file = \"%s\"\n", path);
 	config_unref(&r.config);
 	rig_configure(&r, options);
@@ -319,11 +282,14 @@ START_TEST(test_local_recipients)
 	m->config = config_ref(r.config);
 	memo_post(listener_get_channel(r.listener), &m->memo);
 	loop_turn(r.loop, false);
-	rig_play_n(&r, RIG_PLAIN, SAY(IN MAIL "RCPT TO:<root>\r\nRCPT TO:<WWW-data@localhost>\r\nRCPT TO:<cron@mail.example>\r\n"
+	rig_play_n(&r, RIG_PLAIN, SAY(IN MAIL "RCPT TO:<root>\r\nRCPT TO:<WWW-data@localhost>\r\n"
+	    "RCPT TO:<cron@mail.example>\r\n"
 	    "RCPT TO:<nobody>\r\nRCPT TO:<root@elsewhere.example>\r\nDATA\r\n" TEXT), 0);
 	ck_assert_str_eq(rig_codes(&r), C_R " 250/2.1.5 550/5.1.1 550/5.1.1 250/2.1.5" C_KEPT);
-	ck_assert(strstr(r.mail.data, "u<a@b.example> <admin@there.example> <ops@there.example> <root@elsewhere.example>\n") != NULL);
-	ck_assert(strstr(r.heard.data, "aliases_file") != NULL && strstr(r.heard.data, "postmaster") != NULL);
+	ck_assert(strstr(r.mail.data,
+	    "u<a@b.example> <admin@there.example> <ops@there.example> <root@elsewhere.example>\n") != NULL);
+	ck_assert(strstr(r.heard.data, "aliases_file") != NULL && strstr(r.heard.data,
+	    "postmaster") != NULL);
 	rig_stop(&r);
 }
 END_TEST
@@ -333,9 +299,11 @@ START_TEST(test_postmaster)
 	struct rig r;
 
 	rig_start(&r, "postmaster = \"pm@there.example\"\n");
-	rig_play_n(&r, RIG_PLAIN, SAY(IN MAIL "RCPT TO:<pOsTmAsTeR>\r\nRCPT TO:<c@localhost> NOTIFY=NEVER\r\nDATA\r\n" TEXT), 0);
+	rig_play_n(&r, RIG_PLAIN, SAY(IN MAIL "RCPT TO:<pOsTmAsTeR>\r\n"
+	    "RCPT TO:<c@localhost> NOTIFY=NEVER\r\nDATA\r\n" TEXT), 0);
 	ck_assert_str_eq(rig_codes(&r), C_R " 250/2.1.5" C_KEPT);
-	ck_assert(strstr(r.mail.data, "u<a@b.example> <pm@there.example> <pm@there.example> notify=1 orcpt=\n") != NULL);
+	ck_assert(strstr(r.mail.data,
+	    "u<a@b.example> <pm@there.example> <pm@there.example> notify=1 orcpt=\n") != NULL);
 	rig_stop(&r);
 }
 END_TEST
@@ -355,8 +323,8 @@ START_TEST(test_floods)
 	buf_cut(&b, 0);
 	for (int i = 0; i < 10000; i++)
 		buf_puts(&b, "HELP\r\n");
+	setsockopt(r.socket[RIG_PLAIN].fd, SOL_SOCKET, SO_SNDBUF, &(int){ 16384 }, sizeof(int));
 	rig_connect(&r, RIG_PLAIN);
-	setsockopt(r.fd, SOL_SOCKET, SO_RCVBUF, &(int){ 4096 }, sizeof(int));
 	for (size_t at = 0; at < b.len;) {
 		ssize_t n = send(r.fd, b.data + at, b.len - at, MSG_DONTWAIT | MSG_NOSIGNAL);
 
@@ -402,7 +370,8 @@ START_TEST(test_errors)
 	buf_cut(&say, 0);
 	buf_puts(&say, IN TWELVE MAIL RCPT "DATA\r\n" TEXT TWELVE "QUIT\r\n");
 	rig_play_n(&r, RIG_PLAIN, say.data, say.len, 0);
-	ck_assert(r.heard.data != NULL && strstr(r.heard.data, "421") == NULL && strstr(r.heard.data, "221 2.0.0") != NULL);
+	ck_assert(r.heard.data != NULL && strstr(r.heard.data, "421") == NULL &&
+	    strstr(r.heard.data, "221 2.0.0") != NULL);
 	buf_clear(&say);
 	buf_clear(&codes);
 	rig_stop(&r);
@@ -450,17 +419,14 @@ test_verbs(void)
 	Suite *s = suite_create("verbs");
 	TCase *t = tcase_create("dialogues");
 
-	tcase_set_timeout(t, 30);
-#define LOOP(name) tcase_add_loop_test(t, test_##name, 0, sizeof name / sizeof name[0])
+	tcase_set_timeout(t, 60);
 	LOOP(simple);
 	LOOP(before_tls);
 	LOOP(trusted);
-	LOOP(auth);
 	LOOP(mail);
 	LOOP(rcpt);
 	tcase_add_test(t, test_ehlo_lists);
 	tcase_add_loop_test(t, test_long_lines, 0, 4);
-	tcase_add_loop_test(t, test_long_response, 0, 2);
 	tcase_add_test(t, test_room);
 	tcase_add_test(t, test_allowed_senders);
 	tcase_add_test(t, test_local_recipients);

@@ -1,0 +1,248 @@
+/*
+ * Random dialogues against a small model of the session (C-13): whatever came before, each command
+ * has the one answer that the state allows, and no transaction outlives its end.
+ */
+#include "listener_client.h"
+
+enum { COMMANDS = 150 };
+
+struct model {
+	enum { FRESH, GREETED, SENDER, RECIPIENT } state;
+	bool user, refused;
+	unsigned kept;
+};
+
+static int
+gate(const struct model *m)
+{
+	if (m->state == FRESH)
+		return 503;
+	return m->user ? 0 : 530;
+}
+
+static int
+ehlo(struct model *m)
+{
+	m->state = GREETED;
+	return 250;
+}
+
+static int
+rset(struct model *m)
+{
+	if (m->state > GREETED)
+		m->state = GREETED;
+	return 250;
+}
+
+static int
+auth(struct model *m)
+{
+	if (m->state != GREETED || m->user)
+		return 503;
+	m->user = true;
+	return 235;
+}
+
+static int
+auth_other(struct model *m)
+{
+	return m->state != GREETED || m->user ? 503 : 504;
+}
+
+static int
+starttls(struct model *m)
+{
+	return m->state == GREETED ? 454 : 503;	/* there is no certificate */
+}
+
+static int
+mail(struct model *m)
+{
+	int code = gate(m);
+
+	if (code != 0 || m->state != GREETED)
+		return code != 0 ? code : 503;
+	m->state = SENDER;
+	m->refused = false;
+	return 250;
+}
+
+static int
+mail_parameter(struct model *m)
+{
+	int code = gate(m);
+
+	return code != 0 ? code : m->state != GREETED ? 503 : 555;
+}
+
+static int
+mail_large(struct model *m)
+{
+	int code = gate(m);
+
+	return code != 0 ? code : m->state != GREETED ? 503 : 552;
+}
+
+static int
+rcpt(struct model *m)
+{
+	int code = gate(m);
+
+	if (code != 0 || m->state == GREETED)
+		return code != 0 ? code : 503;
+	m->state = RECIPIENT;
+	return 250;
+}
+
+static int
+rcpt_nowhere(struct model *m)
+{
+	int code = gate(m);
+
+	if (code != 0 || m->state == GREETED)
+		return code != 0 ? code : 503;
+	m->refused = true;
+	return 550;
+}
+
+static int
+data(struct model *m)
+{
+	int code = gate(m);
+
+	if (code != 0)
+		return code;
+	if (m->state == SENDER)
+		return m->refused ? 554 : 503;
+	return m->state == RECIPIENT ? 354 : 503;
+}
+
+static int is_250(struct model *m) { (void)m; return 250; }
+static int is_252(struct model *m) { (void)m; return 252; }
+static int is_500(struct model *m) { (void)m; return 500; }
+static int is_501(struct model *m) { (void)m; return 501; }
+static int is_502(struct model *m) { (void)m; return 502; }
+
+static const struct {
+	const char *say;
+	int (*code)(struct model *m);
+	unsigned weight;
+} commands[] = {
+	{ "EHLO x\r\n", ehlo, 3 },
+	{ "EHLO\r\n", is_501, 1 },
+	{ "RSET\r\n", rset, 1 },
+	{ "RSET x\r\n", is_501, 1 },
+	{ "NOOP\r\n", is_250, 1 },
+	{ "VRFY x\r\n", is_252, 1 },
+	{ "EXPN x\r\n", is_502, 1 },
+	{ "FOO\r\n", is_500, 1 },
+	{ "AUTH PLAIN AHUAcA==\r\n", auth, 3 },
+	{ "AUTH FOO\r\n", auth_other, 1 },
+	{ "STARTTLS\r\n", starttls, 1 },
+	{ MAIL, mail, 8 },
+	{ "MAIL FROM:<a@@b>\r\n", is_501, 1 },
+	{ "MAIL FROM:<a@b> FOO=1\r\n", mail_parameter, 1 },
+	{ "MAIL FROM:<a@b> SIZE=5000\r\n", mail_large, 1 },
+	{ RCPT, rcpt, 8 },
+	{ "RCPT TO:<nobody>\r\n", rcpt_nowhere, 3 },
+	{ "RCPT TO:<>\r\n", is_501, 1 },
+	{ "DATA\r\n", data, 8 },
+	{ "DATA x\r\n", is_501, 1 },
+};
+
+static const struct {
+	const char *say;
+	int code;
+} contents[] = {
+	{ "S: s\r\n\r\nx\r\n.\r\n", 250 },
+	{ ".\r\n", 250 },
+	{ "bare\nnewline\r\n.\r\n", 554 },
+	{ "Received: x\r\nReceived: x\r\nReceived: x\r\n\r\n.\r\n", 554 },
+};
+
+static size_t
+choose(unsigned *seed)
+{
+	unsigned sum = 0, at;
+
+	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+		sum += commands[i].weight;
+	at = (unsigned)rand_r(seed) % sum;
+	for (size_t i = 0;; at -= commands[i++].weight)
+		if (at < commands[i].weight)
+			return i;
+}
+
+static void
+invent(unsigned *seed, struct model *m, struct buf *say, struct buf *codes)
+{
+	buf_puts(codes, "220");
+	for (int n = 0; n < COMMANDS; n++) {
+		size_t i = choose(seed);
+		int code = commands[i].code(m);
+
+		buf_puts(say, commands[i].say);
+		buf_printf(codes, " %d", code);
+		if (code != 354)
+			continue;
+		i = (unsigned)rand_r(seed) % (sizeof contents / sizeof contents[0]);
+		buf_puts(say, contents[i].say);
+		buf_printf(codes, " %d", contents[i].code);
+		m->kept += contents[i].code == 250;
+		m->state = GREETED;
+	}
+}
+
+/* "220 250 …" without the enhanced codes. */
+static void
+strip(struct buf *out, const char *codes)
+{
+	for (; *codes != '\0'; codes++) {
+		if (*codes == '/')
+			codes += strcspn(codes, " ");
+		if (*codes == '\0')
+			break;
+		buf_putc(out, *codes);
+	}
+}
+
+START_TEST(test_random)
+{
+	static const size_t trickles[] = { 0, 0, 7, 0, 64 };
+	struct buf say = { 0 }, want = { 0 }, got = { 0 };
+	unsigned seed = (unsigned)_i + 1;
+	struct model m = { 0 };
+	struct rig r;
+
+	rig_start(&r, "limits { errors = 1000 hops = 2 message_size = \"4K\" }\n");
+	invent(&seed, &m, &say, &want);
+	rig_connect(&r, RIG_PLAIN);
+	rig_say(&r, say.data, say.len, trickles[_i % 5]);
+	shutdown(r.fd, SHUT_WR);
+	while (!r.ended)
+		rig_turn(&r);
+	strip(&got, rig_codes(&r));
+	ck_assert_msg(strcmp(got.data, want.data) == 0, "seed %d:\n%s\nheard  %s\nwanted %s", _i + 1,
+	    say.data, got.data, want.data);
+	ck_assert_uint_eq(r.kept, m.kept);
+	buf_clear(&say);
+	buf_clear(&want);
+	buf_clear(&got);
+	rig_stop(&r);
+}
+END_TEST
+
+Suite *test_transaction(void);
+
+Suite *
+test_transaction(void)
+{
+	Suite *s = suite_create("transaction");
+	TCase *t = tcase_create("random");
+
+	tcase_set_timeout(t, 60);
+	tcase_add_loop_test(t, test_random, 0, 40);
+	suite_add_tcase(s, t);
+	return s;
+}
