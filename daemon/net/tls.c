@@ -141,6 +141,10 @@ tls_server(struct tls **out, const char *certificate, const char *key,
 		fail(why, "key %s: %s", key, tls_reason());
 		goto fail;
 	}
+	if (SSL_CTX_check_private_key(t->ctx) != 1) {	/* also where their kinds differ */
+		fail(why, "key %s does not belong to the certificate %s", key, certificate);
+		goto fail;
+	}
 	*out = t;
 	return 0;
 fail:

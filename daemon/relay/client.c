@@ -234,14 +234,24 @@ on_unasked(struct client *c, const struct reply *r)
 	hang_up(c, CLIENT_REFUSED, r->code == 421 ? LOSS_LINK : LOSS_PROTOCOL, said);
 }
 
-/* The reply before what is too much was asked for and is whole: it counts (B-053).  Content that a server took for commands,
- * for want of BDAT, brings many: the first says it. */
+/* Is the reply before the surplus the one to the content?  Where all went in one flight, any of its replies may have been the
+ * one too many; but when what follows says the same, or good-bye, so does the right one. */
+static bool
+is_certain(const struct deal *d, const struct exchange *x)
+{
+	struct str rest = stream_input(x->stream);
+
+	return !deal_is_flight(d) || *rest.p - '0' == x->reply.code / 100 || str_istarts(rest, "221");
+}
+
+/* The reply before what is too much was asked for, and counts (B-053).  Content that a server took for commands, for want of
+ * BDAT, brings many: the first says it. */
 static void
 on_bad(struct client *c, struct exchange *x)
 {
 	struct deal *d = first(c);
 
-	if (x->surplus && d != NULL && deal_hear(d, x, &x->reply) == DEAL_GO_ON && !settle_done(c))
+	if (x->surplus && d != NULL && is_certain(d, x) && deal_hear(d, x, &x->reply) == DEAL_GO_ON && !settle_done(c))
 		return;
 	hang_up(c, CLIENT_REFUSED, LOSS_PROTOCOL, x->bad);
 }

@@ -200,6 +200,12 @@ deal_is_over(const struct deal *d)
 }
 
 bool
+deal_is_flight(const struct deal *d)
+{
+	return d->begun && d->chunked && d->terms->caps.pipelining && d->content.octets <= FLIGHT_OCTETS;
+}
+
+bool
 deal_is_said(const struct deal *d)
 {
 	return d->begun && d->said == d->total && !d->pouring && d->chunked && d->terms->caps.pipelining;
@@ -221,7 +227,7 @@ deal_may_say(const struct deal *d)
 	if (d->said == d->total || d->pouring || (behind && !d->terms->caps.pipelining))
 		return false;
 	if (behind && next_step(d) == STEP_CONTENT)
-		return d->chunked && d->content.octets <= FLIGHT_OCTETS;
+		return deal_is_flight(d);
 	return true;
 }
 

@@ -59,6 +59,7 @@ void deal_free(struct deal **d);	/* the job stays */
 void deal_begin(struct deal *d, const struct deal_terms *t, bool reset, int64_t now_ms);
 bool deal_is_over(const struct deal *d);	/* all is said and answered */
 bool deal_is_said(const struct deal *d);	/* all is said, and another message may follow at once */
+bool deal_is_flight(const struct deal *d);	/* the content does not wait for what goes before it (B-112) */
 bool deal_may_say(const struct deal *d);	/* the next command, now */
 bool deal_awaits_content(const struct deal *d);	/* the reply to the end of data is next */
 

@@ -30,7 +30,7 @@ struct exchange {
 	struct reply reply;
 	unsigned owed;		/* replies that must still come */
 	const char *bad;
-	bool surplus;		/* BAD because of what followed x->reply, which is whole */
+	bool surplus;		/* BAD because of what follows x->reply (stream_input), which is whole */
 	char head[48];		/* how the newest reply begins, raw: to tell what else it may be */
 	size_t head_octets;
 	/* private */

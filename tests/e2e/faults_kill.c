@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { LARGE = 150 * 1024, MEDIUM = 120 * 1024, SEGMENT = 32 << 20, SENDERS = 3, CALM = 12 };
@@ -62,6 +63,16 @@ reopen(struct world *w)
 	ck_assert_uint_eq(provider_listen(w->provider, "127.0.0.1", w->p587, PROVIDER_STARTTLS, SCRIPT), w->p587);
 }
 
+/* Whatever dies, nothing that was written in order may look damaged. */
+static void
+check_sound(const struct world *w)
+{
+	char *log = world_read_log(w);
+
+	ck_assert_msg(strstr(log, "event=damaged") == NULL, "%s", log);
+	free(log);
+}
+
 /* Nothing is killed: all that was acknowledged comes, and then nothing is left to come. */
 static void
 live_calmly(struct world *w, struct ledger *l)
@@ -72,6 +83,7 @@ live_calmly(struct world *w, struct ledger *l)
 	ck_assert_msg(ledger_wait(l, w->provider, 15000), "%u are missing", ledger_missing(l, w->provider));
 	wait_empty(w);
 	ck_assert_int_eq(world_stop(w, SIGTERM), 0);
+	check_sound(w);
 	ledger_close(l, w->provider);
 }
 
@@ -91,6 +103,7 @@ live_until(struct world *w, struct fault_control *f, struct ledger *l, uint64_t 
 	}
 	status = world_stop(w, SIGTERM);
 	ck_assert_msg(status == -SIGKILL || status == 0, "change %lu: status %d", (unsigned long)n, status);
+	check_sound(w);
 	return status != 0;
 }
 
@@ -209,6 +222,7 @@ START_TEST(killed_where_a_segment_comes_and_goes)	/* D-22 */
 	kill(w.pid, SIGHUP);
 	ck_assert(ledger_wait(&l, w.provider, 10000));
 	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
+	check_sound(&w);
 	faults_free(&w, &f);
 }
 END_TEST

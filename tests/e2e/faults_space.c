@@ -222,6 +222,10 @@ START_TEST(a_sync_that_succeeds_after_one_that_failed_is_not_believed)	/* D-08 *
 	ck_assert_uint_gt(l.n, 20);
 	ck_assert(faults_run(&w, "mount -o remount,size=200m none disk"));
 	world_start(&w);	/* what it reads now may be in memory only */
+	c = ledger_client(&w);
+	for (unsigned i = 0; i < 5; i++)
+		ck_assert_int_eq(ledger_mail(&l, c, "you@far.example", 300), 250);
+	client_free(&c);
 	ck_assert_int_eq(world_stop(&w, SIGKILL), -SIGKILL);
 	ck_assert(faults_run(&w, "umount spool && mount -o loop disk/image spool"));
 	provider_listen(w.provider, "127.0.0.1", w.p587, PROVIDER_STARTTLS, NULL);

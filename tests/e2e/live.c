@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define TEXT "Subject: x\r\n\r\ny\r\n"
@@ -253,6 +254,26 @@ START_TEST(a_user_that_does_not_exist)
 }
 END_TEST
 
+/* What root can read and the daemon's user cannot is found before a reload finds it. */
+START_TEST(check_is_done_for_the_user)
+{
+	struct world w;
+	char out[4096];
+
+	if (geteuid() != 0)
+		return;
+	world_new(&w, PROVIDER_STARTTLS, NULL, PROVIDER_IMPLICIT, NULL, PROVIDER_STARTTLS, NULL);
+	world_configure(&w, "", "user = \"nobody\"");
+	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "check"), 78);
+	ck_assert_msg(strstr(out, "/gatepost.conf: the daemon's user nobody may not enter /tmp/") != NULL, "%s", out);
+	ck_assert_int_eq(chmod(w.dir, 0711), 0);
+	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "check"), 78);
+	ck_assert_msg(strstr(out, "the daemon's user nobody may not read /tmp/") != NULL, "%s", out);
+	ck_assert_msg(strstr(out, "/secret; chgrp ") != NULL, "%s", out);
+	world_free(&w);
+}
+END_TEST
+
 /* CONTRACT.md 2: asked for by the log and by status when the hostname has changed. */
 START_TEST(a_new_name_asks_for_a_certificate)
 {
@@ -351,6 +372,7 @@ live_suite(void)
 	tcase_add_test(t, a_port_in_use_is_named);
 	tcase_add_test(t, looking_makes_nothing);
 	tcase_add_test(t, a_user_that_does_not_exist);
+	tcase_add_test(t, check_is_done_for_the_user);
 	tcase_add_test(t, a_new_name_asks_for_a_certificate);
 	tcase_add_test(t, a_stop_under_way_finishes_what_is_in_data);
 	suite_add_tcase(s, t);
