@@ -200,7 +200,7 @@ bounce_round(struct queue *q, struct entry *e, const struct peer *peer)
 void
 bounce_relayed(struct queue *q, struct entry *e, const struct job *j)
 {
-	const struct lane *l = gateway_find_lane(q, j->lane);
+	const struct lane *l = lane_find(q, j->lane);
 	struct dsn_recipient *rcpt;
 	unsigned n = 0;
 

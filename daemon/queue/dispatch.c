@@ -213,7 +213,7 @@ dispatch_way_now(struct queue *q, struct way *w)
 		return;
 	try_closed(q, w);
 	while (w->nready > 0 && !heap_has(&q->rest.node) && (g = find_open(q, w)) != NULL) {
-		struct lane *l = gateway_take_lane(g);
+		struct lane *l = lane_take(g);
 		struct entry *e;
 
 		if (l == NULL) {
@@ -222,7 +222,7 @@ dispatch_way_now(struct queue *q, struct way *w)
 		}
 		e = container_of(w->ready.next, struct entry, at.ready);
 		if (!send_entry(q, e, g, l))
-			gateway_put_lane(g, l, false);
+			lane_put(g, l, false);
 	}
 }
 

@@ -1,5 +1,5 @@
 /*
- * Upstreams as the queue sees them: their gate, the memory of their ports, their names, and their lanes.
+ * Upstreams as the queue sees them: their gate, the memory of their ports, and their names.
  * A lane is asked for by gateway_open and appears, when a relay has won a race and logged in, in the idle list.
  */
 #include "queue/private.h"
@@ -43,8 +43,6 @@ check_frozen(struct queue *q)
 	retry_freeze(q, frozen);
 }
 
-static void make_stale(struct gateway *g, unsigned above_rank);
-
 void
 gateway_tell(struct gateway *g, enum gate_event ev, const char *reason, int64_t until_ms)
 {
@@ -67,7 +65,7 @@ gateway_tell(struct gateway *g, enum gate_event ev, const char *reason, int64_t 
 		loop_cancel(q->loop, &g->retry);
 	check_frozen(q);
 	if (gate_is_closed(&g->gate) && !was_closed)
-		make_stale(g, 0);	/* when it opens again, it does so with a new connection */
+		lane_make_stale(g, 0);	/* when it opens again, it does so with a new connection */
 	if (ev == GATE_EV_ALL_FAILED || ev == GATE_EV_BUSY)
 		report_failed(q, g);
 	if (was_closed != gate_is_closed(&g->gate))
@@ -79,110 +77,6 @@ static void
 on_retry(void *arg)
 {
 	dispatch_soon(((struct gateway *)arg)->queue);
-}
-
-/* --- lanes -------------------------------------------------------------------- */
-
-static struct lane *
-lane_new(struct gateway *g)
-{
-	struct queue *q = g->queue;
-	struct lane *l = mem_zero(sizeof *l);
-
-	do
-		l->number = ++q->last_lane;
-	while (l->number == 0 || map_find(&q->lanes, l->number) != NULL);
-	l->gateway = (uint16_t)g->number;
-	l->relay = (uint16_t)(q->next_relay++ % q->nrelay);
-	l->state = LANE_OPENING;
-	map_put(&q->lanes, l->number, l);
-	g->nlane++;
-	g->nopening++;
-	return l;
-}
-
-struct lane *
-gateway_find_lane(const struct queue *q, uint32_t number)
-{
-	return map_find(&q->lanes, number);
-}
-
-static void
-lane_free(struct gateway *g, struct lane *l)
-{
-	map_take(&g->queue->lanes, l->number);
-	list_remove(&l->node);
-	g->nlane--;
-	if (l->state == LANE_OPENING)
-		g->nopening--;
-	else if (l->state == LANE_BUSY)
-		g->nbusy--;
-	free(l);
-}
-
-/* Asks the relay to end an idle lane; it is gone when CLOSED comes. */
-static void
-lane_close(struct queue *q, struct lane *l)
-{
-	struct lane_memo *m;
-
-	if (q->finishing) {
-		lane_free(q->gateway[l->gateway], l);
-		return;
-	}
-	m = (struct lane_memo *)memo_new(MEMO_CLOSE, sizeof *m);
-
-	list_remove(&l->node);
-	l->state = LANE_CLOSING;
-	m->lane = l->number;
-	memo_post(q->relay[l->relay], &m->memo);
-}
-
-struct lane *
-gateway_take_lane(struct gateway *g)
-{
-	struct node *n = list_take(&g->idle);
-	struct lane *l;
-
-	if (n == NULL)
-		return NULL;
-	l = container_of(n, struct lane, node);
-	l->state = LANE_BUSY;
-	g->nbusy++;
-	return l;
-}
-
-void
-gateway_put_lane(struct gateway *g, struct lane *l, bool lost)
-{
-	if (lost) {
-		lane_free(g, l);
-		return;
-	}
-	if (l->state == LANE_BUSY)
-		g->nbusy--;
-	l->state = LANE_IDLE;
-	list_push(&g->idle, &l->node);
-	if (l->stale || g->settings == NULL)
-		lane_close(g->queue, l);
-}
-
-/* Lanes that use a later door than one that works again, or old settings. */
-static void
-make_stale(struct gateway *g, unsigned above_rank)
-{
-	struct lane *l;
-	size_t at = 0;
-	uint64_t key;
-
-	while ((l = map_next(&g->queue->lanes, &at, &key)) != NULL)
-		if (l->gateway == g->number && l->state != LANE_OPENING && l->at.rank >= above_rank)
-			l->stale = true;
-	list_each(n, &g->idle) {
-		l = container_of(n, struct lane, node);
-		if (l->stale)
-			lane_close(g->queue, l);
-	}
 }
 
 /* --- opening -------------------------------------------------------------------- */
@@ -202,6 +96,38 @@ post_open(struct gateway *g)
 	m->password = mem_text(g->settings->password);
 	m->ncandidate = route_order(g->route, m->candidate, ROUTE_CANDIDATES_MAX);
 	memo_post(q->relay[l->relay], &m->memo);
+}
+
+/* One of our own listeners?  Mail sent there would come back for ever (B-139). */
+static bool
+is_own(const struct config *c, const char *address, uint16_t port)
+{
+	bool six = strchr(address, ':') != NULL;
+	char exact[80], any[16];
+
+	snprintf(exact, sizeof exact, six ? "[%s]:%u" : "%s:%u", address, port);
+	snprintf(any, sizeof any, six ? "[::]:%u" : "0.0.0.0:%u", port);
+	for (unsigned i = 0; i < c->nlisten; i++)
+		if (strcmp(c->listen[i].address, exact) == 0 ||
+		    (strcmp(c->listen[i].address, any) == 0 && cidr_is_loopback(address)))
+			return true;
+	return false;
+}
+
+static bool
+leads_to_us(struct gateway *g, const struct dns_answer *a)
+{
+	char reason[200];
+
+	for (unsigned i = 0; i < a->n; i++)
+		for (unsigned k = 0; k < g->settings->nchain; k++)
+			if (is_own(g->queue->config, a->address[i].text, g->settings->chain[k].port)) {
+				snprintf(reason, sizeof reason, "%s port %u is a listener of gatepost itself: correct host or chain",
+				    a->address[i].text, g->settings->chain[k].port);
+				gateway_tell(g, GATE_EV_ALL_FAILED, reason, 0);
+				return true;
+			}
+	return false;
 }
 
 static void on_addresses(void *arg, const struct dns_answer *a);
@@ -229,6 +155,8 @@ on_addresses(void *arg, const struct dns_answer *a)
 		resolve(g);
 		return;
 	}
+	if (a->result == DNS_OK && leads_to_us(g, a))
+		return;
 	if (a->result == DNS_OK) {
 		for (unsigned i = 0; i < a->n; i++)
 			address[i] = a->address[i].text;
@@ -305,7 +233,7 @@ opened_up(struct gateway *g, struct lane *l, const struct open *m)
 void
 gateway_on_opened(struct queue *q, struct open *m)
 {
-	struct lane *l = gateway_find_lane(q, m->lane);
+	struct lane *l = lane_find(q, m->lane);
 	struct gateway *g = l != NULL ? q->gateway[l->gateway] : NULL;
 	const char *text = m->outcome.text != NULL ? m->outcome.text : "";
 	bool others;
@@ -351,7 +279,7 @@ out:
 void
 gateway_on_closed(struct queue *q, struct lane_memo *m)
 {
-	struct lane *l = gateway_find_lane(q, m->lane);
+	struct lane *l = lane_find(q, m->lane);
 
 	if (l != NULL && l->state != LANE_BUSY) {
 		struct gateway *g = q->gateway[l->gateway];
@@ -416,7 +344,7 @@ gateway_on_heard(struct queue *q, struct heard_memo *m)
 			store_soon(q);
 			log_port(g, &m->candidate);
 			if (m->heard == HEARD_UP)	/* a better door than some lanes use */
-				make_stale(g, m->candidate.rank + 1);
+				lane_make_stale(g, m->candidate.rank + 1);
 		}
 		plan_recheck(g);
 	}
@@ -483,7 +411,7 @@ gateway_configure(struct queue *q)
 	}
 	for (unsigned i = 0; i < q->ngateway; i++)
 		if (q->gateway[i]->nlane > 0)
-			make_stale(q->gateway[i], 0);
+			lane_make_stale(q->gateway[i], 0);
 }
 
 void

@@ -254,12 +254,19 @@ void dispatch_ready(struct queue *q, struct entry *e);	/* into its way's list */
 bool dispatch_is_closed(const struct queue *q, unsigned way);
 const struct gateway *dispatch_find_gateway(const struct queue *q, unsigned way);
 
-/* gateway.c: upstreams, their lanes, ports and names */
+/* lane.c */
+struct lane *lane_new(struct gateway *g);		/* OPENING */
+struct lane *lane_find(const struct queue *q, uint32_t number);
+void lane_free(struct gateway *g, struct lane *l);
+void lane_close(struct queue *q, struct lane *l);	/* an idle one: it is gone when CLOSED comes */
+struct lane *lane_take(struct gateway *g);	/* an idle one, now BUSY; NULL */
+void lane_put(struct gateway *g, struct lane *l, bool lost);
+/* Lanes that use a later door than one that works again (rank >= above), or old settings (0: all), end when they can. */
+void lane_make_stale(struct gateway *g, unsigned above_rank);
+
+/* gateway.c: upstreams, their ports and names */
 void gateway_configure(struct queue *q);
 void gateway_open(struct gateway *g, unsigned n);	/* try to have n more lanes */
-struct lane *gateway_take_lane(struct gateway *g);	/* an idle one, now BUSY; NULL */
-void gateway_put_lane(struct gateway *g, struct lane *l, bool lost);
-struct lane *gateway_find_lane(const struct queue *q, uint32_t number);
 struct gateway *gateway_find(const struct queue *q, const char *name);
 void gateway_on_opened(struct queue *q, struct open *m);
 void gateway_on_heard(struct queue *q, struct heard_memo *m);

@@ -35,7 +35,7 @@ static const struct {
 static void
 log_attempt(const struct job *j, const struct recipient *r, const struct outcome *o)
 {
-	log_event(life[o->kind].level, life[o->kind].event, log_id("msg", j->id), log_text("to", r->address),
+	log_event(o->maybe ? LOG_WARNING : life[o->kind].level, life[o->kind].event, log_id("msg", j->id), log_text("to", r->address),
 	    log_text("upstream", j->peer.upstream), log_num("port", j->peer.port),
 	    log_text("tls", tls_mode_name(j->peer.tls)), log_text("address", j->peer.address),
 	    log_num("code", o->code), log_text("dsn", o->status), log_text("reply", o->text),
@@ -251,12 +251,12 @@ tell_gateway(struct gateway *g, const struct job *j)
 static void
 return_lane(struct queue *q, const struct job *j)
 {
-	struct lane *l = gateway_find_lane(q, j->lane);
+	struct lane *l = lane_find(q, j->lane);
 	struct gateway *g = l != NULL ? q->gateway[l->gateway] : NULL;
 
 	if (l == NULL)
 		return;
-	gateway_put_lane(g, l, j->lane_lost);
+	lane_put(g, l, j->lane_lost);
 	tell_gateway(g, j);
 }
 

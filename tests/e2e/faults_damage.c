@@ -312,7 +312,7 @@ START_TEST(a_hostile_directory_is_refused_or_ignored)	/* D-30 */
 			ck_assert_msg(!world_try_start(&s.w), "%s: it started", hostile[i].how);
 			ck_assert_int_eq(world_stop(&s.w, 0), 1);
 			log = world_read_log(&s.w);
-			ck_assert_msg(strstr(log, "gatepost: ") != NULL && strstr(log, hostile[i].refusal) != NULL, "%s: %s", hostile[i].how, log);
+			ck_assert_msg(strstr(log, "gatepost: ") != NULL && strstr(log, hostile[i].refusal) != NULL, "%s: %.4000s", hostile[i].how, log);
 			free(log);
 		} else {
 			world_start(&s.w);

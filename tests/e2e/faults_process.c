@@ -116,7 +116,7 @@ START_TEST(no_descriptors_for_what_is_queued)	/* D-13 */
 	kill(w.pid, SIGHUP);
 	ck_assert_msg(ledger_wait(&l, w.provider, 5000), "%u are missing", ledger_missing(&l, w.provider));
 	log = world_read_log(&w);
-	ck_assert_msg(strstr(log, "event=damaged") == NULL && strstr(log, "43 state=blocked") == NULL, "%s", log);
+	ck_assert_msg(strstr(log, "event=damaged") == NULL && strstr(log, "43 state=blocked") == NULL, "%.4000s", log);
 	free(log);
 	client_free(&c);
 	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
@@ -144,7 +144,7 @@ end_of_memory(struct world *w, uint64_t n)
 	char *log = world_read_log(w);
 	bool said = status == -SIGABRT && strstr(log, "event=bug") != NULL;
 
-	ck_assert_msg(status == 0 || status == 75 || status == 78 || status == 1 || said, "allocation %lu: status %d: %s", (unsigned long)n, status, log);
+	ck_assert_msg(status == 0 || status == 75 || status == 78 || status == 1 || said, "allocation %lu: status %d: %.4000s", (unsigned long)n, status, log);
 	free(log);
 }
 
@@ -228,7 +228,7 @@ START_TEST(the_clock_jumps_and_nothing_expires)	/* D-16 */
 	for (unsigned i = 0; i < JUMPS; i++) {
 		if (jumps[i].at_start) {
 			log = world_read_log(&w);
-			ck_assert_msg(strstr(log, "event=expired") == NULL && strstr(log, "event=bounced") == NULL && strstr(log, "event=warned") == NULL, "%s", log);
+			ck_assert_msg(strstr(log, "event=expired") == NULL && strstr(log, "event=bounced") == NULL && strstr(log, "event=warned") == NULL, "%.4000s", log);
 			free(log);
 			ck_assert_int_eq(world_stop(&w, i % 2 == 0 ? SIGTERM : SIGKILL), i % 2 == 0 ? 0 : -SIGKILL);
 		}

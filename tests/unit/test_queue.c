@@ -93,7 +93,7 @@ read_body(struct rig *r, struct job *j)
 static void
 answer_job(struct rig *r, struct job *j)
 {
-	struct lane *lane = gateway_find_lane(r->queue, j->lane);
+	struct lane *lane = lane_find(r->queue, j->lane);
 	const char *name = r->queue->gateway[lane->gateway]->name;
 
 	r->jobs++;
@@ -757,6 +757,20 @@ START_TEST(a_closed_gate_opens_whatever_its_lanes_do)
 }
 END_TEST
 
+START_TEST(an_upstream_that_is_ourselves_gets_nothing)	/* B-139 */
+{
+	struct rig r;
+
+	rig_up(&r, "listen \"127.0.0.1:10587\" {}\n"
+	    "upstream \"me\" { host = \"127.0.0.1\" chain = {\"10587/starttls\"} auth = \"none\" tls_verify = false }\n");
+	submit(&r, "a@b.example", NULL);
+	turn_until(&r, r.queue->gateway[0]->gate.state == GATE_DOWN);
+	ck_assert_ptr_nonnull(strstr(r.queue->gateway[0]->gate.reason, "gatepost itself"));
+	ck_assert_uint_eq(r.opens, 0);
+	rig_down(&r);
+}
+END_TEST
+
 START_TEST(hold_release_delete)
 {
 	struct rig r;
@@ -877,6 +891,7 @@ test_queue(void)
 	tcase_add_test(t, over_bounce_limit_bounces_are_owed_not_lost);
 	tcase_add_test(t, a_null_sender_message_is_held_when_nothing_is_left_to_try);
 	tcase_add_test(t, a_closed_gate_opens_whatever_its_lanes_do);
+	tcase_add_test(t, an_upstream_that_is_ourselves_gets_nothing);
 	tcase_add_test(t, hold_release_delete);
 	tcase_add_test(t, a_reload_routes_queued_mail_anew);
 	tcase_add_test(t, draining_waits_for_what_is_out_and_starts_nothing);
