@@ -5,6 +5,7 @@
  */
 #include "queue/private.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +18,7 @@ enum {
 	OWED_MS = 30 * 1000		/* a notice that could not be queued is tried again */
 };
 
-/* The message as it goes out: all of it if short, else its header.  False: it could not be read. */
+/* The message as it goes out: all of it if short, else its header.  False: it could not be read, see errno. */
 static bool
 read_original(struct queue *q, struct entry *e, bool *headers_only, struct buf *out)
 {
@@ -26,6 +27,7 @@ read_original(struct queue *q, struct entry *e, bool *headers_only, struct buf *
 	int64_t n = 0;
 	const char *end;
 
+	errno = 0;
 	if (spool_read_open(q->spool, &e->item, &r, &why) < 0)
 		return false;
 	buf_room(out, ORIGINAL_MAX);
@@ -98,6 +100,8 @@ send_dsn(struct queue *q, struct entry *e, enum dsn_action action, const struct 
 		if (plain)
 			make_ascii(&original);
 		d.original = buf_str(&original);
+	} else if (!entry_is_local(errno)) {
+		e->damaged = true;	/* the sender is told all the same */
 	}
 	dsn_build(&text, &d);
 	env->is_8bit = !str_is_ascii(buf_str(&text));

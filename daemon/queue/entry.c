@@ -200,20 +200,21 @@ entry_damaged(struct queue *q, struct entry *e, const char *what)
 	entry_free(q, e);
 }
 
+bool
+entry_is_local(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
+}
+
 void
 entry_unreadable(struct queue *q, struct entry *e, const struct why *why)
 {
-	switch (errno) {
-	case EMFILE:
-	case ENFILE:
-	case ENOMEM:
-	case ENOBUFS:
-		if (!heap_has(&q->rest.node))
-			log_event(LOG_ERROR, "out_of_resources", log_id("msg", e->item.id), log_text("reason", why->text),
-			    log_text("advice", "raise LimitNOFILE; the message waits"));
-		loop_timer(q->loop, &q->rest, loop_now_ms(q->loop) + REST_MS);
-		break;
-	default:
+	if (!entry_is_local(errno)) {
 		entry_damaged(q, e, why->text);
+		return;
 	}
+	if (!heap_has(&q->rest.node))
+		log_event(LOG_ERROR, "out_of_resources", log_id("msg", e->item.id), log_text("reason", why->text),
+		    log_text("advice", "raise LimitNOFILE; the message waits"));
+	loop_timer(q->loop, &q->rest, loop_now_ms(q->loop) + REST_MS);
 }

@@ -53,6 +53,7 @@ struct entry {
 	bool doomed : 1;		/* delete it when its job comes back */
 	bool pinned : 1;		/* its note is not on disk: the envelope must stay in memory */
 	bool hold_asked : 1;		/* hold it when its job comes back */
+	bool damaged : 1;		/* its content could not be read for a notice: it is set aside in the end */
 	bool shifted : 1;		/* younger than its id says: it was held */
 };
 
@@ -210,6 +211,7 @@ void entry_damaged(struct queue *q, struct entry *e, const char *what); /* set a
 /* After entry_load or spool_read_open failed, with its errno: set aside, or, where it is we who lack descriptors or
  * memory, left for later (everything rests for a second). */
 void entry_unreadable(struct queue *q, struct entry *e, const struct why *why);
+bool entry_is_local(int error);	/* an errno of ours, not of the disk's */
 
 /* store.c: what goes to the spool and comes back */
 int store_put(struct queue *q, struct entry *e, uint64_t id, const struct envelope *env,

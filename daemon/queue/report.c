@@ -191,6 +191,10 @@ conclude(struct queue *q, struct entry *e, const struct peer *peer, int64_t due_
 	owed_ms = bounce_round(q, e, peer);
 	entry_count(q, e);
 	if (e->recipients == 0 && owed_ms == 0) {
+		if (e->damaged) {
+			entry_damaged(q, e, "its content could not be read");
+			return;
+		}
 		operator_tell(q, e->item.id, "ended", "");
 		store_done(q, e);
 		return;

@@ -97,6 +97,18 @@ pour(struct content *c, struct buf *out, size_t n, struct why *why)
 	return CONTENT_MORE;
 }
 
+/* Unclean because it was accepted so, or because it has rotted since?  The checksum at its end tells. */
+static enum content_result
+ask_checksum(struct content *c, struct why *why)
+{
+	char part[16 * 1024];
+	int64_t n;
+
+	while ((n = spool_read(c->reader, part, sizeof part, why)) > 0)
+		;
+	return n < 0 ? CONTENT_UNREADABLE : CONTENT_UNCLEAN;
+}
+
 enum content_result
 content_pour(struct content *c, struct buf *out, size_t n, struct why *why)
 {
@@ -105,7 +117,7 @@ content_pour(struct content *c, struct buf *out, size_t n, struct why *why)
 
 	if (r == CONTENT_UNREADABLE || r == CONTENT_UNCLEAN)
 		buf_cut(out, start);
-	return r;
+	return r == CONTENT_UNCLEAN ? ask_checksum(c, why) : r;
 }
 
 int

@@ -51,6 +51,9 @@ look(struct ledger *l, const struct provider_message *m)
 	size_t octets, n;
 	char *want;
 
+	/* The content of a refused message could not be read: its sender is told without it. */
+	if (at == NULL && strstr(m->sender, "<>") != NULL && strstr(m->text, "Final-Recipient: rfc822; nobody@far.example") != NULL)
+		return;
 	ck_assert_msg(at != NULL && sscanf(at, "number=%u octets=%zu.", &number, &octets) == 2 && number < l->n,
 	    "not sent by us: %.2000s", m->text);
 	want = make_text(number, octets);
