@@ -11,7 +11,7 @@
 struct fault_control *faults_new(struct world *w, enum provider_mode m587, const char *script587, const char *rest);
 void faults_free(struct world *w, struct fault_control **f);
 /* Starts the daemon with the library.  false: it ended before it had started; world_stop has its status. */
-bool faults_start(struct world *w, struct fault_control *f);
+bool faults_start(struct world *w, const struct fault_control *f);
 void faults_clear(struct fault_control *f);	/* no faults any more; counts from 0 */
 /* The n-th such call from now on fails, and those after it, `times' in all.  error 0: it is cut short. */
 void faults_plan(struct fault_control *f, enum fault_call call, uint64_t n, uint64_t times, int error);
