@@ -30,8 +30,8 @@ pick(struct spool *s)
 }
 
 /* The message's newest note must come after it in the log. */
-static void
-copy_note(struct spool *s, struct spool_item *item, struct buf *note)
+void
+compact_note(struct spool *s, struct spool_item *item, struct buf *note)
 {
 	struct frame f;
 	struct place at;
@@ -59,7 +59,7 @@ copy(struct spool *s, struct walk *w, struct frame *f, uint32_t from, struct spo
 		buf_cut(&note, 0);	/* the message goes on as if it had none */
 	memcpy(stage_frame(s, f, &at), walk_peek(w, from + FRAME_HEAD, f->length), f->length);
 	account_message(s, item, &at, f);
-	copy_note(s, item, &note);
+	compact_note(s, item, &note);
 	buf_clear(&note);
 	return true;
 }

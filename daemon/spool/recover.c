@@ -151,6 +151,28 @@ drop_surplus(struct spool *s)
 	}
 }
 
+/* Compaction had copied the message, but power went before the copy of its note was there: the note would go with the old
+ * segment.  It is copied now; where that is not possible the segment stays. */
+static void
+follow_moved(struct recovery *r)
+{
+	struct spool *s = r->s;
+
+	for (size_t i = 0; i < r->nmoved; i++) {
+		struct spool_item *item = s->owner.find(s->owner.arg, r->moved[i]);
+		struct buf note = { 0 };
+
+		if (item == NULL || item->note_segment == 0 || item->note_segment >= item->segment)
+			continue;
+		if (spool_read_note(s, item, &note, NULL) < 0 ||
+		    !stage_fits(s, item->note_length, s->messages * FRAME_HEAD))
+			account_segment(s, item->note_segment)->stuck = true;
+		else
+			compact_note(s, item, &note);
+		buf_clear(&note);
+	}
+}
+
 /* So that the next start does not find the same again. */
 static int
 end_damaged(struct recovery *r, struct why *why)
@@ -192,7 +214,10 @@ change(struct recovery *r, struct why *why)
 	report_all(r);
 	for (size_t i = 0; i < r->spare.n; i++)
 		renew_adopt(r->s, r->spare.v[i]);
-	if (settle_active(r, why) < 0 || settle_room(r->s, why) < 0 || end_damaged(r, why) < 0)
+	if (settle_active(r, why) < 0 || settle_room(r->s, why) < 0)
+		return -1;
+	follow_moved(r);
+	if (end_damaged(r, why) < 0)
 		return -1;
 	drop_surplus(r->s);
 	remove_orphans(r);

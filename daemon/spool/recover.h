@@ -25,6 +25,8 @@ struct recovery {
 	void (*see)(void *arg, const struct frame *f, const struct place *at); /* NULL, or told each whole record */
 	void *arg;
 	struct numbers log, spare, spoilt, replaced;	/* files */
+	uint64_t *moved;		/* messages that compaction had copied, when they had a note already */
+	size_t nmoved;
 	struct hurt *hurt;
 	size_t nhurt, nsure;	/* the first nsure are damage; the others only if a record follows */
 	struct map hurt_at;	/* id -> index + 1, of messages */

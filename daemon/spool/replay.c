@@ -175,6 +175,10 @@ on_message(struct recovery *r, struct walk *w, const struct frame *f, const stru
 			return;
 		*item = (struct spool_item){ 0 };
 	}
+	if (item->note_segment != 0) {
+		r->moved = mem_resize(r->moved, r->nmoved + 1, sizeof *r->moved);
+		r->moved[r->nmoved++] = f->id;
+	}
 	account_message(r->s, item, at, f);
 	if (skip > 0)
 		map_put(&r->blobs, f->id, item);
@@ -355,6 +359,7 @@ replay(struct recovery *r, struct why *why)
 void
 replay_clear(struct recovery *r)
 {
+	free(r->moved);
 	free(r->log.v);
 	free(r->spare.v);
 	free(r->spoilt.v);

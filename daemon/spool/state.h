@@ -146,4 +146,7 @@ int recover(struct spool *s, struct why *why) must_check;
 int renew(struct spool *s, struct segment *old, struct why *why) must_check;
 void renew_adopt(struct spool *s, uint32_t spare);	/* a spare file found at the start */
 
+/* compact.c: stages the note again, at the log's end. */
+void compact_note(struct spool *s, struct spool_item *item, struct buf *note);
+
 #endif
