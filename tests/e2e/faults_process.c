@@ -154,7 +154,7 @@ START_TEST(the_nth_allocation_fails)	/* D-14 */
 	enum { STEPS = 40 };
 	static struct ledger l;
 	struct world w;
-	struct fault_control *f = faults_new(&w, PROVIDER_STARTTLS, NULL, "");
+	struct fault_control *f = faults_new(&w, PROVIDER_STARTTLS, NULL, "queue { retry = {\"100ms\"} }");
 	uint64_t starting, running;
 
 	ck_assert(faults_start(&w, f));
@@ -175,6 +175,7 @@ START_TEST(the_nth_allocation_fails)	/* D-14 */
 		end_of_memory(&w, f->malloc_fails_at);
 	}
 	world_start(&w);
+	kill(w.pid, SIGHUP);
 	ck_assert_msg(ledger_wait(&l, w.provider, 5000), "%u are missing", ledger_missing(&l, w.provider));
 	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
 	faults_free(&w, &f);

@@ -12,6 +12,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#define QUICK "queue { retry = {\"100ms\"} }"
+
 enum { SENDERS = 2, RELOADS = 1000, WARM = 200, STORM = 200, GROWTH_KB = 4096 };
 
 struct load {
@@ -90,7 +92,7 @@ START_TEST(a_thousand_reloads_leak_nothing)	/* D-18 */
 	static struct ledger l;
 	static struct load load;
 	struct world w;
-	struct fault_control *f = faults_new(&w, PROVIDER_STARTTLS, NULL, "");
+	struct fault_control *f = faults_new(&w, PROVIDER_STARTTLS, NULL, QUICK);
 	int notify = open_notify(&w);
 	long memory = 0, descriptors = 0;
 
@@ -128,7 +130,7 @@ START_TEST(a_storm_of_signals_loses_nothing)	/* D-18 */
 	static struct ledger l;
 	static struct load load;
 	struct world w;
-	struct fault_control *f = faults_new(&w, PROVIDER_STARTTLS, NULL, "");
+	struct fault_control *f = faults_new(&w, PROVIDER_STARTTLS, NULL, QUICK);
 
 	for (unsigned life = 0; life < 4; life++) {
 		world_start(&w);
