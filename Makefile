@@ -108,16 +108,16 @@ JOBS		:= -j$(shell nproc 2>/dev/null || echo 1)
 
 check: deps-quietly
 	@$(MAKE) --no-print-directory $(JOBS) $B/gatepost $B/unit $B/e2e
-	@$(MAKE) --no-print-directory check-now
+	@$(MAKE) --no-print-directory $(JOBS) --output-sync=target check-now
 check-now: layers headers options unit e2e
 
 SAN_FLAGS	:= -fno-sanitize-recover=all
 asan: deps-quietly
 	@$(MAKE) --no-print-directory $(JOBS) B=build/asan SAN="-fsanitize=address,undefined $(SAN_FLAGS)" build/asan/gatepost build/asan/unit build/asan/e2e
-	@$(MAKE) --no-print-directory B=build/asan SAN="-fsanitize=address,undefined $(SAN_FLAGS)" unit e2e
+	@$(MAKE) --no-print-directory $(JOBS) --output-sync=target B=build/asan SAN="-fsanitize=address,undefined $(SAN_FLAGS)" unit e2e
 tsan: deps-quietly
 	@$(MAKE) --no-print-directory $(JOBS) B=build/tsan SAN="-fsanitize=thread" build/tsan/gatepost build/tsan/unit build/tsan/e2e
-	@$(MAKE) --no-print-directory B=build/tsan SAN="-fsanitize=thread" unit e2e
+	@$(MAKE) --no-print-directory $(JOBS) --output-sync=target B=build/tsan SAN="-fsanitize=thread" unit e2e
 
 # --- set-up and the demonstration ------------------------------------------------
 deps:

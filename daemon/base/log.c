@@ -74,7 +74,7 @@ static bool
 is_word(struct str s)
 {
 	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] <= ' ' || s.p[i] >= 0x7f || strchr("\"=\\", s.p[i]))
+		if (s.p[i] <= ' ' || s.p[i] >= 0x7f || s.p[i] == '"' || s.p[i] == '=' || s.p[i] == '\\')
 			return false;
 	return s.n > 0;
 }
@@ -100,10 +100,9 @@ put_quoted(struct buf *out, struct str s)
 static void
 put_key(struct buf *out, const char *key, bool json)
 {
-	if (json)
-		buf_printf(out, ",\"%s\":", key);
-	else
-		buf_printf(out, " %s=", key);
+	buf_puts(out, json ? ",\"" : " ");
+	buf_puts(out, key);
+	buf_puts(out, json ? "\":" : "=");
 }
 
 static void

@@ -91,6 +91,7 @@ settle(struct queue *q)
 	spool_sync_end(q->spool, &c->running);
 	count_add(COUNT_SYNCS, 1);
 	q->sync_running = false;
+	q->compacting = true;	/* what this batch freed can go */
 	for (size_t i = 0; i < q->nsyncing; i++)
 		if (q->syncing[i] != NULL)
 			answer(q, q->syncing[i]);

@@ -120,6 +120,7 @@ on_minute(void *arg)
 	struct queue *q = arg;
 
 	store_memory(q);
+	spool_rest(q->spool);
 	history_minute(q);
 	loop_timer(q->loop, &q->minute, loop_now_ms(q->loop) + 60 * 1000);
 }

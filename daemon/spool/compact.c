@@ -117,3 +117,21 @@ spool_compact(struct spool *s, uint64_t octets)
 		finish(s, g);
 	return s->victim != NULL || pick(s) != NULL;
 }
+
+/*
+ * A stream of mail keeps the files of dead segments, to use them again; in quiet hours one spare is enough.  Beside a
+ * nearly full segment that takes two: it is ended, so that what lives in it can move and the rest go.
+ */
+void
+spool_rest(struct spool *s)
+{
+	uint64_t keep = segment_capacity(s->segment_bytes) + 2 * stage_slack(s);
+
+	if (s->rested != s->active->number) {
+		s->rested = s->active->number;
+		return;
+	}
+	stage_drop_spares(s, keep);
+	if (s->nspares > 1 && stage_room(s) - (int64_t)(s->active->size - s->active->end) > (int64_t)keep)
+		stage_rotate(s);
+}

@@ -131,26 +131,6 @@ settle_room(struct spool *s, struct why *why)
 	return 0;
 }
 
-/* More spare files than anybody needs, as after a bad day. */
-static void
-drop_surplus(struct spool *s)
-{
-	int64_t enough = (int64_t)(2 * segment_capacity(s->segment_bytes) + 2 * stage_slack(s));
-
-	while (s->nspares > 0 && stage_room(s) - (int64_t)segment_capacity(s->segment_bytes) > enough) {
-		struct segment *g = container_of(s->spares.prev, struct segment, node);
-		char name[SEGMENT_NAME];
-
-		if (g->busy > 0)
-			return;
-		segment_name(name, g->spare, true);
-		disk_unlink(s->log, name);
-		list_remove(&g->node);
-		s->nspares--;
-		segment_free(&g);
-	}
-}
-
 /* Compaction had copied the message, but power went before the copy of its note was there: the note would go with the old
  * segment.  It is copied now; where that is not possible the segment stays. */
 static void
@@ -219,7 +199,8 @@ change(struct recovery *r, struct why *why)
 	follow_moved(r);
 	if (end_damaged(r, why) < 0)
 		return -1;
-	drop_surplus(r->s);
+	/* More spare files than anybody needs, as after a bad day. */
+	stage_drop_spares(r->s, 2 * segment_capacity(r->s->segment_bytes) + 2 * stage_slack(r->s));
 	remove_orphans(r);
 	return 0;
 }

@@ -113,6 +113,9 @@ void spool_sync_end(struct spool *s, struct spool_sync **y);
 /* A slice of compaction, about `octets' of copying; true if there is more to do.  Stages records. */
 bool spool_compact(struct spool *s, uint64_t octets);
 
+/* Now and then: what a quiet spool does not need goes back to the disk.  Stages records. */
+void spool_rest(struct spool *s);
+
 /* --- reading ------------------------------------------------------------- */
 
 struct spool_reader;	/* holds its own reference to the file: segments may go meanwhile */

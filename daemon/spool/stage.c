@@ -125,6 +125,23 @@ stage_spare(struct spool *s, bool forced, struct why *why)
 	return 0;
 }
 
+void
+stage_drop_spares(struct spool *s, uint64_t keep)
+{
+	while (s->nspares > 0 && stage_room(s) - (int64_t)segment_capacity(s->segment_bytes) > (int64_t)keep) {
+		struct segment *g = container_of(s->spares.prev, struct segment, node);
+		char name[SEGMENT_NAME];
+
+		if (g->busy > 0)
+			return;
+		segment_name(name, g->spare, true);
+		disk_unlink(s->log, name);
+		list_remove(&g->node);
+		s->nspares--;
+		segment_free(&g);
+	}
+}
+
 bool
 stage_fits(const struct spool *s, uint64_t octets, uint64_t keep)
 {
@@ -221,8 +238,8 @@ stage_begin(struct spool *s, struct segment *g, uint32_t number, uint32_t replac
 }
 
 /* The active segment is full: its last record, and on with the first spare. */
-static void
-rotate(struct spool *s)
+void
+stage_rotate(struct spool *s)
 {
 	struct frame seal = { .kind = FRAME_SEAL };
 	struct place at;
@@ -237,7 +254,7 @@ char *
 stage_frame(struct spool *s, struct frame *f, struct place *out)
 {
 	if (frame_size(f->length) > left(s->active))
-		rotate(s);
+		stage_rotate(s);
 	return append(s, f, out);
 }
 

@@ -60,6 +60,7 @@ struct spool {
 
 	struct segment *victim;		/* being compacted */
 	uint32_t victim_at;
+	uint32_t rested;		/* the active segment's number at the last rest */
 
 	bool room_known;
 	int64_t room_at_ms;
@@ -91,8 +92,14 @@ int stage_spare(struct spool *s, bool forced, struct why *why) must_check;
 /* Makes sure that `octets' can be staged and `keep' octets stay free beside what is reserved. */
 int stage_ensure(struct spool *s, uint64_t octets, uint64_t keep, struct why *why) must_check;
 
+/* Spare files go, as long as more than `keep' octets stay free beside what is reserved. */
+void stage_drop_spares(struct spool *s, uint64_t keep);
+
 /* Would `octets' fit if nothing but `keep' were reserved? */
 bool stage_fits(const struct spool *s, uint64_t octets, uint64_t keep);
+
+/* Ends the active segment and goes on with a spare one.  There must be one. */
+void stage_rotate(struct spool *s);
 
 /* Makes the log's next segment of a spare one. */
 struct chunk *stage_begin(struct spool *s, struct segment *spare, uint32_t number, uint32_t replaces);

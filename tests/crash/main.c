@@ -123,6 +123,7 @@ static const struct workload {
 	{ "segments", workload_segments, HONEST },
 	{ "wide", workload_wide, HONEST },
 	{ "compaction", workload_compaction, HONEST },
+	{ "rest", workload_rest, HONEST },
 	{ "blobs", workload_blobs, HONEST },
 	{ "kills", workload_kills, HONEST },
 	{ "failed_sync", workload_failed_sync, HONEST },

@@ -26,6 +26,7 @@ void workload_overlap(void);
 void workload_segments(void);
 void workload_wide(void);
 void workload_compaction(void);
+void workload_rest(void);
 void workload_blobs(void);
 void workload_kills(void);
 void workload_failed_sync(void);

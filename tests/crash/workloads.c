@@ -133,6 +133,31 @@ workload_wide(void)
 	end(d);
 }
 
+/* A quiet spool gives back what it does not need, more than once. */
+void
+workload_rest(void)
+{
+	struct crashdisk *d = begin();
+
+	for (unsigned i = 0; i < 24; i++) {
+		put(9000);
+		if (i % 4 == 0)
+			model_commit();
+	}
+	for (unsigned i = 0; i < 23; i++)
+		if (i % 9 != 0)
+			model_done(&model.message[i]);
+	model_commit();
+	for (unsigned i = 0; i < 4; i++) {
+		spool_rest(model.s);
+		model_compact(9000);
+		put(14000);
+		model_done(&model.message[model.n - 1]);
+		model_commit();
+	}
+	end(d);
+}
+
 void
 workload_compaction(void)
 {
@@ -259,7 +284,7 @@ random_step(void)
 {
 	struct message *m = &model.message[model.n > 0 ? run_chance(model.n) : 0];
 
-	switch (run_chance(8)) {
+	switch (run_chance(9)) {
 	case 0:
 	case 1:
 		put((uint32_t)run_chance(3) == 0 ? (uint32_t)run_chance(25000) : (uint32_t)run_chance(3000));
@@ -275,6 +300,9 @@ random_step(void)
 	case 5:
 		if (model_is_live(m))
 			model_done(m);
+		break;
+	case 6:
+		spool_rest(model.s);
 		break;
 	default:
 		spool_compact(model.s, 8192);

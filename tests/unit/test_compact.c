@@ -90,6 +90,32 @@ START_TEST(keeps_what_lives)
 }
 END_TEST
 
+/* A few old messages among many that went, wherever the active segment ends: in quiet hours two segments do. */
+START_TEST(rests)
+{
+	unsigned n = 40 + (unsigned)_i * 7;
+
+	rig_open();
+	for (uint64_t id = 1; id <= n; id++) {
+		rig_put(id, 5000);
+		if (id > 9 && (id - 9) % 16 != 0)
+			rig_done(id - 9);
+		rig_commit();
+	}
+	for (unsigned quiet = 0; quiet < 4; quiet++) {
+		spool_rest(rig.s);
+		compact(30000);
+		if (spool_is_dirty(rig.s))
+			rig_commit();
+	}
+	ck_assert_uint_le(spool_disk_bytes(rig.s), 2 * spool_live_bytes(rig.s) + 2 * RIG_SEGMENT);
+	for (uint64_t id = 16; id <= n - 9; id += 16)
+		rig_read(id, 5000);
+	rig_put(n + 1, 5000);
+	rig_commit();
+}
+END_TEST
+
 START_TEST(reads_while_moving)
 {
 	struct spool_reader *r;
@@ -186,6 +212,7 @@ test_compact(void)
 	tcase_add_test(tc, nothing_to_do);
 	tcase_add_test(tc, dead_segments_just_go);
 	tcase_add_loop_test(tc, keeps_what_lives, 0, 4);
+	tcase_add_loop_test(tc, rests, 0, 12);
 	tcase_add_test(tc, reads_while_moving);
 	tcase_add_test(tc, damaged_messages_move_too);
 	tcase_add_test(tc, lost_while_running);
