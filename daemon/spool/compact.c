@@ -23,7 +23,7 @@ pick(struct spool *s)
 		if (g == s->active || g->stuck || g->busy > 0)
 			return NULL;
 		if (g->live > 0)
-			return sealed * s->segment_bytes > 2 * s->live ? g : NULL;
+			return sealed * s->segment_bytes > 2 * (s->live - s->reserved) ? g : NULL;
 		sealed--;
 	}
 	return NULL;
