@@ -88,7 +88,7 @@ snapshot_upstream(const struct queue_upstream *u, const struct upstream *setting
 	    "name", snapshot_text(u->name),
 	    "host", snapshot_text(u->host),
 	    "state", gate_state_name(u->gate->state),
-	    "reason", snapshot_text(u->gate->reason),
+	    "reason", snapshot_text(u->reason),
 	    "connections", (json_int_t)u->connections,
 	    "active", active,
 	    "quota_left", (json_int_t)u->quota_left,

@@ -140,17 +140,18 @@ dispatch_find_gateway(const struct queue *q, unsigned way)
 }
 
 static struct job *
-make_job(struct queue *q, struct entry *e, const struct gateway *g, struct why *why)
+make_job(struct queue *q, struct entry *e, struct gateway *g, struct why *why)
 {
 	struct envelope *env = e->envelope;
 	struct job *j = memo_job_new(env->nrcpt);
+	unsigned most = pacing_most_recipients(g);
 
 	if (spool_read_open(q->spool, &e->item, &j->body, why) < 0) {
 		memo_job_free(&j);
 		return NULL;
 	}
 	j->nrcpt = 0;
-	for (unsigned i = 0; i < env->nrcpt && j->nrcpt < g->settings->max_recipients; i++) {
+	for (unsigned i = 0; i < env->nrcpt && j->nrcpt < most; i++) {
 		struct recipient *r = &env->rcpt[i];
 
 		if (!is_eligible(e, r) || dispatch_way(q, env, r) != e->way)
@@ -188,6 +189,7 @@ send_entry(struct queue *q, struct entry *e, struct gateway *g, struct lane *l)
 	}
 	j->lane = l->number;
 	entry_move(q, e, ENTRY_OUT, 0);
+	pacing_sent(g, j);
 	memo_post(q->relay[l->relay], &j->memo);
 	return true;
 }
@@ -213,11 +215,14 @@ dispatch_way_now(struct queue *q, struct way *w)
 		return;
 	try_closed(q, w);
 	while (w->nready > 0 && !heap_has(&q->rest.node) && (g = find_open(q, w)) != NULL) {
-		struct lane *l = lane_take(g);
+		struct lane *l;
 		struct entry *e;
 
+		if (!pacing_may_send(g))
+			return;
+		l = lane_take(g);
 		if (l == NULL) {
-			gateway_open(g, (unsigned)(w->nready < 1000 ? w->nready : 1000));
+			gateway_open(g, pacing_room(g, w->nready));
 			return;
 		}
 		e = container_of(w->ready.next, struct entry, at.ready);

@@ -30,17 +30,31 @@ check_frozen(struct queue *q)
 	bool frozen = false;
 
 	for (unsigned i = 0; i < q->ngateway; i++) {
-		const struct gateway *g = q->gateway[i];
+		struct gateway *g = q->gateway[i];
 
 		if (g->settings == NULL)
 			continue;
-		if (g->gate.state != GATE_AUTH_FAILED && g->gate.state != GATE_PAUSED) {
+		if (g->gate.state != GATE_AUTH_FAILED && (g->gate.state != GATE_PAUSED || !pacing_is_over_quota(g))) {
 			frozen = false;
 			break;
 		}
 		frozen = true;
 	}
 	retry_freeze(q, frozen);
+}
+
+static void
+log_gate(const struct gateway *g)
+{
+	enum gate_state state = g->gate.state;
+	char reason[280];
+
+	pacing_print_reason(g, reason, sizeof reason);
+	log_event(state == GATE_AUTH_FAILED ? LOG_ERROR : gate_is_closed(&g->gate) ? LOG_WARNING : LOG_INFO,
+	    "upstream", log_text("upstream", g->name), log_text("state", gate_state_name(state)),
+	    log_text("reason", reason[0] != '\0' ? reason : NULL),
+	    log_text("advice", state == GATE_AUTH_FAILED ?
+	    "check username and password; mail waits, and `systemctl reload gatepost' tries again at once" : NULL));
 }
 
 void
@@ -50,21 +64,14 @@ gateway_tell(struct gateway *g, enum gate_event ev, const char *reason, int64_t 
 	int64_t now = loop_now_ms(q->loop);
 	bool was_closed = gate_is_closed(&g->gate);
 
-	if (gate_tell(&g->gate, ev, reason, until_ms, now, clock_wall_s())) {
-		bool bad = gate_is_closed(&g->gate);
-
-		log_event(g->gate.state == GATE_AUTH_FAILED ? LOG_ERROR : bad ? LOG_WARNING : LOG_INFO,
-		    "upstream", log_text("upstream", g->name), log_text("state", gate_state_name(g->gate.state)),
-		    log_text("reason", g->gate.reason[0] != '\0' ? g->gate.reason : NULL),
-		    log_text("advice", g->gate.state == GATE_AUTH_FAILED ?
-		    "check username and password; mail waits, and `systemctl reload gatepost' tries again at once" : NULL));
-	}
+	if (gate_tell(&g->gate, ev, reason, until_ms, now, clock_wall_s()))
+		log_gate(g);
 	if (gate_is_closed(&g->gate) && g->gate.retry_at_ms > 0)
 		loop_timer(q->loop, &g->retry, g->gate.retry_at_ms);
 	else
 		loop_cancel(q->loop, &g->retry);
 	check_frozen(q);
-	if (gate_is_closed(&g->gate) && !was_closed)
+	if (gate_is_closed(&g->gate) && !was_closed && g->gate.state != GATE_PAUSED)
 		lane_make_stale(g, 0);	/* when it opens again, it does so with a new connection */
 	if (ev == GATE_EV_ALL_FAILED || ev == GATE_EV_BUSY)
 		report_failed(q, g);
@@ -76,6 +83,7 @@ gateway_tell(struct gateway *g, enum gate_event ev, const char *reason, int64_t 
 static void
 on_retry(void *arg)
 {
+	pacing_check(arg);
 	dispatch_soon(((struct gateway *)arg)->queue);
 }
 
@@ -177,19 +185,11 @@ on_addresses(void *arg, const struct dns_answer *a)
 void
 gateway_open(struct gateway *g, unsigned n)
 {
-	unsigned room = g->allowed > g->nlane ? g->allowed - g->nlane : 0;
-	unsigned settled = g->nlane - g->nopening;
-	unsigned at_once = g->gate.state == GATE_UP && settled > 0 ? settled : 1;
-
 	if (g->settings == NULL || g->queue->draining)
 		return;
-	at_once = at_once > g->nopening ? at_once - g->nopening : 0;
-	if (room == 0 && gate_is_closed(&g->gate) && g->nopening == 0)
-		room = 1;		/* whatever its old lanes are still busy with */
-	if (n > room)
-		n = room;
-	if (n > at_once)
-		n = at_once;
+	n = pace_lanes(&g->pace, g->gate.state == GATE_UP, g->nlane, g->nopening, n);
+	if (n == 0 && gate_is_closed(&g->gate) && g->nopening == 0)
+		n = 1;			/* whatever its old lanes are still busy with */
 	if (n == 0)
 		return;
 	if (g->want < n)
@@ -220,8 +220,6 @@ opened_up(struct gateway *g, struct lane *l, const struct open *m)
 	g->has_active = true;
 	g->caps = m->caps;
 	g->caps_known = true;
-	if (g->settings != NULL && g->allowed < g->settings->connections)
-		g->allowed++;
 	gateway_tell(g, GATE_EV_OPENED, "", 0);
 	l->state = LANE_IDLE;
 	list_push(&g->idle, &l->node);
@@ -247,7 +245,7 @@ gateway_on_opened(struct queue *q, struct open *m)
 	lane_free(g, l);
 	others = g->nlane > g->nopening;	/* it works for some: no more of them, then */
 	if (others && m->result != OPENED_LOGIN_REFUSED) {
-		g->allowed = g->nlane > 0 ? g->nlane : 1;
+		pace_no_more(&g->pace, g->nlane, loop_now_ms(q->loop));
 		goto out;
 	}
 	switch (m->result) {
@@ -383,6 +381,7 @@ gateway_new(struct queue *q, const struct upstream *u)
 	g->route = route_new(u);
 	gate_init(&g->gate);
 	list_init(&g->idle);
+	pacing_init(g);
 	timer_init(&g->retry, on_retry, g);
 	timer_init(&g->recheck, on_recheck, g);
 	q->gateway = mem_resize(q->gateway, q->ngateway + 1, sizeof *q->gateway);
@@ -406,12 +405,14 @@ gateway_configure(struct queue *q)
 		tls_unref(&g->tls);
 		g->tls = t;
 		g->settings = u;
-		g->allowed = u->connections;
 		route_configure(g->route, u);
 	}
-	for (unsigned i = 0; i < q->ngateway; i++)
+	for (unsigned i = 0; i < q->ngateway; i++) {
+		if (q->gateway[i]->settings != NULL)
+			pacing_configure(q->gateway[i]);
 		if (q->gateway[i]->nlane > 0)
 			lane_make_stale(q->gateway[i], 0);
+	}
 }
 
 void
@@ -427,6 +428,7 @@ gateway_free_all(struct queue *q)
 	for (unsigned i = 0; i < q->ngateway; i++) {
 		struct gateway *g = q->gateway[i];
 
+		pacing_stop(g);
 		loop_cancel(q->loop, &g->retry);
 		loop_cancel(q->loop, &g->recheck);
 		route_free(&g->route);

@@ -42,6 +42,8 @@ lane_free(struct gateway *g, struct lane *l)
 		g->nopening--;
 	else if (l->state == LANE_BUSY)
 		g->nbusy--;
+	else if (l->state == LANE_CLOSING)
+		g->nclosing--;
 	free(l);
 }
 
@@ -59,6 +61,7 @@ lane_close(struct queue *q, struct lane *l)
 
 	list_remove(&l->node);
 	l->state = LANE_CLOSING;
+	q->gateway[l->gateway]->nclosing++;
 	m->lane = l->number;
 	memo_post(q->relay[l->relay], &m->memo);
 }
@@ -77,6 +80,12 @@ lane_take(struct gateway *g)
 	return l;
 }
 
+static bool
+has_excess(const struct gateway *g)
+{
+	return g->nlane - g->nclosing > g->pace.allowed;
+}
+
 void
 lane_put(struct gateway *g, struct lane *l, bool lost)
 {
@@ -88,7 +97,7 @@ lane_put(struct gateway *g, struct lane *l, bool lost)
 		g->nbusy--;
 	l->state = LANE_IDLE;
 	list_push(&g->idle, &l->node);
-	if (l->stale || g->settings == NULL)
+	if (l->stale || g->settings == NULL || has_excess(g))
 		lane_close(g->queue, l);
 }
 
@@ -108,4 +117,12 @@ lane_make_stale(struct gateway *g, unsigned above_rank)
 		if (l->stale)
 			lane_close(g->queue, l);
 	}
+}
+
+/* The ones least lately used go first. */
+void
+lane_trim(struct gateway *g)
+{
+	while (has_excess(g) && !list_is_empty(&g->idle))
+		lane_close(g->queue, container_of(g->idle.prev, struct lane, node));
 }

@@ -54,8 +54,9 @@ queue_find_upstream(const struct queue *q, unsigned n, struct queue_upstream *ou
 		*out = (struct queue_upstream){
 			.name = g->name, .host = g->settings->host, .gate = &g->gate, .route = g->route,
 			.connections = g->nlane - g->nopening, .has_active = g->has_active && g->nlane > 0,
-			.active = g->active, .quota_left = -1,
+			.active = g->active, .quota_left = pace_quota_left(&q->gateway[i]->pace, loop_now_ms(q->loop)),
 		};
+		pacing_print_reason(g, out->reason, sizeof out->reason);
 		return true;
 	}
 	return false;
@@ -78,7 +79,7 @@ find_reason(const struct queue *q, const struct entry *e, struct queue_message *
 	if (e->state == ENTRY_HELD && e->at.held != NULL)
 		snprintf(out->reason, sizeof out->reason, "%s", e->at.held);
 	if (e->state == ENTRY_READY && (g = dispatch_find_gateway(q, e->way)) != NULL && g->gate.reason[0] != '\0')
-		snprintf(out->reason, sizeof out->reason, "%s", g->gate.reason);
+		pacing_print_reason(g, out->reason, sizeof out->reason);
 }
 
 static struct envelope *

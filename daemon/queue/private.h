@@ -106,8 +106,9 @@ struct gateway {
 	struct route *route;
 	struct tls *tls;
 	struct node idle;		/* lanes, the most recently used first */
-	unsigned nlane, nopening, nbusy;
-	unsigned allowed;		/* lanes at once for now, at most settings->connections */
+	unsigned nlane, nopening, nbusy, nclosing;
+	struct pace pace;		/* lanes at once for now, rate, quota */
+	struct timer pacing;		/* the next message may go */
 	unsigned want;			/* lanes to open when the name is resolved */
 	bool resolving, probing;
 	char *asked;			/* the name being resolved */
@@ -195,6 +196,7 @@ struct queue {
 	struct user_bucket *user_bucket;
 	size_t nuser_bucket;
 	bool draining, drained, memory_changed, compacting;
+	bool quota_changed;		/* to be saved within the minute */
 	bool finishing;			/* the relays have gone */
 	int64_t compact_at_ms;
 };
@@ -265,6 +267,27 @@ struct lane *lane_take(struct gateway *g);	/* an idle one, now BUSY; NULL */
 void lane_put(struct gateway *g, struct lane *l, bool lost);
 /* Lanes that use a later door than one that works again (rank >= above), or old settings (0: all), end when they can. */
 void lane_make_stale(struct gateway *g, unsigned above_rank);
+
+/* Idle lanes beyond what the pace allows end. */
+void lane_trim(struct gateway *g);
+
+/* pacing.c: how fast an upstream is used, and what it says to that */
+void pacing_init(struct gateway *g);
+void pacing_configure(struct gateway *g);
+void pacing_stop(struct gateway *g);
+bool pacing_may_send(struct gateway *g);	/* false: dispatch runs again when it may */
+unsigned pacing_room(struct gateway *g, size_t wanted);	/* messages that may go now */
+unsigned pacing_most_recipients(struct gateway *g);
+void pacing_sent(struct gateway *g, const struct job *j);	/* it goes */
+void pacing_report(struct gateway *g, const struct job *j);	/* it came back */
+void pacing_check(struct gateway *g);		/* pauses and their ends, to the gate */
+bool pacing_is_over_quota(struct gateway *g);
+/* A refusal for our pace spends no attempt, unless it is this message that is refused so while others get through, or
+ * it is time that its sender heard of it. */
+bool pacing_spares(const struct queue *q, struct entry *e, const struct gateway *g);
+void pacing_print_reason(const struct gateway *g, char *out, size_t size);	/* of its state, in words */
+void pacing_save(struct queue *q, bool final);	/* the day's counts, if there is anything new */
+void pacing_recall(struct queue *q);
 
 /* gateway.c: upstreams, their ports and names */
 void gateway_configure(struct queue *q);

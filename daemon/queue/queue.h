@@ -41,6 +41,7 @@ void queue_get_totals(const struct queue *q, struct queue_totals *out);
 struct queue_upstream {		/* borrowed until the next turn */
 	const char *name, *host;
 	const struct gate *gate;
+	char reason[280];		/* of its state, in words */
 	const struct route *route;
 	unsigned connections;
 	bool has_active;

@@ -12,7 +12,7 @@
 #include "base/count.h"
 #include "base/mem.h"
 
-enum { TOO_FAST_MS = 60 * 1000, WARNINGS_MAX = 1000 };
+enum { WARNINGS_MAX = 1000 };
 
 enum act { DO_NOTHING, DO_SPEND, DO_AGAIN };
 
@@ -51,7 +51,7 @@ cap_again(struct entry *e, struct job *j)
 
 	for (unsigned i = 0; i < j->nrcpt; i++)
 		progress |= j->result[i].kind == OUTCOME_SENT || j->result[i].kind == OUTCOME_REFUSE;
-	if (progress || j->upstream == UPSTREAM_LOGIN || ++e->again < AGAIN_MAX) {
+	if (progress || j->upstream == UPSTREAM_LOGIN || j->upstream == UPSTREAM_TOO_FAST || ++e->again < AGAIN_MAX) {
 		if (progress)
 			e->again = 0;
 		return;
@@ -236,10 +236,6 @@ tell_gateway(struct gateway *g, const struct job *j)
 	const char *text = j->nrcpt > 0 && j->result[0].text != NULL ? j->result[0].text : "";
 
 	switch (j->upstream) {
-	case UPSTREAM_TOO_FAST:
-		g->allowed = g->allowed > 1 ? g->allowed / 2 : 1;
-		gateway_tell(g, GATE_EV_QUOTA, text, loop_now_ms(g->queue->loop) + TOO_FAST_MS);
-		break;
 	case UPSTREAM_BUSY:
 		gateway_tell(g, GATE_EV_BUSY, text, 0);
 		break;
@@ -261,7 +257,19 @@ return_lane(struct queue *q, const struct job *j)
 	if (l == NULL)
 		return;
 	lane_put(g, l, j->lane_lost);
+	pacing_report(g, j);
 	tell_gateway(g, j);
+}
+
+/* A refused login, or a refusal of our pace, is the upstream's matter: the message has not been tried. */
+static bool
+is_spared(const struct queue *q, struct entry *e, const struct job *j)
+{
+	const struct lane *l = lane_find(q, j->lane);
+
+	if (j->upstream == UPSTREAM_TOO_FAST)
+		return pacing_spares(q, e, l != NULL ? q->gateway[l->gateway] : NULL);
+	return j->upstream == UPSTREAM_LOGIN;
 }
 
 static void
@@ -269,10 +277,10 @@ settle_entry(struct queue *q, struct entry *e, struct job *j)
 {
 	bool changed = false;
 
-	/* A refused login is the upstream's matter: the message has not been tried. */
-	for (unsigned i = 0; i < j->nrcpt && j->upstream == UPSTREAM_LOGIN; i++)
-		if (j->result[i].kind == OUTCOME_DEFER)
-			j->result[i].kind = OUTCOME_AGAIN;
+	if (is_spared(q, e, j))
+		for (unsigned i = 0; i < j->nrcpt; i++)
+			if (j->result[i].kind == OUTCOME_DEFER && !j->result[i].maybe)
+				j->result[i].kind = OUTCOME_AGAIN;
 	cap_again(e, j);
 	for (unsigned i = 0; i < j->nrcpt; i++)
 		changed |= settle_rcpt(q, e, j, i);

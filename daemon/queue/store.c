@@ -282,6 +282,7 @@ store_memory(struct queue *q)
 	buf_put_u64(&b, (uint64_t)retry_clock_s(q));
 	buf_put_u64(&b, (uint64_t)clock_wall_s());
 	save(q, "clock", &b);
+	pacing_save(q, q->finishing);
 	if (!q->memory_changed)
 		return;
 	q->memory_changed = false;
@@ -348,4 +349,5 @@ store_recall(struct queue *q)
 	if (spool_file_load(q->spool, "ports", &b) == 0)
 		recall_ports(q, cursor_init(b.data, b.len));
 	buf_clear(&b);
+	pacing_recall(q);
 }

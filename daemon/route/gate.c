@@ -40,6 +40,8 @@ move(struct gate *g, enum gate_state to, const char *reason, int64_t wall_s)
 {
 	bool changed = g->state != to;
 
+	if (to != GATE_PAUSED)
+		g->worked = to == GATE_UP;
 	g->state = to;
 	str_fit(g->reason, sizeof g->reason, str_of(reason));
 	if (changed)
@@ -108,6 +110,17 @@ try_now(struct gate *g, int64_t now_ms)
 	return false;
 }
 
+/* What was closed for another reason stays closed. */
+static bool
+resume(struct gate *g, int64_t wall_s)
+{
+	if (g->state != GATE_PAUSED)
+		return false;
+	g->failures = 0;
+	g->retry_at_ms = 0;
+	return move(g, g->worked ? GATE_UP : GATE_UNKNOWN, "", wall_s);
+}
+
 bool
 gate_tell(struct gate *g, enum gate_event ev, const char *reason,
     int64_t until_ms, int64_t now_ms, int64_t wall_s)
@@ -132,6 +145,8 @@ gate_tell(struct gate *g, enum gate_event ev, const char *reason,
 	case GATE_EV_QUOTA:
 		return close_gate(g, GATE_PAUSED, reason, &none, until_ms, now_ms,
 		    wall_s);
+	case GATE_EV_RESUME:
+		return resume(g, wall_s);
 	case GATE_EV_NETWORK:
 		return try_now(g, now_ms);
 	case GATE_EVENTS:

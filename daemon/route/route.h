@@ -4,6 +4,7 @@
  *
  * A candidate is a chain entry at an address.  `struct route' remembers what each is worth
  * and orders the next race; `struct gate' is the upstream as a whole: may work go to it now?
+ * `struct pace' (pace.h, through this door) is how fast.
  */
 #ifndef ROUTE_ROUTE_H
 #define ROUTE_ROUTE_H
@@ -13,6 +14,7 @@
 
 #include "base/buf.h"
 #include "config/config.h"
+#include "route/pace.h"
 
 enum { ROUTE_CANDIDATES_MAX = 64 };
 
@@ -105,6 +107,7 @@ struct gate {
 	int64_t since_wall_s;
 	int64_t retry_at_ms;	/* when closed: the next try; 0 else */
 	unsigned failures;	/* in a row, for the delays */
+	bool worked;		/* the last that was known of it, but for pauses */
 };
 
 enum gate_event {
@@ -114,6 +117,7 @@ enum gate_event {
 	GATE_EV_BUSY,		/* 4xx to login or greeting inside TLS: 30 s doubling to 5 min, at least 5 min
 				 * after a login was told "later" (B-021): that is for the caller's `until_ms' */
 	GATE_EV_QUOTA,		/* until retry_at_ms, handed in as `until_ms' */
+	GATE_EV_RESUME,		/* a pause has ended, and only a pause: open as it was before */
 	GATE_EV_NETWORK,	/* the network changed, or reload, or the operator's retry: try now, unless
 				 * it is a pause */
 	GATE_EVENTS

@@ -214,6 +214,24 @@ END_TEST
 #define LOOP(tc, fn, table)                                                    \
 	tcase_add_loop_test(tc, fn, 0, (int)(sizeof table / sizeof table[0]))
 
+START_TEST(a_pause_ends_as_it_began)
+{
+	ck_assert(tell(GATE_EV_QUOTA, QUOTA_MS));
+	ck_assert(tell(GATE_EV_RESUME, 0));
+	ck_assert_int_eq(gate.state, GATE_UNKNOWN);
+	ck_assert_int_eq(gate.retry_at_ms, 0);
+	tell(GATE_EV_OPENED, 0);
+	ck_assert(!tell(GATE_EV_RESUME, 0));
+	tell(GATE_EV_QUOTA, QUOTA_MS);
+	ck_assert(tell(GATE_EV_RESUME, 0));
+	ck_assert_int_eq(gate.state, GATE_UP);
+	tell(GATE_EV_LOGIN_REFUSED, 0);
+	ck_assert(!tell(GATE_EV_RESUME, 0));	/* only a pause */
+	ck_assert_int_eq(gate.state, GATE_AUTH_FAILED);
+	ck_assert_int_gt(gate.retry_at_ms, 0);
+}
+END_TEST
+
 Suite *test_gate(void);
 Suite *
 test_gate(void)
@@ -229,6 +247,7 @@ test_gate(void)
 	tcase_add_test(tc, quota_may_be_raised);
 	LOOP(tc, tries_now, tries);
 	tcase_add_test(tc, open_stays_open);
+	tcase_add_test(tc, a_pause_ends_as_it_began);
 	tcase_add_test(tc, names);
 	suite_add_tcase(s, tc);
 	return s;

@@ -383,8 +383,6 @@ static const struct {
 	{ "upstream u { host = h\n oauth2 { client_id = x } }\n", "a.conf:2: client_id: this option is not supported" },
 	{ "upstream u { host = h\n auth = xoauth2 }\n", "a.conf:2: auth: `xoauth2' is not supported" },
 	{ "upstream u { host = h\n auth = cram-md5 }\n", "a.conf:2: auth: `cram-md5' is not supported" },
-	{ "upstream u { host = h\n rate = \"14/s\" }\n", "a.conf:2: rate: this option is not supported" },
-	{ "upstream u { host = h\n daily_quota = 5 }\n", "a.conf:2: daily_quota: this option is not supported" },
 	{ "upstream u { host = h\n capture = x }\n", "a.conf:2: capture: this option is not supported" },
 	{ "upstream u { host = h\n idempotency_header = X }\n", "a.conf:2: idempotency_header: this option is not supported" },
 	{ "upstream u { host = h\n sender = a@b.example }\n", "a.conf:2: sender: this option is not supported" },
