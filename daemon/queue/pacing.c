@@ -134,7 +134,7 @@ static const struct outcome *
 find_refusal(const struct job *j)
 {
 	for (unsigned i = 0; i < j->nrcpt; i++)
-		if (j->result[i].kind != OUTCOME_SENT && j->result[i].code >= 400)
+		if ((j->result[i].kind == OUTCOME_DEFER || j->result[i].kind == OUTCOME_AGAIN) && j->result[i].code > 0)
 			return &j->result[i];
 	return NULL;
 }
@@ -144,10 +144,13 @@ refused(struct gateway *g, const struct job *j)
 {
 	const struct outcome *o = find_refusal(j);
 	enum pace_refusal r = o != NULL ? which(o) : PACE_TOO_FAST;
+	const char *what = r == PACE_QUOTA ? "over the provider's quota" : "the provider said \"too fast\"";
 	char reason[200];
 
-	snprintf(reason, sizeof reason, "%s: %.150s", r == PACE_QUOTA ? "over the provider's quota" : "the provider said \"too fast\"",
-	    o != NULL && o->text != NULL ? o->text : "");
+	if (o != NULL)
+		snprintf(reason, sizeof reason, "%s: %d %.150s", what, o->code, o->text != NULL ? o->text : "");
+	else
+		snprintf(reason, sizeof reason, "%s", what);
 	pace_refuse(&g->pace, r, g->nlane, loop_now_ms(g->queue->loop));
 	tell_gate(g, reason);
 	lane_trim(g);

@@ -512,10 +512,10 @@ static const struct {
 	int64_t wait_ms;
 	const char *reason;
 } refusals[] = {
-	{ 421, "slow down", 5 * S, "the provider said \"too fast\": slow down; goes on in 5 s" },
-	{ 454, "Throttling failure: Maximum sending rate exceeded.", 5 * S, "the provider said \"too fast\": Throttling" },
-	{ 454, "Throttling failure: Daily message quota exceeded.", 10 * MIN, "over the provider's quota: Throttling" },
-	{ 550, "user has exceeded", 10 * MIN, "over the provider's quota: user has exceeded; goes on in 10 min" },
+	{ 421, "slow down", 5 * S, "the provider said \"too fast\": 421 slow down; goes on in 5 s" },
+	{ 454, "Throttling failure: Maximum sending rate exceeded.", 5 * S, "the provider said \"too fast\": 454 Throttling" },
+	{ 454, "Throttling failure: Daily message quota exceeded.", 10 * MIN, "over the provider's quota: 454 Throttling" },
+	{ 550, "user has exceeded", 10 * MIN, "over the provider's quota: 550 user has exceeded; goes on in 10 min" },
 };
 
 START_TEST(too_fast_pauses_and_spends_no_attempt)
