@@ -170,10 +170,13 @@ pacing_report(struct gateway *g, const struct job *j)
 	}
 	pace_settle(&g->pace, j->nrcpt, spent, asked, loop_now_ms(g->queue->loop));
 	g->queue->quota_changed = true;
-	if (j->upstream == UPSTREAM_TOO_FAST)
+	if (j->upstream == UPSTREAM_TOO_FAST) {
 		refused(g, j);
-	else
-		pacing_check(g);
+		return;
+	}
+	if (j->upstream == UPSTREAM_BUSY && !gate_is_closed(&g->gate))	/* B-141: 4.3.2; the gate's timer does the rest */
+		pace_no_more(&g->pace, g->nlane / 2, loop_now_ms(g->queue->loop));
+	pacing_check(g);
 }
 
 bool

@@ -32,6 +32,7 @@ struct rig {
 	const char *poison;		/* it says it to this recipient alone */
 	unsigned lanes, lanes_max;	/* more connections are refused; 0: any number */
 	bool hold;			/* jobs are kept */
+	bool busy;			/* what it says is 4.3.2 */
 	struct job *held[64];
 	unsigned nheld;
 };
@@ -66,7 +67,7 @@ answer_job(struct rig *r, struct job *j)
 		else
 			outcome_set(&j->result[i], OUTCOME_SENT, 250, "2.0.0", STR("ok"));
 	if (fast)
-		j->upstream = UPSTREAM_TOO_FAST;
+		j->upstream = r->busy ? UPSTREAM_BUSY : UPSTREAM_TOO_FAST;
 	else if (j->envelope->is_bounce)
 		r->bounces++;
 	else if (first)
@@ -598,6 +599,26 @@ START_TEST(many_lanes_refused_at_once_are_one_refusal)
 }
 END_TEST
 
+START_TEST(a_busy_upstream_gets_fewer_connections)	/* B-141: 4.3.2 */
+{
+	struct rig r;
+
+	rig_up(&r, UP("connections = 8"));
+	submit_many(&r, 60);
+	turn_until(&r, r.up == 60);
+	r.hold = true;
+	submit_many(&r, 30);
+	turn_until(&r, r.nheld == 8);
+	r.busy = true;
+	r.code = 451;
+	r.text = "busy";
+	release(&r);
+	turn_until(&r, upstream(&r).gate->state == GATE_DOWN && r.queue->gateway[0]->nbusy == 0);
+	ck_assert_uint_eq(r.queue->gateway[0]->pace.allowed, 4);
+	rig_down(&r);
+}
+END_TEST
+
 START_TEST(refused_connections_are_no_more_opened)	/* 421 4.7.0 too many connections */
 {
 	struct rig r;
@@ -681,6 +702,7 @@ test_pacing(void)
 	tcase_add_loop_test(t, too_fast_pauses_and_spends_no_attempt, 0, (int)(sizeof refusals / sizeof refusals[0]));
 	tcase_add_test(t, the_next_upstream_takes_what_is_too_fast_for_the_first);
 	tcase_add_test(t, many_lanes_refused_at_once_are_one_refusal);
+	tcase_add_test(t, a_busy_upstream_gets_fewer_connections);
 	tcase_add_test(t, refused_connections_are_no_more_opened);
 	tcase_add_test(t, one_message_does_not_stop_the_others);
 	tcase_add_test(t, what_is_always_too_fast_expires);
