@@ -90,7 +90,7 @@ on_retry(void *arg)
 /* --- opening -------------------------------------------------------------------- */
 
 static void
-post_open(struct gateway *g)
+post_open(struct gateway *g, const struct credential_said *said)
 {
 	struct queue *q = g->queue;
 	struct open *m = memo_open_new();
@@ -101,7 +101,8 @@ post_open(struct gateway *g)
 	m->config = config_ref(q->config);
 	m->settings = g->settings;
 	m->tls = g->tls != NULL ? tls_ref(g->tls) : NULL;
-	m->password = mem_text(g->settings->password);
+	m->password = mem_text(said->secret);
+	l->issue = said->issue;
 	m->ncandidate = route_order(g->route, m->candidate, ROUTE_CANDIDATES_MAX);
 	memo_post(q->relay[l->relay], &m->memo);
 }
@@ -149,6 +150,34 @@ resolve(struct gateway *g)
 	dns_resolve(g->queue->dns, g->asked, on_addresses, g);
 }
 
+/* The addresses are known: with the secret, connections can be opened. */
+static void
+on_credential(struct gateway *g, const struct credential_said *said)
+{
+	g->resolving = false;
+	if (g->settings == NULL || g->queue->draining)
+		return;
+	if (strcmp(g->asked, g->settings->host) != 0) {	/* a reload came between */
+		resolve(g);
+		return;
+	}
+	switch (said->answer) {
+	case CREDENTIAL_HERE:
+		for (; g->want > 0; g->want--)
+			post_open(g, said);
+		break;
+	case CREDENTIAL_REFUSED:
+		gateway_tell(g, GATE_EV_LOGIN_REFUSED, said->words, 0);
+		break;
+	case CREDENTIAL_LATER:
+		if (g->nlane > g->nopening)	/* there are some that work: no more of them, then */
+			pace_no_more(&g->pace, g->nlane, loop_now_ms(g->queue->loop));
+		else
+			gateway_tell(g, GATE_EV_BUSY, said->words, 0);
+		break;
+	}
+}
+
 static void
 on_addresses(void *arg, const struct dns_answer *a)
 {
@@ -178,8 +207,8 @@ on_addresses(void *arg, const struct dns_answer *a)
 		log_event(LOG_WARNING, "name_failed", log_text("upstream", g->name), log_text("reason", reason),
 		    log_text("advice", "the last known addresses serve"));
 	}
-	for (; g->want > 0; g->want--)
-		post_open(g);
+	g->resolving = true;		/* it is no second time's turn until the secret is there */
+	credential_ask(g, on_credential);
 }
 
 void
@@ -239,7 +268,13 @@ gateway_on_opened(struct queue *q, struct open *m)
 	if (l == NULL)
 		goto out;
 	if (m->result == OPENED_UP) {
+		credential_accepted(g);
 		opened_up(g, l, m);
+		goto out;
+	}
+	if (m->result == OPENED_LOGIN_REFUSED && credential_refused(g, l->issue)) {
+		lane_free(g, l);
+		gateway_open(g, 1);
 		goto out;
 	}
 	lane_free(g, l);
@@ -412,6 +447,7 @@ gateway_configure(struct queue *q)
 			pacing_configure(q->gateway[i]);
 		if (q->gateway[i]->nlane > 0)
 			lane_make_stale(q->gateway[i], 0);
+		credential_configure(q->gateway[i]);
 	}
 }
 
@@ -431,6 +467,7 @@ gateway_free_all(struct queue *q)
 		pacing_stop(g);
 		loop_cancel(q->loop, &g->retry);
 		loop_cancel(q->loop, &g->recheck);
+		credential_clear(g);
 		route_free(&g->route);
 		tls_unref(&g->tls);
 		free(g->asked);

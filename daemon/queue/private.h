@@ -12,6 +12,7 @@
 #include "base/map.h"
 #include "net/dns.h"
 #include "net/loop.h"
+#include "queue/credential.h"
 #include "queue/queue.h"
 
 enum {
@@ -94,6 +95,7 @@ struct lane {
 	enum lane_state state;
 	bool dsn;			/* the server offered DSN */
 	bool stale;			/* not to be used again: a better door, or other settings */
+	uint32_t issue;			/* of the credential it logs in with */
 	struct candidate at;
 };
 
@@ -109,8 +111,9 @@ struct gateway {
 	unsigned nlane, nopening, nbusy, nclosing;
 	struct pace pace;		/* lanes at once for now, rate, quota */
 	struct timer pacing;		/* the next message may go */
-	unsigned want;			/* lanes to open when the name is resolved */
+	unsigned want;			/* lanes to open when name and secret are there */
 	bool resolving, probing;
+	struct credential credential;
 	char *asked;			/* the name being resolved */
 	bool has_active;
 	struct candidate active;

@@ -1,0 +1,191 @@
+/* An upstream's secret: from its source to the gateway that opens connections. */
+#include "queue/private.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+/* Where a secret comes from.  fetch: ends, now or later, in credential_settle with the same question; NULL: it lies
+ * in the settings. */
+struct source {
+	bool (*has)(const struct upstream *u);
+	void (*fetch)(struct gateway *g, uint32_t question);
+};
+
+static bool
+has_always(const struct upstream *u)
+{
+	(void)u;
+	return true;
+}
+
+/* The first that the upstream has. */
+static const struct source sources[] = {
+	{ has_always, NULL },		/* password, password_file, or none */
+};
+
+static const struct source *
+find_source(const struct upstream *u)
+{
+	const struct source *s = sources;
+
+	while (!s->has(u))
+		s++;
+	return s;
+}
+
+static void start(struct gateway *g);
+
+static void
+on_told(void *arg)
+{
+	struct gateway *g = arg;
+	struct credential *c = &g->credential;
+	void (*fn)(struct gateway *g, const struct credential_said *s) = c->fn;
+
+	if (c->answer == CREDENTIAL_HERE && c->fetched && c->secret == NULL) {	/* refused in this very turn */
+		start(g);
+		return;
+	}
+	c->fn = NULL;
+	if (fn != NULL)
+		fn(g, &(struct credential_said){ .answer = c->answer, .issue = c->issue, .words = c->why.text,
+		    .secret = c->answer != CREDENTIAL_HERE ? NULL : c->fetched ? c->secret : g->settings->password });
+}
+
+/* Who waits hears it at the end of the turn. */
+static void
+tell(struct gateway *g, enum credential_answer a, bool fetched, const char *words)
+{
+	struct credential *c = &g->credential;
+
+	c->answer = a;
+	c->fetched = fetched;
+	fail(&c->why, "%s", words);
+	if (c->fn != NULL)
+		loop_at_turn_end(g->queue->loop, &c->job, on_told, g);
+}
+
+static bool
+is_good(const struct gateway *g)
+{
+	const struct credential *c = &g->credential;
+
+	return c->secret != NULL && (c->until_ms == 0 || loop_now_ms(g->queue->loop) < c->until_ms);
+}
+
+static void
+start(struct gateway *g)
+{
+	struct credential *c = &g->credential;
+	const struct source *s = find_source(g->settings);
+
+	if (s->fetch == NULL) {
+		tell(g, CREDENTIAL_HERE, false, "");
+	} else if (is_good(g)) {
+		tell(g, CREDENTIAL_HERE, true, "");
+	} else if (!c->fetching) {
+		mem_free_secret(&c->secret);
+		c->fetching = true;
+		s->fetch(g, ++c->question);
+	}
+}
+
+void
+credential_ask(struct gateway *g, void (*fn)(struct gateway *g, const struct credential_said *s))
+{
+	if (g->credential.fn != NULL)
+		bug("upstream %s: asked for its secret twice", g->name);
+	g->credential.fn = fn;
+	start(g);
+}
+
+void
+credential_settle(struct gateway *g, uint32_t question, enum credential_answer a, char **secret, int64_t until_ms,
+    const char *words)
+{
+	struct credential *c = &g->credential;
+	bool same;
+
+	if (!c->fetching || question != c->question) {
+		mem_free_secret(secret);
+		return;
+	}
+	c->fetching = false;
+	if (a != CREDENTIAL_HERE) {
+		tell(g, a, true, words);
+		return;
+	}
+	same = c->refused != NULL && strcmp(c->refused, *secret) == 0;
+	mem_free_secret(&c->refused);
+	if (same) {
+		mem_free_secret(secret);
+		tell(g, CREDENTIAL_REFUSED, true, "the provider refused the password, and its source has no other");
+		return;
+	}
+	c->secret = *secret;
+	*secret = NULL;
+	c->until_ms = until_ms;
+	c->issue++;
+	tell(g, CREDENTIAL_HERE, true, "");
+}
+
+bool
+credential_refused(struct gateway *g, uint32_t issue)
+{
+	struct credential *c = &g->credential;
+
+	if (g->settings == NULL || find_source(g->settings)->fetch == NULL)
+		return false;
+	if (issue != c->issue)		/* an older one: the next is on its way, or there */
+		return true;
+	if (c->secret == NULL)		/* others said so already */
+		return c->again;
+	mem_free_secret(&c->refused);
+	if (c->again) {			/* it comes fresh from its source */
+		mem_free_secret(&c->secret);
+		return false;
+	}
+	c->again = true;
+	c->refused = c->secret;
+	c->secret = NULL;
+	return true;
+}
+
+void
+credential_accepted(struct gateway *g)
+{
+	g->credential.again = false;
+}
+
+/* Without the question: who asked may still be waiting. */
+static void
+forget(struct gateway *g)
+{
+	struct credential *c = &g->credential;
+
+	mem_free_secret(&c->secret);
+	mem_free_secret(&c->refused);
+	loop_forget_job(&c->job);
+	c->fetching = c->again = false;
+	c->issue++;
+}
+
+void
+credential_configure(struct gateway *g)
+{
+	forget(g);
+	if (g->credential.fn == NULL)
+		return;
+	if (g->settings != NULL)
+		start(g);
+	else
+		tell(g, CREDENTIAL_LATER, true, "it is no longer configured");
+}
+
+void
+credential_clear(struct gateway *g)
+{
+	forget(g);
+	g->credential.fn = NULL;
+}
