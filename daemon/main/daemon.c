@@ -232,10 +232,12 @@ build_relays(struct daemon *d)
 int
 daemon_build(struct daemon *d, struct why *why)
 {
-	const struct queue_options o = { .config = d->config, .main = d->channel };
+	struct queue_options o = { .config = d->config, .main = d->channel };
 	struct channel *listener[THREADS_MAX], *relay[THREADS_MAX];
 
 	d->queue_part.loop = loop_new("queue");
+	o.errands = errand_start(d->queue_part.loop, d->errand_fd, d->config);
+	d->errand_fd = -1;
 	if (queue_new(&d->queue, d->queue_part.loop, &o, why) < 0)
 		return -1;
 	build_listeners(d);
@@ -314,6 +316,8 @@ daemon_free(struct daemon *d)
 	loop_free(&d->queue_part.loop);
 	loop_free(&d->loop);
 	unbind(d);
+	if (d->errand_fd >= 0)
+		close(d->errand_fd);
 	users_unref(&d->users);
 	tls_unref(&d->tls);
 	config_unref(&d->config);

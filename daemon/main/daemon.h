@@ -6,6 +6,7 @@
 
 #include "config/config.h"
 #include "control/control.h"
+#include "errand/errand.h"
 #include "listener/listener.h"
 #include "memo/memo.h"
 #include "net/loop.h"
@@ -31,6 +32,7 @@ struct daemon {
 	struct listener_socket socket[SOCKETS_MAX];
 	unsigned nsocket;
 	int control_fd;
+	int errand_fd;			/* to the helper that runs commands; -1: given to the queue */
 
 	struct part queue_part, listener_part[THREADS_MAX], relay_part[THREADS_MAX];
 	struct queue *queue;

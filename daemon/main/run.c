@@ -81,7 +81,8 @@ bring_up(struct daemon *d)
 	if (sandbox_check(d->config, &why) < 0)
 		return command_fail(78, "%s", why.text);
 	if (sandbox_prepare(d->config, &why) < 0 || daemon_bind(d, &why) < 0 ||
-	    sandbox_give(d->config, &why) < 0 || sandbox_enter(d->config, &why) < 0)
+	    sandbox_give(d->config, &why) < 0 || sandbox_enter(d->config, &why) < 0 ||
+	    servant_fork(&d->errand_fd, &d->options, d->config, &why) < 0)
 		return command_fail(1, "%s", why.text);
 	check_files(d->config);
 	if (daemon_check_upstreams(d->config, &why) < 0 || daemon_load_users(d->config, &d->users, &why) < 0 ||
@@ -98,7 +99,7 @@ run_main(int argc, char **argv)
 
 	if (d == NULL)
 		return command_fail(75, "run: out of memory");
-	d->control_fd = -1;
+	d->control_fd = d->errand_fd = -1;
 	keep_standard_descriptors();
 	d->options.secrets = d->options.make_state = true;
 	status = command_options(argc, argv, &d->options.file, &d->options.state);

@@ -1,9 +1,12 @@
 /* An upstream's secret: from its source to the gateway that opens connections. */
 #include "queue/private.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
+
+enum { SECRET_MAX = 1024 };
 
 /* Where a secret comes from.  fetch: ends, now or later, in credential_settle with the same question; NULL: it lies
  * in the settings. */
@@ -11,6 +14,42 @@ struct source {
 	bool (*has)(const struct upstream *u);
 	void (*fetch)(struct gateway *g, uint32_t question);
 };
+
+static bool
+has_command(const struct upstream *u)
+{
+	return u->auth != AUTH_NONE && u->password_command[0] != '\0';
+}
+
+static void
+on_command(void *arg, const struct errand_answer *a)
+{
+	struct gateway *g = arg;
+	struct credential *c = &g->credential;
+	char words[280], *secret;
+
+	c->errand = 0;
+	if (a->result != ERRAND_DONE) {
+		snprintf(words, sizeof words, "password_command: %s", a->words);
+		credential_settle(g, c->question, CREDENTIAL_LATER, NULL, 0, words);
+	} else if (a->output.n == 0 || a->output.n > SECRET_MAX || memchr(a->output.p, '\0', a->output.n) != NULL) {
+		snprintf(words, sizeof words, "password_command: its first line of output is %s",
+		    a->output.n == 0 ? "empty" : a->output.n > SECRET_MAX ? "longer than 1024 octets" : "not text");
+		credential_settle(g, c->question, CREDENTIAL_LATER, NULL, 0, words);
+	} else {
+		secret = str_dup(a->output);
+		credential_settle(g, c->question, CREDENTIAL_HERE, &secret, 0, "");
+	}
+}
+
+static void
+fetch_command(struct gateway *g, uint32_t question)
+{
+	unsigned n = (unsigned)(g->settings - g->queue->config->upstream);
+
+	(void)question;			/* there is one command under way at most: forget ends it */
+	g->credential.errand = errand_run(g->queue->errands, ERRAND_UPSTREAM + n, STR(""), on_command, g);
+}
 
 static bool
 has_always(const struct upstream *u)
@@ -21,6 +60,7 @@ has_always(const struct upstream *u)
 
 /* The first that the upstream has. */
 static const struct source sources[] = {
+	{ has_command, fetch_command },
 	{ has_always, NULL },		/* password, password_file, or none */
 };
 
@@ -108,7 +148,8 @@ credential_settle(struct gateway *g, uint32_t question, enum credential_answer a
 	bool same;
 
 	if (!c->fetching || question != c->question) {
-		mem_free_secret(secret);
+		if (secret != NULL)
+			mem_free_secret(secret);
 		return;
 	}
 	c->fetching = false;
@@ -167,6 +208,9 @@ forget(struct gateway *g)
 	mem_free_secret(&c->secret);
 	mem_free_secret(&c->refused);
 	loop_forget_job(&c->job);
+	if (c->errand != 0)
+		errand_forget(g->queue->errands, c->errand);
+	c->errand = 0;
 	c->fetching = c->again = false;
 	c->issue++;
 }

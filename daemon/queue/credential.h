@@ -33,6 +33,7 @@ struct credential {		/* a gateway has one; read and written by credential_… on
 	int64_t until_ms;	/* the secret's end; 0: none is known */
 	uint32_t issue;		/* counts what was fetched, and changes of the configuration */
 	uint32_t question;	/* counts what sources were asked: a late answer finds nobody */
+	uint32_t errand;	/* the command that runs; 0: none */
 	bool fetching;		/* a source is at work */
 	bool again;		/* it was asked once more after a refusal; until a login succeeds */
 	void (*fn)(struct gateway *g, const struct credential_said *s);	/* who waits; NULL: nobody */

@@ -151,6 +151,7 @@ struct queue {
 	struct config *config;
 	struct spool *spool;
 	struct dns *dns;
+	struct errands *errands;
 
 	struct channel **listener, **relay;
 	unsigned nlistener, nrelay, next_relay;

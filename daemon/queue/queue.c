@@ -19,6 +19,7 @@ on_config(struct queue *q, struct config_memo *m)
 	struct config *old = q->config;
 
 	q->config = m->config;
+	errand_configure(q->errands, q->config);
 	gateway_configure(q);
 	dispatch_configure(q);
 	admit_clear(q);
@@ -143,6 +144,7 @@ queue_new(struct queue **out, struct loop *l, const struct queue_options *o, str
 	list_init(&q->followers);
 	q->channel = channel_new(l, on_memo, q);
 	q->dns = dns_start(l);
+	q->errands = o->errands != NULL ? o->errands : errand_start(l, -1, o->config);
 	timer_init(&q->due, on_due, q);
 	timer_init(&q->second, on_second, q);
 	timer_init(&q->minute, on_minute, q);
@@ -247,6 +249,7 @@ queue_free(struct queue **qp)
 	dns_stop(&q->dns);
 	free_entries(q);
 	gateway_free_all(q);
+	errand_stop(&q->errands);
 	for (unsigned i = 0; i < q->nway; i++)
 		free(q->way[i].gateway);
 	free(q->way);

@@ -6,6 +6,7 @@
 #ifndef QUEUE_QUEUE_H
 #define QUEUE_QUEUE_H
 
+#include "errand/errand.h"
 #include "memo/memo.h"
 
 struct queue;
@@ -13,6 +14,7 @@ struct queue;
 struct queue_options {
 	struct config *config;		/* a reference is taken */
 	struct channel *main;		/* DRAINED */
+	struct errands *errands;	/* on its loop; taken.  NULL: no command can be run */
 };
 
 /* Opens and recovers the spool.  -1: why (another daemon, damaged beyond use, newer format…). */

@@ -4,6 +4,7 @@
 
 Suite *chain_suite(void);
 Suite *durable_suite(void);
+Suite *errands_suite(void);
 Suite *faults_suite(void);
 Suite *live_suite(void);
 Suite *pace_suite(void);
@@ -15,6 +16,7 @@ main(void)
 	int failed;
 
 	srunner_add_suite(runner, durable_suite());
+	srunner_add_suite(runner, errands_suite());
 	srunner_add_suite(runner, faults_suite());
 	srunner_add_suite(runner, live_suite());
 	srunner_add_suite(runner, pace_suite());

@@ -379,7 +379,7 @@ static const struct {
 	{ "upstream u { host = h\n tls_ca = empty }\n", "a.conf:2: tls_ca: " },
 	{ "upstream u { host = h\n tls_ca = key.pem }\n", "a.conf:2: tls_ca: " },
 	/* what nothing acts on yet */
-	{ "upstream u { host = h\n password_command = x }\n", "a.conf:2: password_command: this option is not supported by this version; remove it" },
+	{ "upstream u { host = h\n capture = x }\n", "a.conf:2: capture: this option is not supported by this version; remove it" },
 	{ "upstream u { host = h\n oauth2 { client_id = x } }\n", "a.conf:2: client_id: this option is not supported" },
 	{ "upstream u { host = h\n auth = xoauth2 }\n", "a.conf:2: auth: `xoauth2' is not supported" },
 	{ "upstream u { host = h\n auth = cram-md5 }\n", "a.conf:2: auth: `cram-md5' is not supported" },
