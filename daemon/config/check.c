@@ -43,12 +43,33 @@ check_blame(const struct check *ck, const struct tree_section *in,
 	    ck->why, "%s", text);
 }
 
+/* Plain http, to another machine? */
+static bool
+is_exposed(const char *url)
+{
+	char *host;
+	bool loopback;
+
+	if (!str_istarts(str_of(url), "http://"))
+		return false;
+	url += strlen("http://");
+	host = url[0] == '[' ? mem_textn(url + 1, strcspn(url + 1, "]")) :
+	    mem_textn(url, strcspn(url, ":/?#"));
+	loopback = strchr(url, '@') == NULL && cidr_is_loopback(host);
+	free(host);
+	return !loopback;
+}
+
 int
 check_top(const struct check *ck, const struct config *c,
     const struct tree_section *in)
 {
 	struct tree_section tls = tree_section(in, "tls", 0);
+	struct tree_section alert = tree_section(in, "alert", 0);
 
+	if (is_exposed(c->alert.webhook))
+		return check_blame(ck, &alert, "webhook",
+		    "plain http to another machine; use https");
 	if (strcmp(c->control_socket, c->submit_socket) == 0)
 		return check_blame(ck, in, "submit_socket",
 		    "is control_socket too; give each a path of its own");
@@ -180,18 +201,8 @@ check_token_url(const struct check *ck, const struct upstream *u,
     const struct tree_section *in)
 {
 	struct tree_section own = tree_section(in, "oauth2", 0);
-	const char *start = u->oauth2.token_url;
-	char *host;
-	bool ok;
 
-	if (!str_istarts(str_of(start), "http://"))
-		return 0;
-	start += strlen("http://");
-	host = start[0] == '[' ? mem_textn(start + 1, strcspn(start + 1, "]")) :
-	    mem_textn(start, strcspn(start, ":/?#"));
-	ok = strchr(start, '@') == NULL && cidr_is_loopback(host);
-	free(host);
-	if (!ok)
+	if (is_exposed(u->oauth2.token_url))
 		return check_blame(ck, own.cfg != NULL ? &own : in, "token_url",
 		    "plain http to another machine; use https");
 	return 0;

@@ -74,6 +74,8 @@ leave(struct queue *q, struct entry *e)
 		heap_remove(&q->waiting, &e->at.due);
 	} else if (e->state == ENTRY_HELD || (e->state == ENTRY_SYNCING && e->hold_asked)) {
 		free(e->at.held);
+		q->nkept -= e->kept;
+		e->kept = false;
 	}
 	memset(&e->at, 0, sizeof e->at);
 }
@@ -104,6 +106,13 @@ entry_move(struct queue *q, struct entry *e, enum entry_state to, int64_t due_at
 	} else if (to == ENTRY_READY) {
 		dispatch_ready(q, e);
 	}
+}
+
+void
+entry_keep(struct queue *q, struct entry *e)
+{
+	e->kept = true;
+	q->nkept++;
 }
 
 void

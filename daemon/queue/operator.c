@@ -193,7 +193,7 @@ act_hold(struct queue *q, struct entry *e, struct why *why)
 	if (e->state == ENTRY_OUT)
 		e->hold_asked = true;	/* when its attempt has ended, if it is still there */
 	else
-		report_held(q, e, "held by the operator");
+		report_held(q, e, HELD_BY_OPERATOR);
 	return 0;
 }
 

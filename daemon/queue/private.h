@@ -12,6 +12,8 @@
 #include "base/map.h"
 #include "net/dns.h"
 #include "net/loop.h"
+#include "queue/alarm.h"
+#include "queue/alert.h"
 #include "queue/credential.h"
 #include "queue/queue.h"
 
@@ -22,6 +24,8 @@ enum {
 	AGAIN_MAX = 3,		/* attempts lost through no fault of the message, in a row */
 	HISTORY_STORIES = 5
 };
+
+#define HELD_BY_OPERATOR "held by the operator"	/* as a reason, on disk too */
 
 /* A message's life in the queue. */
 enum entry_state {
@@ -55,6 +59,7 @@ struct entry {
 	bool pinned : 1;		/* its note is not on disk: the envelope must stay in memory */
 	bool hold_asked : 1;		/* hold it when its job comes back */
 	bool damaged : 1;		/* its content could not be read for a notice: it is set aside in the end */
+	bool kept : 1;			/* held, and counted in queue.nkept */
 	bool shifted : 1;		/* younger than its id says: it was held */
 };
 
@@ -114,6 +119,7 @@ struct gateway {
 	unsigned want;			/* lanes to open when name and secret are there */
 	bool resolving, probing;
 	struct credential credential;
+	struct alarm down, login;	/* alert.c */
 	char *asked;			/* the name being resolved */
 	bool has_active;
 	struct candidate active;
@@ -173,7 +179,9 @@ struct queue {
 
 	struct node followers;
 	struct history *history;
+	struct alerts *alerts;
 	struct queue_totals totals;
+	uint64_t nkept;			/* held by us: the operator must decide */
 
 	/* group commit (commit.c) */
 	struct committer *committer;
@@ -213,6 +221,7 @@ void entry_list(struct queue *q, struct entry *e);	/* known from now on: order a
 int entry_load(struct queue *q, struct entry *e, struct why *why) must_check; /* envelope into memory */
 void entry_park(struct queue *q, struct entry *e);	/* envelope out of memory where that loses nothing */
 void entry_count(struct queue *q, struct entry *e);	/* recipients left, into totals */
+void entry_keep(struct queue *q, struct entry *e);	/* HELD, and not because the operator wished it */
 void entry_damaged(struct queue *q, struct entry *e, const char *what); /* set aside; e is gone */
 /* After entry_load or spool_read_open failed, with its errno: set aside, or, where it is we who lack descriptors or
  * memory, left for later (everything rests for a second). */

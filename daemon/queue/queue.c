@@ -25,6 +25,7 @@ on_config(struct queue *q, struct config_memo *m)
 	admit_clear(q);
 	bucket_init(&q->bounces, q->config->queue.bounce_limit, loop_now_ms(q->loop));
 	admit_limits(q, true);
+	alert_configure(q);
 	queue_open_gates(q, NULL);
 	config_unref(&old);
 	users_unref(&m->users);
@@ -110,6 +111,7 @@ on_second(void *arg)
 	struct queue *q = arg;
 
 	admit_limits(q, false);
+	alert_second(q);
 	commit_second(q);
 	q->compacting = true;
 	loop_timer(q->loop, &q->second, loop_now_ms(q->loop) + 1000);
@@ -159,6 +161,7 @@ queue_new(struct queue **out, struct loop *l, const struct queue_options *o, str
 		return -1;
 	}
 	history_start(q);
+	alert_start(q);
 	commit_start(q);
 	return 0;
 }
@@ -245,6 +248,7 @@ queue_free(struct queue **qp)
 		return;
 	*qp = NULL;
 	queue_finish(q);
+	alert_stop(q);
 	spool_close(&q->spool);
 	dns_stop(&q->dns);
 	free_entries(q);

@@ -115,6 +115,8 @@ hold(struct queue *q, struct entry *e, const char *reason, bool asked)
 	entry_move(q, e, ENTRY_HELD, 0);
 	e->arrived_queue_s = (uint32_t)(retry_clock_s(q) - (int64_t)e->arrived_queue_s);	/* its age stands still */
 	e->at.held = mem_text(reason);
+	if (!asked)
+		entry_keep(q, e);
 	log_event(asked ? LOG_INFO : LOG_ERROR, "held", log_id("msg", e->item.id), log_text("reason", reason),
 	    log_text("advice", asked ? NULL : "look with `gatepost show', then `gatepost release' or `gatepost delete'"));
 	store_note(q, e);
@@ -201,7 +203,7 @@ conclude(struct queue *q, struct entry *e, const struct peer *peer, int64_t due_
 	}
 	if (e->hold_asked) {
 		e->hold_asked = false;
-		report_held(q, e, "held by the operator");
+		report_held(q, e, HELD_BY_OPERATOR);
 		return;
 	}
 	/* A notice that could not be queued is owed: the message stays until it is. */

@@ -236,6 +236,8 @@ place(struct queue *q, struct entry *e)
 	if (held != NULL) {
 		entry_move(q, e, ENTRY_HELD, 0);
 		e->at.held = held;
+		if (strcmp(held, HELD_BY_OPERATOR) != 0)
+			entry_keep(q, e);
 	} else if (wait_ms > 0)
 		entry_move(q, e, ENTRY_WAITING, clock_now_ms() + wait_ms);
 	else

@@ -1,12 +1,16 @@
 /* Commands of the configuration, run by the helper: passwords, and alerts. */
 #include "e2e/world.h"
 
+#include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,6 +32,17 @@ write_file(const struct world *w, const char *name, const char *text)
 	f = fopen(path, "w");
 	fputs(text, f);
 	fclose(f);
+}
+
+/* The file NAME, when it holds the text; "" when it does not in time.  Caller frees. */
+static char *
+wait_file(const struct world *w, const char *name, const char *text, int ms)
+{
+	struct world file = *w;
+
+	snprintf(file.log, sizeof file.log, "%s/%s", w->dir, name);
+	file.pid = 0;
+	return world_wait_log(&file, text, ms) ? world_read_log(&file) : strdup("");
 }
 
 /* As world_configure, with a command instead of the file with the password. */
@@ -229,6 +244,161 @@ START_TEST(the_helper_ends_with_the_daemon)
 }
 END_TEST
 
+/* --- alerts ---------------------------------------------------------------------- */
+
+static void
+remove_alerts(const struct world *w)
+{
+	char path[128];
+
+	snprintf(path, sizeof path, "%s/alerts", w->dir);
+	ck_assert_int_eq(unlink(path), 0);
+}
+
+/* All ports of the provider go by the script; alerts go to a file. */
+static void
+alerts_up(struct world *w, const char *script, const char *after)
+{
+	char rest[512], text[256];
+
+	world_new(w, PROVIDER_STARTTLS, script, PROVIDER_IMPLICIT, script, PROVIDER_STARTTLS, script);
+	snprintf(text, sizeof text, "cat >>%s/alerts\n", w->dir);
+	write_file(w, "tell.sh", text);
+	snprintf(rest, sizeof rest, "limits { min_free = \"1M\" }\nalert { command = \"/bin/sh %s/tell.sh\" after = \"%s\" }",
+	    w->dir, after);
+	world_configure(w, "", rest);
+	world_start(w);
+}
+
+static void
+wait_alert(const struct world *w, const char *head, const char *what)
+{
+	char *text = wait_file(w, "alerts", head, 15000), *at = strstr(text, head);
+
+	ck_assert_msg(at != NULL, "%s: %s", head, text);
+	ck_assert_msg(strstr(at, what) != NULL, "%s: %s", what, text);
+	free(text);
+}
+
+START_TEST(an_upstream_down_is_told_and_that_it_is_up_again)
+{
+	struct world w;
+	char out[4096];
+
+	alerts_up(&w, "connect: !close", "1s");
+	mail(&w);
+	wait_alert(&w, "{\"event\":\"upstream_down\",\"state\":\"raised\",\"time\":\"20", "\"upstream\":\"provider\"");
+	wait_alert(&w, "{\"event\":\"message_waiting\",\"state\":\"raised\"", "\"hostname\":\"relay.example\"");
+	ck_assert_uint_ne(provider_listen(w.provider, "127.0.0.1", w.p587, PROVIDER_STARTTLS, NULL), 0);
+	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "retry --all"), 0);
+	ck_assert(provider_wait(w.provider, 1, 10000));
+	wait_alert(&w, "{\"event\":\"upstream_down\",\"state\":\"over\"", "can be reached again");
+	wait_alert(&w, "{\"event\":\"message_waiting\",\"state\":\"over\"", "no message");
+	world_free(&w);
+}
+END_TEST
+
+START_TEST(refused_credentials_are_told)
+{
+	struct world w;
+	char *text;
+
+	alerts_up(&w, "auth: 535 5.7.8 no", "10m");
+	mail(&w);
+	wait_alert(&w, "{\"event\":\"credentials_refused\",\"state\":\"raised\"", "refuses the login: ");
+	text = wait_file(&w, "alerts", "refuses", 1);
+	ck_assert_ptr_null(strstr(text, "provider-secret"));
+	free(text);
+	world_free(&w);
+}
+END_TEST
+
+/* The recipient is refused, and then the bounce is too: it is held (CONTRACT.md 3). */
+START_TEST(bounces_and_what_is_held_are_told)
+{
+	struct world w;
+
+	alerts_up(&w, "rcpt: 550 5.1.1 no such user", "10m");
+	mail(&w);
+	wait_alert(&w, "{\"event\":\"bounced\",\"state\":\"raised\"", "\"count\":");
+	wait_alert(&w, "{\"event\":\"message_held\",\"state\":\"raised\"", "\"count\":1");
+	world_stop(&w, SIGKILL);
+	remove_alerts(&w);
+	world_start(&w);		/* it is still held */
+	wait_alert(&w, "{\"event\":\"message_held\",\"state\":\"raised\"", "\"count\":1");
+	world_free(&w);
+}
+END_TEST
+
+/* --- a receiver of one webhook ----------------------------------------------------- */
+
+static int
+open_receiver(unsigned *port)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof sa;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sa, len), 0);
+	ck_assert_int_eq(listen(fd, 8), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
+	*port = ntohs(sa.sin_port);
+	return fd;
+}
+
+/* One request, whole, answered with the status. */
+static void
+receive(int fd, char *out, size_t size, const char *status)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	char answer[128];
+	size_t n = 0, body = 0;
+	const char *end = NULL, *length;
+	ssize_t got;
+	int c;
+
+	ck_assert_int_eq(poll(&p, 1, 30000), 1);
+	c = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+	ck_assert_int_ge(c, 0);
+	out[0] = '\0';
+	while ((end == NULL || n < (size_t)(end + 4 - out) + body) && (got = recv(c, out + n, size - 1 - n, 0)) > 0) {
+		n += (size_t)got;
+		out[n] = '\0';
+		end = strstr(out, "\r\n\r\n");
+		length = strcasestr(out, "content-length:");
+		body = length != NULL ? strtoul(length + 15, NULL, 10) : 0;
+	}
+	snprintf(answer, sizeof answer, "HTTP/1.1 %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", status);
+	ck_assert_int_gt(send(c, answer, strlen(answer), MSG_NOSIGNAL), 0);
+	close(c);
+}
+
+START_TEST(a_webhook_gets_the_same)
+{
+	struct world w;
+	char rest[256], got[8192];
+	unsigned port;
+	int fd = open_receiver(&port);
+
+	up(&w);
+	provider_listen(w.provider, "127.0.0.1", w.p587, PROVIDER_STARTTLS, "auth: 535 5.7.8 no");
+	snprintf(rest, sizeof rest, "limits { min_free = \"1M\" }\nalert { webhook = \"http://127.0.0.1:%u/hook\" }", port);
+	world_configure(&w, "", rest);
+	world_start(&w);
+	mail(&w);
+	receive(fd, got, sizeof got, "503 Later");
+	ck_assert_msg(strncmp(got, "POST /hook HTTP/1.1\r\n", 21) == 0, "%s", got);
+	ck_assert_ptr_nonnull(strcasestr(got, "application/json"));
+	ck_assert_ptr_nonnull(strstr(got, "\r\n\r\n{\"event\":\"credentials_refused\",\"state\":\"raised\""));
+	ck_assert(world_wait_log(&w, "event=alert_failed", 10000));
+	receive(fd, got, sizeof got, "204 Thanks");	/* again, after 10 s */
+	ck_assert_ptr_nonnull(strstr(got, "credentials_refused"));
+	ck_assert(world_wait_log(&w, "event=alert_works", 10000));
+	close(fd);
+	world_free(&w);
+}
+END_TEST
+
 Suite *errands_suite(void);
 Suite *
 errands_suite(void)
@@ -243,6 +413,10 @@ errands_suite(void)
 	tcase_add_test(tc, a_reload_brings_a_command);
 	tcase_add_test(tc, the_daemon_survives_its_helper);
 	tcase_add_test(tc, the_helper_ends_with_the_daemon);
+	tcase_add_test(tc, an_upstream_down_is_told_and_that_it_is_up_again);
+	tcase_add_test(tc, refused_credentials_are_told);
+	tcase_add_test(tc, bounces_and_what_is_held_are_told);
+	tcase_add_test(tc, a_webhook_gets_the_same);
 	suite_add_tcase(s, tc);
 	return s;
 }

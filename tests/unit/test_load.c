@@ -387,8 +387,9 @@ static const struct {
 	{ "upstream u { host = h\n idempotency_header = X }\n", "a.conf:2: idempotency_header: this option is not supported" },
 	{ "upstream u { host = h\n sender = a@b.example }\n", "a.conf:2: sender: this option is not supported" },
 	{ "upstream u { host = h\n rewrite_from = true }\n", "a.conf:2: rewrite_from: this option is not supported" },
-	{ "alert {\n command = x\n}\n", "a.conf:2: command: this option is not supported" },
-	{ "alert {\n webhook = x\n}\n", "a.conf:2: webhook: this option is not supported" },
+	{ "alert {\n webhook = \"http://hooks.example/x\"\n}\n", "a.conf:2: webhook: plain http to another machine; use https" },
+	{ "alert {\n webhook = \"http://127.0.0.1@hooks.example/x\"\n}\n", "a.conf:2: webhook: plain http to another machine" },
+	{ "alert {\n webhook = x\n}\n", "a.conf:2: webhook: `x' is not a URL; write it as https://example.com/path" },
 	{ "metrics {\n listen = x\n}\n", "a.conf:2: listen: this option is not supported" },
 	/* routes */
 	{ UP "route r { }\n", "a.conf:2: upstreams: missing; name one upstream at least" },
