@@ -330,6 +330,58 @@ START_TEST(bounces_and_what_is_held_are_told)
 }
 END_TEST
 
+/* A damaged record is reported (CONTRACT.md 3). */
+START_TEST(damage_in_the_spool_is_told)
+{
+	struct world w;
+	char out[16384], path[192], segment[32];
+	unsigned at, size;
+	const char *line;
+	FILE *f;
+	int byte;
+
+	alerts_up(&w, "connect: !close", "10m");
+	mail(&w);
+	mail(&w);
+	world_stop(&w, SIGKILL);
+	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "spool dump"), 0);
+	line = strstr(out, " text ");	/* in the line of the first message */
+	ck_assert_ptr_nonnull(line);
+	while (line > out && line[-1] != '\n')
+		line--;
+	ck_assert_int_eq(sscanf(line, "%31s %u %u", segment, &at, &size), 3);
+	snprintf(path, sizeof path, "%s/spool/%s", w.dir, segment);
+	f = fopen(path, "r+");
+	ck_assert_ptr_nonnull(f);
+	fseek(f, at + size / 2, SEEK_SET);
+	byte = fgetc(f);
+	fseek(f, at + size / 2, SEEK_SET);
+	fputc(byte ^ 1, f);
+	fclose(f);
+	world_start(&w);
+	wait_alert(&w, "{\"event\":\"spool_damaged\",\"state\":\"raised\"", "\"count\":1");
+	world_free(&w);
+}
+END_TEST
+
+/* A reload brings the command. */
+START_TEST(a_full_disk_is_told_after_a_reload)
+{
+	struct world w;
+	char rest[256];
+
+	alerts_up(&w, NULL, "1s");
+	world_configure(&w, "", "limits { min_free = \"1000T\" }");
+	world_stop(&w, SIGTERM);
+	world_start(&w);
+	snprintf(rest, sizeof rest, "limits { min_free = \"1000T\" }\nalert { command = \"/bin/sh %s/tell.sh\" }", w.dir);
+	world_configure(&w, "", rest);
+	kill(w.pid, SIGHUP);
+	wait_alert(&w, "{\"event\":\"disk_low\",\"state\":\"raised\"", "mail is refused");
+	world_free(&w);
+}
+END_TEST
+
 /* --- a receiver of one webhook ----------------------------------------------------- */
 
 static int
@@ -416,6 +468,8 @@ errands_suite(void)
 	tcase_add_test(tc, an_upstream_down_is_told_and_that_it_is_up_again);
 	tcase_add_test(tc, refused_credentials_are_told);
 	tcase_add_test(tc, bounces_and_what_is_held_are_told);
+	tcase_add_test(tc, damage_in_the_spool_is_told);
+	tcase_add_test(tc, a_full_disk_is_told_after_a_reload);
 	tcase_add_test(tc, a_webhook_gets_the_same);
 	suite_add_tcase(s, tc);
 	return s;
