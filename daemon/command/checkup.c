@@ -341,6 +341,7 @@ check_upstream(struct checking *c, const struct upstream *u)
 	tls_unref(&tls);
 	fine(c, "upstream %s: %s, %u port%s, %s", u->name, u->host, u->nchain, u->nchain == 1 ? "" : "s",
 	    u->password != NULL ? "with a password" :
+	    config_has_oauth2(u) ? "with tokens from oauth2" :
 	    u->password_command != NULL && u->password_command[0] != '\0' ? "password from a command" :
 	    "without login");
 }

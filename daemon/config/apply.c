@@ -55,18 +55,11 @@ apply_default(struct load *l, const struct key *k, void *base)
 	return result;
 }
 
-/* An option, or a word of a choice, that nothing acts on yet. */
+/* An option that nothing acts on yet. */
 static bool
 is_for_later(const struct key *k, const char *word)
 {
-	struct str rest = str_of(k->kind == KEY_CHOICE ? k->max : NULL), later;
-
-	if (k->flags & KEY_LATER)
-		return strcmp(word, k->option.dflt) != 0;
-	while (str_split(&rest, '|', &later))
-		if (str_is(later, word) && later.n > 0)
-			return true;
-	return false;
+	return (k->flags & KEY_LATER) && strcmp(word, k->option.dflt) != 0;
 }
 
 /* A file of certificates, or a key: it is there, and at first sight it is what it should be. */

@@ -112,7 +112,8 @@ check_password(const struct check *ck, const struct upstream *u,
 	const struct { const char *option; bool given; } ways[] = {
 		{ "password", has_password(u) },
 		{ "password_file", u->password_file[0] != '\0' },
-		{ "password_command", u->password_command[0] != '\0' }
+		{ "password_command", u->password_command[0] != '\0' },
+		{ "oauth2", u->oauth2.client_id[0] != '\0' }
 	};
 	const char *first = NULL;
 	const struct include_file *file;
@@ -138,7 +139,7 @@ static bool
 has_secret(const struct upstream *u)
 {
 	return has_password(u) || u->password_file[0] != '\0' ||
-	    u->password_command[0] != '\0' || u->oauth2.token_url[0] != '\0';
+	    u->password_command[0] != '\0' || u->oauth2.client_id[0] != '\0';
 }
 
 static int
@@ -208,6 +209,33 @@ check_token_url(const struct check *ck, const struct upstream *u,
 	return 0;
 }
 
+/* All that a token is asked for with, and no other way to log in beside it. */
+static int
+check_oauth2(const struct check *ck, const struct upstream *u,
+    const struct tree_section *in)
+{
+	struct tree_section own = tree_section(in, "oauth2", 0);
+	const struct tree_section *at = own.cfg != NULL ? &own : in;
+	bool refresh = !u->oauth2.client_credentials;
+
+	if (u->oauth2.client_id[0] == '\0') {
+		if (u->oauth2.client_secret_file[0] != '\0' || u->oauth2.refresh_token_file[0] != '\0' ||
+		    (own.cfg != NULL && tree_find(&own, "token_url") != NULL && u->oauth2.token_url[0] != '\0'))
+			return check_blame(ck, at, "client_id", "missing; tokens are asked for in its name");
+		return 0;
+	}
+	if (u->auth != AUTH_AUTO && u->auth != AUTH_NONE && u->auth != AUTH_XOAUTH2 && u->auth != AUTH_OAUTHBEARER)
+		return check_blame(ck, in, "auth", "sends a password, but oauth2 gives tokens; use auto, xoauth2 or "
+		    "oauthbearer");
+	if (u->oauth2.token_url[0] == '\0')
+		return check_blame(ck, at, "token_url", "missing; where are tokens asked for?");
+	if (refresh && u->oauth2.refresh_token_file[0] == '\0')
+		return check_blame(ck, at, "refresh_token_file", "missing; add it, or grant = \"client_credentials\"");
+	if (!refresh && u->oauth2.client_secret_file[0] == '\0')
+		return check_blame(ck, at, "client_secret_file", "missing; client_credentials needs it");
+	return 0;
+}
+
 int
 check_upstream(const struct check *ck, const struct upstream *u,
     const struct tree_section *in, const struct tree_section *preset)
@@ -221,7 +249,7 @@ check_upstream(const struct check *ck, const struct upstream *u,
 	if (check_password(ck, u, in) < 0 ||
 	    check_login(ck, u, in, preset) < 0 ||
 	    check_chain(ck, u, in, preset) < 0 ||
-	    check_token_url(ck, u, in) < 0)
+	    check_token_url(ck, u, in) < 0 || check_oauth2(ck, u, in) < 0)
 		return -1;
 	if (!u->tls_verify)
 		check_warn(ck, "upstream %s: tls_verify = false: whoever is on "

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "config/file.h"
 #include "config/load.h"
+#include "config/secret.h"
 #include "config/value.h"
 
 #include <fcntl.h>
@@ -164,4 +165,23 @@ config_parse_size(struct str s, uint64_t *out)
 		return false;
 	*out = n << shift;
 	return true;
+}
+
+int
+config_read_secret(char **out, const char *path, struct why *why)
+{
+	return secret_read(out, path, SECRET_TOKEN_MAX, why);
+}
+
+int
+config_write_secret(const char *path, const char *secret, struct why *why)
+{
+	return secret_write(path, secret, why);
+}
+
+/* client_id is never in a preset: who gives it wants tokens. */
+bool
+config_has_oauth2(const struct upstream *u)
+{
+	return u->auth != AUTH_NONE && u->oauth2.client_id != NULL && u->oauth2.client_id[0] != '\0';
 }

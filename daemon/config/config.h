@@ -160,6 +160,18 @@ void config_unref(struct config **c);
 /* May this process read the file?  -1: *why says who may not do what, and the remedy. */
 int config_may_read(const char *file, struct why *why) must_check;
 
+/*
+ * What is in a file that password_file or oauth2's options name, now and not when the configuration was read.  Bounded, and
+ * refused if others can read it; *out is wiped by who asks.
+ */
+int config_read_secret(char **out, const char *path, struct why *why) must_check;
+
+/* Replaces one by what a provider gave us instead: only a file of our own user, in a directory that we may write. */
+int config_write_secret(const char *path, const char *secret, struct why *why) must_check;
+
+/* Does it log in with a token of oauth2's endpoint?  Then with nothing else. */
+bool config_has_oauth2(const struct upstream *u);
+
 /* The first option that differs and cannot change while running, or NULL. */
 const char *config_needs_restart(const struct config *old, const struct config *new_);
 

@@ -1,4 +1,4 @@
-/* Files that are read whole and bounded; nothing here waits for a FIFO's writer. */
+/* Files that are read whole and bounded, or replaced whole; nothing here waits for a FIFO's writer. */
 #include "config/file.h"
 
 #include "base/mem.h"
@@ -171,4 +171,61 @@ file_dir(const char *path)
 	if (slash == NULL)
 		return mem_text(".");
 	return mem_textn(path, slash > path ? (size_t)(slash - path) : 1);
+}
+
+/* --- writing ----------------------------------------------------------------------- */
+
+static int
+write_whole(int fd, struct str text)
+{
+	size_t done = 0;
+
+	while (done < text.n) {
+		ssize_t n = write(fd, text.p + done, text.n - done);
+
+		if (n < 0 && errno != EINTR)
+			return -1;
+		if (n > 0)
+			done += (size_t)n;
+	}
+	return 0;
+}
+
+/* Owner and mode of the file before; a new one goes to its directory's group, so that
+ * the daemon can read what root has written. */
+static int
+inherit(int fd, int dir, const struct stat *old)
+{
+	struct stat st;
+
+	if (old->st_nlink > 0)
+		return fchown(fd, old->st_uid, old->st_gid) < 0 ? -1 :
+		    fchmod(fd, old->st_mode & 07777);
+	if (fstat(dir, &st) == 0)
+		(void)!fchown(fd, (uid_t)-1, st.st_gid);
+	return fchmod(fd, 0640);
+}
+
+int
+file_replace(const char *file, int dir, const struct stat *old,
+    struct str text, struct why *why)
+{
+	char *temporary = mem_printf("%s.XXXXXX", file);
+	int fd = mkostemp(temporary, O_CLOEXEC), result = 0;
+
+	if (fd < 0) {
+		result = fail(why, "%s: cannot be made: %s", temporary,
+		    strerror(errno));
+		free(temporary);
+		return result;
+	}
+	if (inherit(fd, dir, old) < 0 || write_whole(fd, text) < 0 ||
+	    fsync(fd) < 0 || rename(temporary, file) < 0 || fsync(dir) < 0) {
+		result = fail(why, "%s: cannot be replaced: %s", file,
+		    strerror(errno));
+		unlink(temporary);
+	}
+	close(fd);
+	free(temporary);
+	return result;
 }

@@ -1,4 +1,4 @@
-/* Reading small files whole: configuration, users, secrets, aliases. */
+/* Reading small files whole: configuration, users, secrets, aliases; and replacing them. */
 #ifndef CONFIG_FILE_H
 #define CONFIG_FILE_H
 
@@ -22,5 +22,11 @@ int file_refused(const char *path, struct why *why);
 /* The absolute name of a file, and of the directory that it is in; caller frees. */
 char *file_absolute(const char *path);
 char *file_dir(const char *path);
+
+/*
+ * The whole file under another name first: a reader sees the old one or the new one.  `dir' is open on its directory;
+ * owner and mode are those of `old', or for a new file (st_nlink 0) 0640 and the directory's group.
+ */
+int file_replace(const char *file, int dir, const struct stat *old, struct str text, struct why *why) must_check;
 
 #endif

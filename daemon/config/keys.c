@@ -22,7 +22,6 @@
 #define NONE NULL, NULL
 #define RANGE(min, max) min, max
 #define WORDS(all) all, NULL
-#define WORDS_BUT(all, later) all, later
 
 /* sun_path less its NUL. */
 #define SOCKET_MAX "107"
@@ -138,20 +137,19 @@ K("upstream", "password_file", PATH, UP(password_file), "", NONE, KEY_CREDENTIAL
 K("upstream", "password_command", TEXT, UP(password_command), "", NONE, 0,
     "its first line of output is the secret"),
 K("upstream", "auth", CHOICE, UP(auth), "auto",
-    WORDS_BUT("auto|none|plain|login|cram-md5|xoauth2|oauthbearer", "cram-md5|xoauth2|oauthbearer"),
-    KEY_PRESET, "how to log in"),
-K("upstream.oauth2", "token_url", URL, UP(oauth2.token_url), "", NONE,
-    KEY_LATER | KEY_PRESET, "where tokens are asked for"),
-K("upstream.oauth2", "client_id", LOGIN, UP(oauth2.client_id), "", NONE, KEY_LATER,
+    WORDS("auto|none|plain|login|cram-md5|xoauth2|oauthbearer"), KEY_PRESET, "how to log in"),
+K("upstream.oauth2", "token_url", URL, UP(oauth2.token_url), "", NONE, KEY_PRESET,
+    "where tokens are asked for"),
+K("upstream.oauth2", "client_id", LOGIN, UP(oauth2.client_id), "", NONE, 0,
     "who asks"),
 K("upstream.oauth2", "client_secret_file", PATH, UP(oauth2.client_secret_file), "",
-    NONE, KEY_LATER | KEY_CREDENTIAL, "a file with the client's secret alone"),
+    NONE, KEY_CREDENTIAL, "a file with the client's secret alone"),
 K("upstream.oauth2", "refresh_token_file", PATH, UP(oauth2.refresh_token_file), "",
-    NONE, KEY_LATER | KEY_CREDENTIAL, "a file with the refresh token alone"),
+    NONE, KEY_CREDENTIAL, "a file with the refresh token alone"),
 K("upstream.oauth2", "grant", CHOICE, UP(oauth2.client_credentials), "refresh_token",
-    WORDS("refresh_token|client_credentials"), KEY_LATER | KEY_PRESET,
+    WORDS("refresh_token|client_credentials"), KEY_PRESET,
     "how a token is asked for"),
-K("upstream.oauth2", "scope", TEXT, UP(oauth2.scope), "", NONE, KEY_LATER | KEY_PRESET,
+K("upstream.oauth2", "scope", TEXT, UP(oauth2.scope), "", NONE, KEY_PRESET,
     "what it is asked for"),
 K("upstream", "tls_verify", BOOL, UP(tls_verify), "true", NONE, 0,
     "only false turns it off, with a warning at every start"),

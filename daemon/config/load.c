@@ -150,10 +150,34 @@ load_password(struct load *l, struct upstream *u, const struct tree_section *s)
 		mem_free_secret(&u->password);
 	if (!l->o->secrets || u->auth == AUTH_NONE || u->password_file[0] == '\0')
 		return 0;
-	if (secret_read(&u->password, u->password_file, &why) < 0)
+	if (secret_read(&u->password, u->password_file, u->auth == AUTH_XOAUTH2 || u->auth == AUTH_OAUTHBEARER ?
+	    SECRET_TOKEN_MAX : WORD_SECRET_MAX, &why) < 0)
 		return check_blame(&l->ck, s, "password_file", "%s: %s",
 		    u->password_file, why.text);
 	load_remember(l, u->password_file);
+	return 0;
+}
+
+/* They are read when a token is asked for; here is only made sure that they can be. */
+static int
+check_token_files(struct load *l, const struct upstream *u, const struct tree_section *oauth2)
+{
+	const struct { const char *option, *file; } files[] = {
+		{ "client_secret_file", u->oauth2.client_secret_file },
+		{ "refresh_token_file", u->oauth2.refresh_token_file }
+	};
+	struct why why;
+
+	for (size_t i = 0; i < 2 && l->o->secrets && config_has_oauth2(u); i++) {
+		char *secret = NULL;
+
+		if (files[i].file[0] == '\0')
+			continue;
+		if (secret_read(&secret, files[i].file, SECRET_TOKEN_MAX, &why) < 0)
+			return check_blame(&l->ck, oauth2, files[i].option, "%s: %s", files[i].file, why.text);
+		mem_free_secret(&secret);
+		load_remember(l, files[i].file);
+	}
 	return 0;
 }
 
@@ -174,7 +198,7 @@ load_upstream(struct load *l, struct upstream *u, const struct tree_section *s)
 	if (apply_section(l, "upstream", u, s, &preset) < 0 ||
 	    apply_section(l, "upstream.oauth2", u, &oauth2, &preset_oauth2) < 0 ||
 	    check_upstream(&l->ck, u, s, &preset) < 0 ||
-	    load_password(l, u, s) < 0)
+	    load_password(l, u, s) < 0 || check_token_files(l, u, &oauth2) < 0)
 		return -1;
 	if (u->tls_name[0] == '\0') {
 		free(u->tls_name);

@@ -15,7 +15,12 @@ char *secret_path(const char *name, const char *dir);
  * or it is in the directory of systemd's credentials. */
 bool secret_is_private(const char *path, mode_t mode);
 
-/* Reads a password: the file less one newline at its end.  *why has no file name. */
-int secret_read(char **out, const char *path, struct why *why) must_check;
+enum { SECRET_TOKEN_MAX = 8 * 1024 };	/* where it may be a token; a password: WORD_SECRET_MAX */
+
+/* Reads a secret: the file less one newline at its end.  *why has no file name. */
+int secret_read(char **out, const char *path, size_t max, struct why *why) must_check;
+
+/* Replaces a file of this process's own user by one with that secret, owner and mode kept. */
+int secret_write(const char *path, const char *secret, struct why *why) must_check;
 
 #endif

@@ -275,62 +275,6 @@ edit(struct buf *out, struct str old, const char *user, const char *hash)
 	buf_putstr(out, str_from(old, before + line.n));
 }
 
-static int
-write_whole(int fd, const struct buf *text)
-{
-	size_t done = 0;
-
-	while (done < text->len) {
-		ssize_t n = write(fd, text->data + done, text->len - done);
-
-		if (n < 0 && errno != EINTR)
-			return -1;
-		if (n > 0)
-			done += (size_t)n;
-	}
-	return 0;
-}
-
-/* Owner and mode of the file before; a new one goes to its directory's group, so that
- * the daemon can read what root has written. */
-static int
-inherit(int fd, int dir, const struct stat *old)
-{
-	struct stat st;
-
-	if (old->st_nlink > 0)
-		return fchown(fd, old->st_uid, old->st_gid) < 0 ? -1 :
-		    fchmod(fd, old->st_mode & 07777);
-	if (fstat(dir, &st) == 0)
-		(void)!fchown(fd, (uid_t)-1, st.st_gid);
-	return fchmod(fd, 0640);
-}
-
-/* The whole file under another name first: a reader sees the old one or the new one. */
-static int
-replace(const char *file, int dir, const struct stat *old,
-    const struct buf *text, struct why *why)
-{
-	char *temporary = mem_printf("%s.XXXXXX", file);
-	int fd = mkostemp(temporary, O_CLOEXEC), result = 0;
-
-	if (fd < 0) {
-		result = fail(why, "%s: cannot be made: %s", temporary,
-		    strerror(errno));
-		free(temporary);
-		return result;
-	}
-	if (inherit(fd, dir, old) < 0 || write_whole(fd, text) < 0 ||
-	    fsync(fd) < 0 || rename(temporary, file) < 0 || fsync(dir) < 0) {
-		result = fail(why, "%s: cannot be replaced: %s", file,
-		    strerror(errno));
-		unlink(temporary);
-	}
-	close(fd);
-	free(temporary);
-	return result;
-}
-
 /* With the directory locked, so that two at once lose nothing. */
 static int
 set_locked(const char *file, int dir, const char *user, const char *hash,
@@ -347,7 +291,7 @@ set_locked(const char *file, int dir, const char *user, const char *hash,
 		fail(why, "%s: there is no user %s", file, user);
 	else {
 		edit(&after, buf_str(&before), user, hash);
-		result = replace(file, dir, &old, &after, why);
+		result = file_replace(file, dir, &old, buf_str(&after), why);
 	}
 	buf_clear(&before);
 	buf_clear(&after);

@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 
-enum { SECRET_MAX = 1024 };
+enum { PASSWORD_MAX = 1024, TOKEN_MAX = 8 * 1024 };
 
 /* Where a secret comes from.  fetch: ends, now or later, in credential_settle with the same question; NULL: it lies
  * in the settings. */
@@ -26,15 +26,17 @@ on_command(void *arg, const struct errand_answer *a)
 {
 	struct gateway *g = arg;
 	struct credential *c = &g->credential;
+	bool token = g->settings->auth == AUTH_XOAUTH2 || g->settings->auth == AUTH_OAUTHBEARER;
+	size_t most = token ? TOKEN_MAX : PASSWORD_MAX;
 	char words[280], *secret;
 
 	c->errand = 0;
 	if (a->result != ERRAND_DONE) {
 		snprintf(words, sizeof words, "password_command: %s", a->words);
 		credential_settle(g, c->question, CREDENTIAL_LATER, NULL, 0, words);
-	} else if (a->output.n == 0 || a->output.n > SECRET_MAX || memchr(a->output.p, '\0', a->output.n) != NULL) {
+	} else if (a->output.n == 0 || a->output.n > most || memchr(a->output.p, '\0', a->output.n) != NULL) {
 		snprintf(words, sizeof words, "password_command: its first line of output is %s",
-		    a->output.n == 0 ? "empty" : a->output.n > SECRET_MAX ? "longer than 1024 octets" : "not text");
+		    a->output.n == 0 ? "empty" : a->output.n <= most ? "not text" : token ? "longer than 8 KB" : "longer than 1024 octets");
 		credential_settle(g, c->question, CREDENTIAL_LATER, NULL, 0, words);
 	} else {
 		secret = str_dup(a->output);
@@ -60,6 +62,7 @@ has_always(const struct upstream *u)
 
 /* The first that the upstream has. */
 static const struct source sources[] = {
+	{ token_has, token_fetch },
 	{ has_command, fetch_command },
 	{ has_always, NULL },		/* password, password_file, or none */
 };
@@ -89,8 +92,9 @@ on_told(void *arg)
 	}
 	c->fn = NULL;
 	if (fn != NULL)
-		fn(g, &(struct credential_said){ .answer = c->answer, .issue = c->issue, .words = c->why.text,
-		    .secret = c->answer != CREDENTIAL_HERE ? NULL : c->fetched ? c->secret : g->settings->password });
+		fn(g, &(struct credential_said){ .answer = c->answer, .issue = c->issue, .words = c->why.text, .until_ms = c->until_ms,
+		    .secret = c->answer != CREDENTIAL_HERE ? NULL : c->fetched ? c->secret :
+		    c->fresh != NULL ? c->fresh : g->settings->password });
 }
 
 /* Who waits hears it at the end of the turn. */
@@ -154,6 +158,7 @@ credential_settle(struct gateway *g, uint32_t question, enum credential_answer a
 	}
 	c->fetching = false;
 	if (a != CREDENTIAL_HERE) {
+		c->until_ms = until_ms;
 		tell(g, a, true, words);
 		return;
 	}
@@ -161,7 +166,7 @@ credential_settle(struct gateway *g, uint32_t question, enum credential_answer a
 	mem_free_secret(&c->refused);
 	if (same) {
 		mem_free_secret(secret);
-		tell(g, CREDENTIAL_REFUSED, true, "the provider refused the password, and its source has no other");
+		tell(g, CREDENTIAL_REFUSED, true, c->said.text);
 		return;
 	}
 	c->secret = *secret;
@@ -172,7 +177,7 @@ credential_settle(struct gateway *g, uint32_t question, enum credential_answer a
 }
 
 bool
-credential_refused(struct gateway *g, uint32_t issue)
+credential_refused(struct gateway *g, uint32_t issue, const char *words)
 {
 	struct credential *c = &g->credential;
 
@@ -182,12 +187,14 @@ credential_refused(struct gateway *g, uint32_t issue)
 		return true;
 	if (c->secret == NULL)		/* others said so already */
 		return c->again;
+	token_drop(g);
 	mem_free_secret(&c->refused);
 	if (c->again) {			/* it comes fresh from its source */
 		mem_free_secret(&c->secret);
 		return false;
 	}
 	c->again = true;
+	fail(&c->said, "%s", words);
 	c->refused = c->secret;
 	c->secret = NULL;
 	return true;
@@ -212,13 +219,51 @@ forget(struct gateway *g)
 		errand_forget(g->queue->errands, c->errand);
 	c->errand = 0;
 	c->fetching = c->again = false;
+	c->until_ms = 0;
 	c->issue++;
+}
+
+/* The password that password_file has now, if that is another one. */
+static bool
+take_password(struct gateway *g)
+{
+	struct credential *c = &g->credential;
+	const char *old = c->fresh != NULL ? c->fresh : g->settings->password;
+	char *password = NULL;
+	struct why why;
+
+	if (config_read_secret(&password, g->settings->password_file, &why) < 0) {
+		log_event(LOG_WARNING, "secret_unreadable", log_text("upstream", g->name),
+		    log_text("file", g->settings->password_file), log_text("reason", why.text));
+		return false;
+	}
+	if (old != NULL && strcmp(old, password) == 0) {
+		mem_free_secret(&password);
+		return false;
+	}
+	mem_free_secret(&c->fresh);
+	c->fresh = password;
+	return true;
+}
+
+void
+credential_changed(struct gateway *g)
+{
+	if (g->settings == NULL || !(token_has(g->settings) ? token_is_changed(g) :
+	    g->settings->password_file[0] != '\0' && take_password(g)))
+		return;
+	log_event(LOG_INFO, "secret_changed", log_text("upstream", g->name));
+	g->credential.again = false;
+	if (g->gate.state == GATE_AUTH_FAILED)
+		gateway_tell(g, GATE_EV_NETWORK, "", 0);
 }
 
 void
 credential_configure(struct gateway *g)
 {
 	forget(g);
+	mem_free_secret(&g->credential.fresh);
+	token_configure(g);
 	if (g->credential.fn == NULL)
 		return;
 	if (g->settings != NULL)
@@ -231,5 +276,7 @@ void
 credential_clear(struct gateway *g)
 {
 	forget(g);
+	mem_free_secret(&g->credential.fresh);
+	token_clear(g);
 	g->credential.fn = NULL;
 }

@@ -24,12 +24,15 @@ struct credential_said {
 	enum credential_answer answer;
 	const char *secret;	/* HERE; borrowed until fn returns */
 	uint32_t issue;		/* HERE: which one it is, for credential_refused */
+	int64_t until_ms;	/* LATER: not before; 0: not known */
 	const char *words;	/* else: why */
 };
 
 struct credential {		/* a gateway has one; read and written by credential_… only */
 	char *secret;		/* fetched, and still good; NULL: none.  Owned */
+	char *fresh;		/* what password_file has since it changed; NULL: what the settings say.  Owned */
 	char *refused;		/* the one that the provider did not take; owned */
+	struct why said;	/* by the provider to that one */
 	int64_t until_ms;	/* the secret's end; 0: none is known */
 	uint32_t issue;		/* counts what was fetched, and changes of the configuration */
 	uint32_t question;	/* counts what sources were asked: a late answer finds nobody */
@@ -49,18 +52,21 @@ void credential_ask(struct gateway *g, void (*fn)(struct gateway *g, const struc
 /*
  * The provider refused the secret of that issue.  True: ask again, there may be a better one.  A secret that was fetched is
  * forgotten; the source is asked once more, and if it gives the same one the answer is REFUSED.  A second refusal in a row is
- * for good: then the gate's own pauses pass between questions.
+ * for good: then the gate's own pauses pass between questions.  `words': the provider's, which are the reason then.
  */
-bool credential_refused(struct gateway *g, uint32_t issue) must_check;
+bool credential_refused(struct gateway *g, uint32_t issue, const char *words) must_check;
 void credential_accepted(struct gateway *g);	/* a login succeeded */
 
 /* The settings may have changed: what was fetched is forgotten, who waits is answered from the new ones. */
 void credential_configure(struct gateway *g);
 void credential_clear(struct gateway *g);
 
+/* A file that the secret comes from may have another content: then a pause after a refused login ends. */
+void credential_changed(struct gateway *g);
+
 /*
- * For sources: the answer to a question.  HERE takes *secret (wiped in the end), good until then on the loop's clock (0: until it
- * is refused); else words say why.  Nothing happens if the question is not the last one.
+ * For sources: the answer to a question.  HERE takes *secret (else it may be NULL; wiped in the end), good until then on the loop's clock (0: until it
+ * is refused); else words say why, and until_ms when to ask again (0: as usual).  Nothing happens if the question is not the last one.
  */
 void credential_settle(struct gateway *g, uint32_t question, enum credential_answer a, char **secret, int64_t until_ms,
     const char *words);

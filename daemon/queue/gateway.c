@@ -173,7 +173,7 @@ on_credential(struct gateway *g, const struct credential_said *said)
 		if (g->nlane > g->nopening)	/* there are some that work: no more of them, then */
 			pace_no_more(&g->pace, g->nlane, loop_now_ms(g->queue->loop));
 		else
-			gateway_tell(g, GATE_EV_BUSY, said->words, 0);
+			gateway_tell(g, GATE_EV_BUSY, said->words, said->until_ms);
 		break;
 	}
 }
@@ -272,7 +272,7 @@ gateway_on_opened(struct queue *q, struct open *m)
 		opened_up(g, l, m);
 		goto out;
 	}
-	if (m->result == OPENED_LOGIN_REFUSED && credential_refused(g, l->issue)) {
+	if (m->result == OPENED_LOGIN_REFUSED && credential_refused(g, l->issue, text)) {
 		lane_free(g, l);
 		gateway_open(g, 1);
 		goto out;
@@ -449,6 +449,7 @@ gateway_configure(struct queue *q)
 			lane_make_stale(q->gateway[i], 0);
 		credential_configure(q->gateway[i]);
 	}
+	lookout_configure(q);
 }
 
 void
@@ -458,6 +459,7 @@ gateway_free_all(struct queue *q)
 	size_t at = 0;
 	uint64_t key;
 
+	lookout_stop(q);
 	while ((l = map_next(&q->lanes, &at, &key)) != NULL)
 		free(l);
 	map_clear(&q->lanes);

@@ -16,6 +16,7 @@
 #include "queue/alert.h"
 #include "queue/credential.h"
 #include "queue/queue.h"
+#include "queue/token.h"
 
 enum {
 	WAYS_MAX = 256,
@@ -120,6 +121,7 @@ struct gateway {
 	bool resolving, probing;
 	struct credential credential;
 	struct alarm down, login;	/* alert.c */
+	struct token *token;		/* NULL: none was asked for yet */
 	char *asked;			/* the name being resolved */
 	bool has_active;
 	struct candidate active;
@@ -175,6 +177,7 @@ struct queue {
 	struct gateway **gateway;
 	unsigned ngateway;
 	struct map lanes;		/* by number */
+	struct lookout *lookout;	/* for changed files; NULL: it cannot be */
 	uint32_t last_lane;
 
 	struct node followers;
@@ -311,6 +314,10 @@ void gateway_on_heard(struct queue *q, struct heard_memo *m);
 void gateway_on_closed(struct queue *q, struct lane_memo *m);
 void gateway_tell(struct gateway *g, enum gate_event ev, const char *reason, int64_t until_ms);
 void gateway_free_all(struct queue *q);
+
+/* lookout.c: files with secrets that change */
+void lookout_configure(struct queue *q);
+void lookout_stop(struct queue *q);
 
 /* report.c: what an attempt ended in */
 void report_job(struct queue *q, struct job *j);

@@ -63,7 +63,7 @@ login_common(const struct upstream *u, unsigned offered)
 	for (size_t i = 0; i < NMECHS; i++)
 		if (mechs[i].method == u->auth)
 			return offered & mechs[i].bit;
-	return offered & (MECH_PLAIN | MECH_LOGIN | MECH_CRAM_MD5);
+	return offered & (config_has_oauth2(u) ? MECH_XOAUTH2 | MECH_OAUTHBEARER : MECH_PLAIN | MECH_LOGIN | MECH_CRAM_MD5);
 }
 
 static const struct mech *

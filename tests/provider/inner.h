@@ -103,5 +103,6 @@ int talk_answer(struct conn *c, const char *stage, const char *arg, const char *
 int talk_perform(struct conn *c, const char *action, const char *usual);	/* the same, the rule being known */
 
 void auth_run(struct conn *c, char *args);
+bool token_run(struct conn *c);		/* false: the port is not for tokens */
 
 #endif

@@ -422,7 +422,7 @@ talk_run(void *arg)
 	char line[LINE_SIZE];
 
 	talk_answer(c, "connect", "", NULL);
-	if (!c->dead && (c->port->mode != PROVIDER_IMPLICIT || begin_tls(c)) &&
+	if (!c->dead && (c->port->mode != PROVIDER_IMPLICIT || begin_tls(c)) && !token_run(c) &&
 	    talk_answer(c, "banner", "", "220 fake.provider.test ESMTP") / 100 != 5) {
 		while (!c->dead && talk_line(c, line, sizeof line))
 			run(c, line);

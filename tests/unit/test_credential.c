@@ -162,19 +162,19 @@ START_TEST(a_refused_secret_is_asked_for_once_more)
 	answer(&r, ERRAND_DONE, "old");
 	credential_accepted(&r.rig.gateway);
 	old = r.rig.issue;
-	ck_assert(credential_refused(&r.rig.gateway, old));
-	ck_assert(credential_refused(&r.rig.gateway, old));	/* another connection says the same */
+	ck_assert(credential_refused(&r.rig.gateway, old, "535 no"));
+	ck_assert(credential_refused(&r.rig.gateway, old, "535 no"));	/* another connection says the same */
 	ask(&r);
 	ck_assert_uint_eq(r.runs, 2);
 	answer(&r, ERRAND_DONE, "new");
 	ck_assert_str_eq(r.rig.secret, "new");
-	ck_assert(credential_refused(&r.rig.gateway, old));	/* one more, late */
-	ck_assert(!credential_refused(&r.rig.gateway, r.rig.issue));
+	ck_assert(credential_refused(&r.rig.gateway, old, "535 no"));	/* one more, late */
+	ck_assert(!credential_refused(&r.rig.gateway, r.rig.issue, "535 no"));
 	ask(&r);				/* after the gate's pause: the source is asked again */
 	ck_assert_uint_eq(r.runs, 3);
 	answer(&r, ERRAND_DONE, "newer");
 	credential_accepted(&r.rig.gateway);
-	ck_assert(credential_refused(&r.rig.gateway, r.rig.issue));
+	ck_assert(credential_refused(&r.rig.gateway, r.rig.issue, "535 no"));
 	command_down(&r);
 }
 END_TEST
@@ -186,7 +186,7 @@ START_TEST(the_same_secret_again_is_not_tried)
 	command_up(&r);
 	ask(&r);
 	answer(&r, ERRAND_DONE, "old");
-	ck_assert(credential_refused(&r.rig.gateway, r.rig.issue));
+	ck_assert(credential_refused(&r.rig.gateway, r.rig.issue, "535 no"));
 	ask(&r);
 	answer(&r, ERRAND_DONE, "old");
 	ck_assert_int_eq(r.rig.answer, CREDENTIAL_REFUSED);
@@ -206,7 +206,7 @@ START_TEST(a_secret_refused_before_it_was_handed_out_is_not)
 	answer(&r, ERRAND_DONE, "old");
 	credential_accepted(&r.rig.gateway);
 	credential_ask(&r.rig.gateway, on_told);	/* from what is kept */
-	ck_assert(credential_refused(&r.rig.gateway, r.rig.issue));
+	ck_assert(credential_refused(&r.rig.gateway, r.rig.issue, "535 no"));
 	turns(&r);
 	ck_assert_uint_eq(r.rig.told, 1);
 	answer(&r, ERRAND_DONE, "new");
@@ -276,7 +276,7 @@ START_TEST(the_settings_password_is_given_at_the_end_of_the_turn)
 	ck_assert_uint_eq(r.told, 1);
 	ck_assert_int_eq(r.answer, CREDENTIAL_HERE);
 	ck_assert_str_eq(r.secret, "one");
-	ck_assert(!credential_refused(&r.gateway, r.issue));	/* the file has no other: B-019 */
+	ck_assert(!credential_refused(&r.gateway, r.issue, "535 no"));	/* the file has no other: B-019 */
 	rig_down(&r);
 }
 END_TEST

@@ -27,8 +27,8 @@ files(void)
 	unsetenv("CREDENTIALS_DIRECTORY");
 	unsetenv("UNSET");
 	setenv("GATEPOST_PROVIDERS", "conf/providers.conf", 1);
-	scratch_write("key", "secret\n");
-	scratch_write_n("open", "secret\n", 7, 0644);
+	scratch_write("key", "hunter-two\n");
+	scratch_write_n("open", "hunter-two\n", 11, 0644);
 	scratch_write("empty", "");
 	scratch_write("cert.pem", "-----BEGIN CERTIFICATE-----\n");
 	scratch_write("key.pem", "-----BEGIN EC PRIVATE KEY-----\n");
@@ -76,7 +76,7 @@ START_TEST(four_lines)
 	ck_assert_str_eq(c->upstream[0].name, "sendgrid");
 	ck_assert_str_eq(c->upstream[0].host, "smtp.sendgrid.net");
 	ck_assert_str_eq(c->upstream[0].username, "apikey");
-	ck_assert_str_eq(c->upstream[0].password, "secret");
+	ck_assert_str_eq(c->upstream[0].password, "hunter-two");
 	ck_assert_str_eq(c->upstream[0].password_file, scratch_path("key"));
 	ck_assert_str_eq(c->file, scratch_path("a.conf"));
 	ck_assert_str_eq(warned, "");
@@ -316,6 +316,8 @@ START_TEST(values)
 }
 END_TEST
 
+#define TOKENS(upstream, oauth2) "upstream u { host = h username = u " upstream "\n oauth2 { token_url = \"https://t/\" client_id = x " oauth2 " } }\n"
+
 static const struct {
 	const char *text, *why;	/* behind the directory's name */
 } refused[] = {
@@ -378,12 +380,21 @@ static const struct {
 	{ "upstream u { host = h\n tls_ca = none }\n", "a.conf:2: tls_ca: " },
 	{ "upstream u { host = h\n tls_ca = empty }\n", "a.conf:2: tls_ca: " },
 	{ "upstream u { host = h\n tls_ca = key.pem }\n", "a.conf:2: tls_ca: " },
+	/* tokens */
+	{ "upstream u { host = h username = u\n oauth2 { client_id = x } }\n", "a.conf:2: token_url: missing; where are tokens asked for?" },
+	{ "upstream u { host = h username = u password = p\n oauth2 { token_url = \"https://t/\" } }\n", "a.conf:2: client_id: missing; tokens" },
+	{ "upstream u { host = h username = u password = p\n oauth2 { refresh_token_file = key } }\n", "a.conf:2: client_id: missing; tokens" },
+	{ TOKENS("", ""), "a.conf:2: refresh_token_file: missing; add it, or grant" },
+	{ TOKENS("", "grant = client_credentials"), "a.conf:2: client_secret_file: missing; client_credentials needs it" },
+	{ TOKENS("auth = plain", "refresh_token_file = key"), "a.conf:1: auth: sends a password, but oauth2 gives tokens" },
+	{ TOKENS("password = p", "refresh_token_file = key"), "a.conf:1: oauth2: there is password already" },
+	{ TOKENS("password_file = key", "refresh_token_file = key"), "a.conf:1: oauth2: there is password_file already" },
+	{ TOKENS("", "refresh_token_file = none"), "a.conf:2: refresh_token_file: " },
+	{ TOKENS("", "refresh_token_file = open"), "a.conf:2: refresh_token_file: " },
+	{ TOKENS("", "refresh_token_file = key client_secret_file = empty"), "a.conf:2: client_secret_file: " },
+	{ "upstream u { host = h\n oauth2 { token_url = \"https://t/\" client_id = x refresh_token_file = key } }\n", "a.conf:1: username: missing, though there is a password" },
 	/* what nothing acts on yet */
 	{ "upstream u { host = h\n capture = x }\n", "a.conf:2: capture: this option is not supported by this version; remove it" },
-	{ "upstream u { host = h\n oauth2 { client_id = x } }\n", "a.conf:2: client_id: this option is not supported" },
-	{ "upstream u { host = h\n auth = xoauth2 }\n", "a.conf:2: auth: `xoauth2' is not supported" },
-	{ "upstream u { host = h\n auth = cram-md5 }\n", "a.conf:2: auth: `cram-md5' is not supported" },
-	{ "upstream u { host = h\n capture = x }\n", "a.conf:2: capture: this option is not supported" },
 	{ "upstream u { host = h\n idempotency_header = X }\n", "a.conf:2: idempotency_header: this option is not supported" },
 	{ "upstream u { host = h\n sender = a@b.example }\n", "a.conf:2: sender: this option is not supported" },
 	{ "upstream u { host = h\n rewrite_from = true }\n", "a.conf:2: rewrite_from: this option is not supported" },
@@ -398,6 +409,33 @@ static const struct {
 	{ UP "route r { upstreams = u }\nroute r { upstreams = u }\n", "a.conf:3: route: `r' given twice" },
 };
 
+START_TEST(tokens)
+{
+	struct config *c = load(TOKENS("", "refresh_token_file = key client_secret_file = key scope = \"a b\""));
+	const struct upstream *u = &c->upstream[0];
+
+	ck_assert(config_has_oauth2(u));
+	ck_assert_str_eq(u->oauth2.token_url, "https://t/");
+	ck_assert_str_eq(u->oauth2.refresh_token_file, scratch_path("key"));
+	ck_assert_str_eq(u->oauth2.scope, "a b");
+	ck_assert(!u->oauth2.client_credentials);
+	ck_assert_ptr_null(u->password);
+	config_unref(&c);
+}
+END_TEST
+
+START_TEST(a_preset_with_tokens_leaves_passwords_alone)
+{
+	struct config *c;
+
+	scratch_write("providers.conf", "provider \"p\" { host = h oauth2 { token_url = \"https://t/\" } }\n");
+	c = load("providers_file = providers.conf\nupstream u { provider = p username = u password = p }\n");
+	ck_assert(!config_has_oauth2(&c->upstream[0]));
+	ck_assert_str_eq(c->upstream[0].password, "p");
+	config_unref(&c);
+}
+END_TEST
+
 START_TEST(refuses)
 {
 	struct config_options o = { .secrets = true };
@@ -407,7 +445,7 @@ START_TEST(refuses)
 	snprintf(want, sizeof want, "%s/%s", scratch_dir, refused[_i].why);
 	ck_assert_ptr_null(load_as(o, refused[_i].text, &why));
 	ck_assert_msg(strncmp(why.text, want, strlen(want)) == 0, "%s", why.text);
-	ck_assert_ptr_null(strstr(why.text, "secret"));
+	ck_assert_ptr_null(strstr(why.text, "hunter-two"));
 }
 END_TEST
 
@@ -697,6 +735,8 @@ test_load(void)
 	tcase_add_test(t, sample);
 	tcase_add_test(t, listens);
 	tcase_add_test(t, values);
+	tcase_add_test(t, tokens);
+	tcase_add_test(t, a_preset_with_tokens_leaves_passwords_alone);
 	tcase_add_loop_test(t, refuses, 0, sizeof refused / sizeof refused[0]);
 	tcase_add_test(t, refuses_a_password_for_all_to_read);
 	tcase_add_test(t, warnings);

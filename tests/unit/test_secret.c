@@ -42,7 +42,7 @@ START_TEST(files)
 
 	unsetenv("CREDENTIALS_DIRECTORY");
 	path = scratch_write_n("key", cases[_i].bytes, cases[_i].n, cases[_i].mode);
-	result = secret_read(&secret, path, &why);
+	result = secret_read(&secret, path, 1024, &why);
 	if (cases[_i].secret != NULL) {
 		ck_assert_msg(result == 0, "%s", why.text);
 		ck_assert_str_eq(secret, cases[_i].secret);
@@ -63,15 +63,43 @@ START_TEST(not_files)
 
 	scratch_write("key", "key\n");
 	ck_assert_int_eq(symlink("key", scratch_path("link")), 0);
-	ck_assert_int_eq(secret_read(&secret, scratch_path("link"), &why), -1);
+	ck_assert_int_eq(secret_read(&secret, scratch_path("link"), 1024, &why), -1);
 	ck_assert_ptr_nonnull(strstr(why.text, "symbolic link"));
 	ck_assert_int_eq(mkfifo(scratch_path("fifo"), 0600), 0);
-	ck_assert_int_eq(secret_read(&secret, scratch_path("fifo"), &why), -1);
+	ck_assert_int_eq(secret_read(&secret, scratch_path("fifo"), 1024, &why), -1);
 	ck_assert_ptr_nonnull(strstr(why.text, "not a regular file"));
-	ck_assert_int_eq(secret_read(&secret, scratch_dir, &why), -1);
+	ck_assert_int_eq(secret_read(&secret, scratch_dir, 1024, &why), -1);
 	ck_assert_ptr_nonnull(strstr(why.text, "not a regular file"));
-	ck_assert_int_eq(secret_read(&secret, scratch_path("none"), &why), -1);
+	ck_assert_int_eq(secret_read(&secret, scratch_path("none"), 1024, &why), -1);
 	ck_assert_ptr_null(secret);
+}
+END_TEST
+
+/* What a provider gives instead of a token: whole, and only where it is ours. */
+START_TEST(written_back)
+{
+	char *secret = NULL;
+	struct stat st;
+	struct why why;
+
+	scratch_write_n("token", "old\n", 4, 0640);
+	ck_assert_int_eq(secret_write(scratch_path("token"), "new", &why), 0);
+	ck_assert_int_eq(secret_read(&secret, scratch_path("token"), SECRET_TOKEN_MAX, &why), 0);
+	ck_assert_str_eq(secret, "new");
+	mem_free_secret(&secret);
+	ck_assert_int_eq(stat(scratch_path("token"), &st), 0);
+	ck_assert_uint_eq(st.st_mode & 0777, 0640);
+	ck_assert_int_eq(secret_write(scratch_path("none"), "new", &why), -1);
+	ck_assert_int_eq(symlink(scratch_path("token"), scratch_path("link")), 0);
+	ck_assert_int_eq(secret_write(scratch_path("link"), "newer", &why), -1);
+	if (geteuid() == 0) {		/* somebody else's stays as it is */
+		ck_assert_int_eq(chown(scratch_path("token"), 1, 1), 0);
+		ck_assert_int_eq(secret_write(scratch_path("token"), "newer", &why), -1);
+	}
+	ck_assert_ptr_null(strstr(why.text, "newer"));
+	ck_assert_int_eq(secret_read(&secret, scratch_path("token"), SECRET_TOKEN_MAX, &why), 0);
+	ck_assert_str_eq(secret, "new");
+	mem_free_secret(&secret);
 }
 END_TEST
 
@@ -88,7 +116,7 @@ START_TEST(credentials)
 
 	path = secret_path("key", scratch_dir);
 	ck_assert_str_eq(path, scratch_path("cred/key"));
-	ck_assert_int_eq(secret_read(&secret, path, &why), 0);
+	ck_assert_int_eq(secret_read(&secret, path, 1024, &why), 0);
 	ck_assert_str_eq(secret, "from systemd");
 	mem_free_secret(&secret);
 	free(path);
@@ -122,6 +150,7 @@ test_secret(void)
 	tcase_add_checked_fixture(t, scratch_make, scratch_remove);
 	tcase_add_loop_test(t, files, 0, sizeof cases / sizeof cases[0]);
 	tcase_add_test(t, not_files);
+	tcase_add_test(t, written_back);
 	tcase_add_test(t, credentials);
 	suite_add_tcase(s, t);
 	return s;
