@@ -125,7 +125,9 @@ settle(struct client *c, struct deal *d)
 	}
 	c->closing |= d->spoiled;
 	last = is_used_up(c) && count_begun(c) == 1;
-	if (last)
+	if (last && c->bye)		/* it has had its last word (B-138) */
+		exchange_close(&c->x);
+	else if (last)
 		exchange_quit(&c->x);
 	report(c, d, last);
 	if (last)
