@@ -180,13 +180,15 @@ settle(struct rig *r)
 static void
 rig_down(struct rig *r)
 {
-	r->hold_opens = false;
 	answer_opens(r);
-	do {		/* whatever waited goes now */
-		while (r->njob > 0)
-			answer(r, 0, OUTCOME_SENT, false);
-		settle(r);
-	} while (r->njob > 0);
+	while (r->njob > 0)
+		answer(r, 0, OUTCOME_SENT, false);
+	for (unsigned i = 0; i < 5; i++)
+		loop_turn(r->loop, false);
+	while (r->njob > 0) {
+		answer(r, 0, OUTCOME_SENT, false);
+		loop_turn(r->loop, false);
+	}
 	channel_drain(r->relay);
 	queue_free(&r->queue);
 	channel_drain(r->main);
@@ -386,7 +388,7 @@ START_TEST(both_are_lost)
 {
 	struct rig r;
 
-	rig_up(&r, "connections = 1");
+	rig_up(&r, "connections = 1 daily_quota = 100");
 	warm(&r, 1);
 	submit(&r, 2, 0);
 	ck_assert_uint_eq(r.njob, 2);
@@ -396,6 +398,7 @@ START_TEST(both_are_lost)
 	settle(&r);
 	ck_assert_uint_eq(r.queue->gateway[0]->nlane, 1);
 	ck_assert_uint_eq(r.nopen, 1);
+	ck_assert_int_eq(pace_quota_left(&r.queue->gateway[0]->pace, clock_now_ms()), 99);	/* both are accounted for */
 	answer_opens(&r);
 	settle(&r);
 	ck_assert_uint_eq(r.njob, 1);
