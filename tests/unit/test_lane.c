@@ -180,15 +180,13 @@ settle(struct rig *r)
 static void
 rig_down(struct rig *r)
 {
+	r->hold_opens = false;
 	answer_opens(r);
-	while (r->njob > 0)
-		answer(r, 0, OUTCOME_SENT, false);
-	for (unsigned i = 0; i < 5; i++)
-		loop_turn(r->loop, false);
-	while (r->njob > 0) {
-		answer(r, 0, OUTCOME_SENT, false);
-		loop_turn(r->loop, false);
-	}
+	do {		/* whatever waited goes now */
+		while (r->njob > 0)
+			answer(r, 0, OUTCOME_SENT, false);
+		settle(r);
+	} while (r->njob > 0);
 	channel_drain(r->relay);
 	queue_free(&r->queue);
 	channel_drain(r->main);
