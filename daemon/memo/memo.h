@@ -124,6 +124,17 @@ struct heard_memo {
 	int64_t took_ms;
 };
 
+/* What a server announces and cannot do: learned by a relay from its replies, remembered by the queue for the upstream. */
+enum quirk {
+	QUIRK_NO_BDAT = 1,
+	QUIRK_NO_DSN = 2,
+	QUIRK_STEPS = 4,	/* no pipelining: each command waits for the answer to the one before */
+	QUIRK_ALONE = 8		/* nothing behind BDAT LAST before its answer */
+};
+
+/* Content of so many octets at most may leave in one flight with its envelope, before that is answered. */
+enum { JOB_FLIGHT_OCTETS = 128 * 1024 };
+
 /* JOB and REPORT.  Made and freed by the queue. */
 struct job {
 	struct memo memo;
@@ -134,7 +145,12 @@ struct job {
 	unsigned nrcpt;
 	struct spool_reader *body;	/* the job's own */
 	const char *sender;		/* as to be said to the upstream (it may rewrite); owned by the job: free it */
+	bool second;			/* the lane had another one then */
+	unsigned quirks;		/* what is known; in the answer: and what was learned */
 	/* the answer */
+	unsigned leaned;		/* on what it relied of the server: the quirks that would have forbidden it */
+	unsigned suspect;		/* the link failed in the way that this quirk explains */
+	bool untried;			/* nothing of it was said */
 	struct outcome *result;		/* nrcpt of them */
 	enum outcome_upstream upstream;	/* what it says of the upstream */
 	bool lane_lost;			/* the connection is gone with this report */

@@ -161,12 +161,13 @@ make_job(struct queue *q, struct entry *e, struct gateway *g, struct why *why)
 	}
 	j->id = e->item.id;
 	j->envelope = env;
+	j->quirks = g->quirks;
 	j->sender = mem_text(env->sender);
 	return j;
 }
 
-/* Sends the message over the lane.  False: it does not go, at least not now. */
-static bool
+/* Sends the message over the lane; or it does not go, at least not now, and is no longer the first of its way. */
+static void
 send_entry(struct queue *q, struct entry *e, struct gateway *g, struct lane *l)
 {
 	struct why why;
@@ -177,7 +178,7 @@ send_entry(struct queue *q, struct entry *e, struct gateway *g, struct lane *l)
 		j = make_job(q, e, g, &why);
 	if (j == NULL) {
 		entry_unreadable(q, e, &why);
-		return false;
+		return;
 	}
 	if (j->nrcpt == 0) {	/* its recipients lie on another way meanwhile, or only a notice is owed */
 		memo_job_free(&j);
@@ -185,13 +186,14 @@ send_entry(struct queue *q, struct entry *e, struct gateway *g, struct lane *l)
 			entry_move(q, e, ENTRY_READY, 0);
 		else
 			report_rest(q, e);
-		return false;
+		return;
 	}
 	j->lane = l->number;
+	j->second = l->jobs > 0;
+	lane_load(g, l, e->size);
 	entry_move(q, e, ENTRY_OUT, 0);
 	pacing_sent(g, j);
 	memo_post(q->relay[l->relay], &j->memo);
-	return true;
 }
 
 /* Another upstream's turn to be tried again, though closed. */
@@ -216,18 +218,17 @@ dispatch_way_now(struct queue *q, struct way *w)
 	try_closed(q, w);
 	while (w->nready > 0 && !heap_has(&q->rest.node) && (g = find_open(q, w)) != NULL) {
 		struct lane *l;
-		struct entry *e;
 
 		if (!pacing_may_send(g))
 			return;
-		l = lane_take(g);
+		l = lane_find_idle(g);
 		if (l == NULL) {
 			gateway_open(g, pacing_room(g, w->nready));
-			return;
+			l = lane_find_half(g, w->nready);
 		}
-		e = container_of(w->ready.next, struct entry, at.ready);
-		if (!send_entry(q, e, g, l))
-			lane_put(g, l, false);
+		if (l == NULL)
+			return;
+		send_entry(q, container_of(w->ready.next, struct entry, at.ready), g, l);
 	}
 }
 

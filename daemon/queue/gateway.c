@@ -242,16 +242,12 @@ plan_recheck(struct gateway *g)
 static void
 opened_up(struct gateway *g, struct lane *l, const struct open *m)
 {
-	l->at = m->winner;
-	l->dsn = m->caps.dsn;
-	g->nopening--;
+	lane_up(g, l, m);
 	g->active = m->winner;
 	g->has_active = true;
 	g->caps = m->caps;
 	g->caps_known = true;
 	gateway_tell(g, GATE_EV_OPENED, "", 0);
-	l->state = LANE_IDLE;
-	list_push(&g->idle, &l->node);
 	if (g->settings == NULL || g->settings != m->settings)
 		lane_close(g->queue, l);
 	admit_limits(g->queue, false);
@@ -417,6 +413,7 @@ gateway_new(struct queue *q, const struct upstream *u)
 	gate_init(&g->gate);
 	list_init(&g->idle);
 	pacing_init(g);
+	list_init(&g->half);
 	timer_init(&g->retry, on_retry, g);
 	timer_init(&g->recheck, on_recheck, g);
 	q->gateway = mem_resize(q->gateway, q->ngateway + 1, sizeof *q->gateway);
@@ -436,6 +433,8 @@ gateway_configure(struct queue *q)
 
 		if (g == NULL)
 			g = gateway_new(q, u);
+		if (g->asked != NULL && strcmp(g->asked, u->host) != 0)
+			g->quirks = g->struck = 0;	/* another server */
 		t = make_tls(q, u, g->tls);
 		tls_unref(&g->tls);
 		g->tls = t;

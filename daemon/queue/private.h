@@ -94,11 +94,16 @@ enum lane_state { LANE_OPENING, LANE_IDLE, LANE_BUSY, LANE_CLOSING };
 
 /* One permitted connection, pinned to a relay thread. */
 struct lane {
-	struct node node;		/* in its gateway's idle list when IDLE */
+	struct node node;		/* in its gateway's idle list when IDLE; in `half' when BUSY and fit for a second job */
 	uint32_t number;
 	uint16_t relay;
 	uint16_t gateway;
 	enum lane_state state;
+	unsigned jobs;			/* on their way, at most LANE_JOBS */
+	unsigned left;			/* messages that the connection may still carry */
+	bool flight;			/* the server offered CHUNKING and PIPELINING */
+	bool proven;			/* and has taken a message */
+	bool large;			/* a job's content does not fit a flight */
 	bool dsn;			/* the server offered DSN */
 	bool stale;			/* not to be used again: a better door, or other settings */
 	uint32_t issue;			/* of the credential it logs in with */
@@ -114,10 +119,13 @@ struct gateway {
 	struct route *route;
 	struct tls *tls;
 	struct node idle;		/* lanes, the most recently used first */
+	struct node half;		/* busy lanes that take a second job, the one whose first is oldest first */
 	unsigned nlane, nopening, nbusy, nclosing;
 	struct pace pace;		/* lanes at once for now, rate, quota */
 	struct timer pacing;		/* the next message may go */
 	unsigned want;			/* lanes to open when name and secret are there */
+	unsigned quirks;		/* what the server announces and cannot do (quirk.c) */
+	unsigned struck;		/* quirks that have shown once */
 	bool resolving, probing;
 	struct credential credential;
 	struct alarm down, login;	/* alert.c */
@@ -279,8 +287,12 @@ struct lane *lane_new(struct gateway *g);		/* OPENING */
 struct lane *lane_find(const struct queue *q, uint32_t number);
 void lane_free(struct gateway *g, struct lane *l);
 void lane_close(struct queue *q, struct lane *l);	/* an idle one: it is gone when CLOSED comes */
-struct lane *lane_take(struct gateway *g);	/* an idle one, now BUSY; NULL */
-void lane_put(struct gateway *g, struct lane *l, bool lost);
+void lane_up(struct gateway *g, struct lane *l, const struct open *m);	/* it is open: IDLE */
+struct lane *lane_find_idle(const struct gateway *g);
+/* A busy one that takes another job, where that is better than to wait; `nready' messages do. */
+struct lane *lane_find_half(const struct gateway *g, size_t nready);
+void lane_load(struct gateway *g, struct lane *l, uint64_t octets);	/* a job of this size is on its way */
+void lane_put(struct gateway *g, struct lane *l, bool lost);	/* a job has come back */
 /* Lanes that use a later door than one that works again (rank >= above), or old settings (0: all), end when they can. */
 void lane_make_stale(struct gateway *g, unsigned above_rank);
 
@@ -304,6 +316,9 @@ bool pacing_spares(const struct queue *q, struct entry *e, const struct gateway 
 void pacing_print_reason(const struct gateway *g, char *out, size_t size);	/* of its state, in words */
 void pacing_save(struct queue *q, bool final);	/* the day's counts, if there is anything new */
 void pacing_recall(struct queue *q);
+
+/* quirk.c: what servers announce and cannot do */
+void quirk_hear(struct gateway *g, const struct job *j);
 
 /* gateway.c: upstreams, their ports and names */
 void gateway_configure(struct queue *q);

@@ -49,6 +49,8 @@ cap_again(struct entry *e, struct job *j)
 {
 	bool progress = false;
 
+	if (j->second && j->untried)	/* it waited behind the one that failed; that one is counted */
+		return;
 	for (unsigned i = 0; i < j->nrcpt; i++)
 		progress |= j->result[i].kind == OUTCOME_SENT || j->result[i].kind == OUTCOME_REFUSE;
 	if (progress || j->upstream == UPSTREAM_LOGIN || j->upstream == UPSTREAM_TOO_FAST || ++e->again < AGAIN_MAX) {
@@ -258,6 +260,9 @@ return_lane(struct queue *q, const struct job *j)
 
 	if (l == NULL)
 		return;
+	l->proven |= j->nrcpt > 0 && j->result[0].kind == OUTCOME_SENT;
+	if (!l->stale)		/* else it may be of another server */
+		quirk_hear(g, j);
 	lane_put(g, l, j->lane_lost);
 	pacing_report(g, j);
 	tell_gateway(g, j);

@@ -10,6 +10,7 @@
 
 enum {
 	BLOCK_MS = 180 * 1000,	/* RFC 5321 4.5.3.2.5, for at most 128 KB */
+	BYE_MS = 5 * 1000,	/* for what a server still says after 421 */
 	FLIGHTS = 2		/* messages on their way at once (B-112) */
 };
 
@@ -23,8 +24,10 @@ struct client {
 	struct node deals;	/* in the order in which they are said */
 	struct turn_job job;
 	unsigned served, max;
+	unsigned quirks;	/* what is remembered of the server: jobs bring it, and take what is new */
 	bool dirty;		/* a transaction was left open: RSET first */
 	bool closing;
+	bool bye;		/* it has said 421 */
 };
 
 static void pump(struct client *c);
@@ -58,6 +61,7 @@ report(struct client *c, struct deal *d, bool lost)
 	snprintf(j->peer.address, sizeof j->peer.address, "%s", c->at.address);
 	j->peer.port = c->at.port;
 	j->peer.tls = c->at.tls;
+	j->quirks = c->quirks;
 	j->took_ms = d->began_at_ms > 0 ? loop_now_ms(c->loop) - d->began_at_ms : 0;
 	j->lane_lost = lost;
 	list_remove(&d->node);
@@ -72,6 +76,8 @@ end(struct client *c, enum client_end how, enum deal_loss loss, const char *why)
 	struct deal *d;
 
 	loop_forget_job(&c->job);
+	if (c->bye && loss == LOSS_LINK)
+		loss = LOSS_BYE;
 	while ((d = first(c)) != NULL) {
 		how = CLIENT_REPORTED;
 		deal_lose(d, loss, why);
@@ -90,6 +96,17 @@ hang_up(struct client *c, enum client_end how, enum deal_loss loss, const char *
 	end(c, how, loss, words);
 }
 
+/* The link has failed, and not by our doing. */
+static void
+break_off(struct client *c, enum deal_loss loss, const char *why)
+{
+	struct deal *d = first(c);
+
+	if (d != NULL && !c->bye)
+		d->job->suspect = deal_suspect(d);
+	hang_up(c, CLIENT_REFUSED, loss, why);
+}
+
 static bool
 is_used_up(const struct client *c)
 {
@@ -106,8 +123,11 @@ settle(struct client *c, struct deal *d)
 		c->terms.reused = true;
 		c->served++;
 	}
+	c->closing |= d->spoiled;
 	last = is_used_up(c) && count_begun(c) == 1;
-	if (last)
+	if (last && c->bye)		/* it has had its last word (B-138) */
+		exchange_close(&c->x);
+	else if (last)
 		exchange_quit(&c->x);
 	report(c, d, last);
 	if (last)
@@ -122,7 +142,9 @@ set_deadline(struct client *c)
 	const struct upstream *u = c->terms.settings;
 	const struct deal *d = first(c);
 
-	if (d == NULL)
+	if (c->bye)
+		exchange_deadline(c->x, BYE_MS);
+	else if (d == NULL)
 		exchange_deadline(c->x, u->idle_ms > 0 ? u->idle_ms : 1);
 	else if (d->pouring)
 		exchange_deadline(c->x, BLOCK_MS);
@@ -136,6 +158,12 @@ heed(struct client *c, enum deal_next next)
 {
 	if (next == DEAL_GO_ON)
 		return true;
+	/* Behind it there is another message, whole.  A server that keeps its word ends the link, and has not taken that one;
+	 * others go on and answer it.  Either way it is known, if we listen. */
+	if (next == DEAL_BYE && count_begun(c) > 1) {
+		c->bye = c->closing = true;
+		return true;
+	}
 	if (next == DEAL_QUIT)
 		exchange_quit(&c->x);
 	hang_up(c, CLIENT_REPORTED, LOSS_LINK, "the conversation was at its end");
@@ -184,7 +212,7 @@ say(struct client *c)
 		if (!d->begun && !may_begin(c, before))
 			return true;
 		if (!d->begun)
-			deal_begin(d, &c->terms, c->dirty || before > 0, loop_now_ms(c->loop));
+			deal_begin(d, &c->terms, c->dirty, before > 0, loop_now_ms(c->loop));
 		while (deal_may_say(d))
 			if (!heed(c, deal_say(d, c->x)))
 				return false;
@@ -253,7 +281,7 @@ on_bad(struct client *c, struct exchange *x)
 
 	if (x->surplus && d != NULL && is_certain(d, x) && deal_hear(d, x, &x->reply) == DEAL_GO_ON && !settle_done(c))
 		return;
-	hang_up(c, CLIENT_REFUSED, LOSS_PROTOCOL, x->bad);
+	break_off(c, LOSS_PROTOCOL, x->bad);
 }
 
 static void
@@ -280,9 +308,9 @@ on_timeout(struct client *c)
 		end(c, CLIENT_CLOSED, LOSS_LINK, "");
 		return;
 	}
-	clock_print_span(span, sizeof span, first(c)->pouring ? BLOCK_MS : c->terms.settings->reply_timeout_ms *
+	clock_print_span(span, sizeof span, c->bye ? BYE_MS : first(c)->pouring ? BLOCK_MS : c->terms.settings->reply_timeout_ms *
 	    (deal_awaits_content(first(c)) ? 2 : 1));
-	hang_up(c, CLIENT_REPORTED, LOSS_TIMEOUT, span);
+	break_off(c, LOSS_TIMEOUT, span);
 }
 
 static void
@@ -307,7 +335,7 @@ on_exchange(void *arg, struct exchange *x, enum exchange_event ev)
 		on_bad(c, x);
 		break;
 	case EXCHANGE_LOST:
-		hang_up(c, CLIENT_REFUSED, LOSS_LINK, stream_why(x->stream));
+		break_off(c, LOSS_LINK, stream_why(x->stream));
 		break;
 	case EXCHANGE_UP:
 	case EXCHANGE_SECURE:
@@ -324,7 +352,7 @@ on_turn_end(void *arg)
 }
 
 struct client *
-client_new(struct exchange *x, const struct open *o, unsigned *quirks, const struct client_owner *owner)
+client_new(struct exchange *x, const struct open *o, const struct client_owner *owner)
 {
 	struct client *c = mem_zero(sizeof *c);
 	unsigned mail_max = o->caps.mail_max;
@@ -334,7 +362,7 @@ client_new(struct exchange *x, const struct open *o, unsigned *quirks, const str
 	c->owner = *owner;
 	c->config = config_ref(o->config);
 	c->at = o->winner;
-	c->terms = (struct deal_terms){ .config = c->config, .settings = o->settings, .caps = o->caps, .quirks = quirks };
+	c->terms = (struct deal_terms){ .config = c->config, .settings = o->settings, .caps = o->caps, .quirks = &c->quirks };
 	c->max = o->settings->messages_per_connection;
 	if (mail_max > 0 && (c->max == 0 || mail_max < c->max))
 		c->max = mail_max;
@@ -347,6 +375,7 @@ client_new(struct exchange *x, const struct open *o, unsigned *quirks, const str
 void
 client_put(struct client *c, struct job *j)
 {
+	c->quirks |= j->quirks;
 	list_put(&c->deals, &deal_new(j)->node);
 	loop_at_turn_end(c->loop, &c->job, on_turn_end, c);
 }

@@ -23,9 +23,8 @@ struct client_owner {
 
 struct client;
 
-/* Takes the exchange; holds a reference to o's config.  `quirks': what is remembered of the server (QUIRK_…); it must
- * outlive the client. */
-struct client *client_new(struct exchange *x, const struct open *o, unsigned *quirks, const struct client_owner *owner);
+/* Takes the exchange; holds a reference to o's config. */
+struct client *client_new(struct exchange *x, const struct open *o, const struct client_owner *owner);
 
 /* Takes the job.  Reports never come from inside these two. */
 void client_put(struct client *c, struct job *j);

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "relay/edit.h"
+#include "relay/fit.h"
 #include "relay/judge.h"
 #include "relay/phrase.h"
 
@@ -10,12 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum {
-	/* Content that waits in memory for the socket, at most; a larger one does not leave before MAIL and RCPT
-	 * are answered. */
-	FLIGHT_OCTETS = 128 * 1024
-};
 
 enum step { STEP_RSET, STEP_MAIL, STEP_RCPT, STEP_DATA, STEP_CONTENT };
 
@@ -87,43 +82,6 @@ stop(struct deal *d)
 
 /* --- what this server can take --------------------------------------------------- */
 
-static bool
-needs_utf8(const struct deal *d)
-{
-	const struct job *j = d->job;
-
-	if (j->envelope->is_utf8 || !str_is_ascii(str_of(j->sender)))
-		return true;
-	for (unsigned i = 0; i < d->nrcpt; i++)
-		if (!str_is_ascii(str_of(j->envelope->rcpt[j->rcpt[d->rcpt[i]]].address)))
-			return true;
-	return false;
-}
-
-/* Picks those that go into this transaction; the rest is for the next. */
-static void
-pick_recipients(struct deal *d)
-{
-	const struct job *j = d->job;
-	unsigned max = d->terms->settings->max_recipients;
-
-	if (max == 0 || (d->terms->caps.rcpt_max > 0 && d->terms->caps.rcpt_max < max))
-		max = d->terms->caps.rcpt_max;
-	d->nrcpt = 0;
-	for (unsigned i = 0; i < j->nrcpt; i++) {
-		struct outcome *o = &j->result[i];
-
-		if (o->kind != OUTCOME_NONE)
-			continue;
-		if (str_has_control(str_of(j->envelope->rcpt[j->rcpt[i]].address)))
-			outcome_set(o, OUTCOME_REFUSE, 0, "5.1.3", STR("the address has a control character"));
-		else if (max > 0 && d->nrcpt == max)
-			outcome_set(o, OUTCOME_AGAIN, 0, "4.5.3", STR("goes with the next transaction"));
-		else
-			d->rcpt[d->nrcpt++] = i;
-	}
-}
-
 static void
 unreadable(struct deal *d, const struct why *why)
 {
@@ -135,50 +93,40 @@ unreadable(struct deal *d, const struct why *why)
 static bool
 fits(struct deal *d, struct why *why)
 {
-	const struct caps *caps = &d->terms->caps;
+	const struct fit_question q = { &d->terms->caps, d->job, d->rcpt, d->nrcpt };
 	char text[160];
-	int eight;
+	const char *status;
 
-	if (str_has_control(str_of(d->job->sender))) {
-		refuse_all(d, "5.1.7", "the sender's address has a control character");
+	switch (fit_content(&q, &d->content, &status, text, sizeof text, why)) {
+	case FIT_YES:
+		return true;
+	case FIT_NEVER:
+		refuse_all(d, status, text);
+		return false;
+	case FIT_UNREADABLE:
+		unreadable(d, why);
 		return false;
 	}
-	if (needs_utf8(d) && !caps->utf8) {
-		refuse_all(d, "5.6.7", "the message needs SMTPUTF8, which the provider does not offer");
-		return false;
-	}
-	if (caps->size > 0 && d->content.octets > caps->size) {
-		snprintf(text, sizeof text, "the message has %" PRIu64 " octets, and the provider takes %" PRIu64 " at most",
-		    d->content.octets, caps->size);
-		refuse_all(d, "5.3.4", text);
-		return false;
-	}
-	if (d->job->envelope->is_8bit && !caps->eightbit) {
-		eight = content_has_8bit(&d->content, why);
-		if (eight < 0)
-			unreadable(d, why);
-		else if (eight > 0)
-			refuse_all(d, "5.6.3", "the message has 8-bit content, which the provider does not take");
-		if (eight != 0)
-			return false;
-	}
-	return true;
+	bug("deal: it neither fits nor not");
 }
 
 void
-deal_begin(struct deal *d, const struct deal_terms *t, bool reset, int64_t now_ms)
+deal_begin(struct deal *d, const struct deal_terms *t, bool dirty, bool behind, int64_t now_ms)
 {
 	struct why why = { "" };
 
 	d->begun = true;
 	d->terms = t;
-	d->reset = reset;
+	d->reset = dirty || behind;	/* the one before may fail, and RFC 3030 2 wants it then */
+	d->behind = behind;
 	d->chunked = t->caps.chunking && !(*t->quirks & QUIRK_NO_BDAT);
+	d->piped = t->caps.pipelining && !(*t->quirks & QUIRK_STEPS);
+	d->job->leaned = (d->piped ? QUIRK_STEPS : 0) | (behind ? QUIRK_ALONE : 0);
 	d->said = d->heard = d->total = d->accepted = 0;
 	d->pouring = d->ended = d->open = d->again = false;
 	if (d->began_at_ms == 0)
 		d->began_at_ms = now_ms;
-	pick_recipients(d);
+	d->nrcpt = fit_recipients(t->settings, &t->caps, d->job, d->rcpt);
 	if (edit_content(&d->content, d->job, d->rcpt, d->nrcpt, t->config, t->settings, &why) < 0) {
 		unreadable(d, &why);
 		return;
@@ -202,13 +150,13 @@ deal_is_over(const struct deal *d)
 bool
 deal_is_flight(const struct deal *d)
 {
-	return d->begun && d->chunked && d->terms->caps.pipelining && d->content.octets <= FLIGHT_OCTETS;
+	return d->begun && d->chunked && d->piped && d->content.octets <= JOB_FLIGHT_OCTETS;
 }
 
 bool
 deal_is_said(const struct deal *d)
 {
-	return d->begun && d->said == d->total && !d->pouring && d->chunked && d->terms->caps.pipelining;
+	return d->begun && d->said == d->total && !d->pouring && d->chunked && d->piped && !(*d->terms->quirks & QUIRK_ALONE);
 }
 
 bool
@@ -224,7 +172,7 @@ deal_may_say(const struct deal *d)
 {
 	bool behind = d->heard < d->said;
 
-	if (d->said == d->total || d->pouring || (behind && !d->terms->caps.pipelining))
+	if (d->said == d->total || d->pouring || (behind && !d->piped))
 		return false;
 	if (behind && next_step(d) == STEP_CONTENT)
 		return deal_is_flight(d);
@@ -241,7 +189,7 @@ enum deal_next
 deal_pour(struct deal *d, struct exchange *x)
 {
 	struct why why = { "" };
-	enum content_result r = content_pour(&d->content, stream_output(x->stream), FLIGHT_OCTETS, &why);
+	enum content_result r = content_pour(&d->content, stream_output(x->stream), JOB_FLIGHT_OCTETS, &why);
 
 	stream_flush(x->stream);
 	d->pouring = r == CONTENT_MORE;
@@ -290,7 +238,7 @@ deal_say(struct deal *d, struct exchange *x)
 		break;
 	case STEP_MAIL:
 		ok = phrase_mail(x, d->job, &(struct phrase_mail){ &d->terms->caps, d->content.octets, d->bare,
-		    uses_dsn(d), needs_utf8(d) }, &d->optional);
+		    uses_dsn(d), fit_needs_utf8(d->job, d->rcpt, d->nrcpt) }, &d->optional);
 		break;
 	case STEP_RCPT:
 		ok = phrase_rcpt(x, &d->job->envelope->rcpt[d->job->rcpt[rcpt]], uses_dsn(d));
@@ -319,24 +267,47 @@ judge_reply(struct deal *d, enum judge_step step, const struct reply *r, bool op
 	const struct judge_case c = {
 		.step = step, .code = r->code, .status = r->status, .optional = optional && !d->bare,
 		.reused = d->terms->reused, .chunked = d->chunked, .accepted = d->accepted,
+		.piped = d->piped && (step != JUDGE_MAIL || d->behind),
 		.too_fast = d->terms->settings->too_fast, .ntoo_fast = d->terms->settings->ntoo_fast
 	};
 	struct judgement j = judge(&c);
 
+	static const unsigned char quirk[JUDGE_ACTS] = {
+		[JUDGE_NO_BDAT] = QUIRK_NO_BDAT, [JUDGE_NO_DSN] = QUIRK_NO_DSN, [JUDGE_STEPS] = QUIRK_STEPS, [JUDGE_ALONE] = QUIRK_ALONE
+	};
+
 	d->job->upstream = judge_worse(d->job->upstream, j.upstream);
-	if (j.act == JUDGE_NO_BDAT)
-		*d->terms->quirks |= QUIRK_NO_BDAT;
-	if (j.act == JUDGE_NO_DSN)
-		*d->terms->quirks |= QUIRK_NO_DSN;
+	*d->terms->quirks |= quirk[j.act];
 	return j;
 }
 
 static enum deal_next
 next_of(const struct judgement *j, const struct reply *r)
 {
-	if (j->act == JUDGE_NO_BDAT || (j->act == JUDGE_CLOSE && (r->code == 421 || r->code < 400)))
+	if (j->act == JUDGE_CLOSE && r->code == 421)
+		return DEAL_BYE;
+	if (j->act == JUDGE_NO_BDAT || (j->act == JUDGE_CLOSE && r->code < 400))
 		return DEAL_CLOSE;
-	return j->act == JUDGE_CLOSE ? DEAL_QUIT : DEAL_GO_ON;
+	return j->act == JUDGE_CLOSE || j->act == JUDGE_ALONE ? DEAL_QUIT : DEAL_GO_ON;
+}
+
+/* B-056.  Behind another message the rest is on its way already, and its answers tell; but nothing follows it. */
+static enum deal_next
+hear_reset(struct deal *d, const struct reply *r)
+{
+	if (r->code / 100 == 2)
+		return DEAL_GO_ON;
+	if (r->code == 421) {
+		settle_open(d, OUTCOME_AGAIN, false, r->code, judge_status(r->code, r->status), buf_str(&r->text));
+		d->job->upstream = judge_worse(d->job->upstream, UPSTREAM_LOST);
+		stop(d);
+		return DEAL_BYE;
+	}
+	if (!d->behind)
+		return DEAL_CLOSE;	/* deal_lose has the outcome */
+	*d->terms->quirks |= QUIRK_ALONE;
+	d->spoiled = true;
+	return DEAL_GO_ON;
 }
 
 static enum deal_next
@@ -391,7 +362,7 @@ hear_data(struct deal *d, struct exchange *x, const struct reply *r)
 		return DEAL_GO_ON;
 	stop(d);
 	settle_reply(d, &j, r);
-	return next_of(&j, r);
+	return j.act == JUDGE_STEPS ? DEAL_QUIT : next_of(&j, r);
 }
 
 static enum deal_next
@@ -435,7 +406,7 @@ deal_hear(struct deal *d, struct exchange *x, const struct reply *r)
 	s = step_at(d, d->heard++, &rcpt);
 	switch (s) {
 	case STEP_RSET:
-		return r->code / 100 == 2 ? DEAL_GO_ON : DEAL_CLOSE;	/* B-056; deal_lose has the outcome */
+		return hear_reset(d, r);
 	case STEP_MAIL:
 		return hear_mail(d, r);
 	case STEP_RCPT:
@@ -450,18 +421,40 @@ deal_hear(struct deal *d, struct exchange *x, const struct reply *r)
 
 /* --- the end ------------------------------------------------------------------------------ */
 
+/* Has the server said anything of this message yet?  The answer to RSET is still about the one before. */
+static bool
+is_unheard(const struct deal *d)
+{
+	return d->heard <= (d->reset ? 1u : 0u);
+}
+
+unsigned
+deal_suspect(const struct deal *d)
+{
+	if (d->said == 0)
+		return 0;
+	if (d->behind && is_unheard(d))
+		return QUIRK_ALONE;
+	/* A connection that has carried messages may have died in its sleep.  And a lost answer to the end of data is what
+	 * it is, but after BDAT what was dropped may be the content that came in one flight with the rest. */
+	if (!d->piped || d->said - d->heard == 0 || (is_unheard(d) && d->terms->reused))
+		return 0;
+	return !deal_awaits_content(d) || deal_is_flight(d) ? QUIRK_STEPS : 0;
+}
+
 void
 deal_lose(struct deal *d, enum deal_loss loss, const char *why)
 {
 	static const char *const words[] = {
-		[LOSS_LINK] = "lost the connection", [LOSS_TIMEOUT] = "no answer",
+		[LOSS_LINK] = "lost the connection", [LOSS_BYE] = "the server ended the connection", [LOSS_TIMEOUT] = "no answer",
 		[LOSS_PROTOCOL] = "the server broke the protocol"
 	};
 	unsigned rcpt;
 	enum step s = d->begun ? step_at(d, d->heard, &rcpt) : STEP_MAIL;
-	/* With BDAT one flight holds all: whatever was answered of it, the server may have got to its end (B-112). */
-	bool maybe = d->begun && d->ended && !d->again;
-	bool later = maybe || (loss != LOSS_LINK && d->said > 0);
+	/* With BDAT one flight holds all: whatever was answered of it, the server may have got to its end (B-112); unless it
+	 * said good-bye before it came to it, and kept its word. */
+	bool maybe = d->begun && d->ended && !d->again && !(loss == LOSS_BYE && is_unheard(d));
+	bool later = maybe || (d->said > 0 && (loss == LOSS_TIMEOUT || loss == LOSS_PROTOCOL));
 	char text[400];
 
 	snprintf(text, sizeof text, "%s %s: %.250s%s", words[loss], maybe ? "after the end of the message" : doing[s], why,
@@ -469,6 +462,7 @@ deal_lose(struct deal *d, enum deal_loss loss, const char *why)
 	settle_open(d, later ? OUTCOME_DEFER : OUTCOME_AGAIN, maybe, 0, loss == LOSS_PROTOCOL ? "4.5.0" : "4.4.2",
 	    str_of(text));
 	d->job->upstream = judge_worse(d->job->upstream, UPSTREAM_LOST);
+	d->job->untried = d->said == 0 && d->began_at_ms == 0;
 }
 
 struct deal *

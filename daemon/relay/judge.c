@@ -61,6 +61,17 @@ later(const struct judge_case *c)
 	return j;
 }
 
+/* "Bad sequence of commands" where the sequence was right: the server, or what stands before it, has lost some of a flight.
+ * Step by step the same reply means what it says. */
+static struct judgement
+out_of_order(const struct judge_case *c)
+{
+	if (c->step == JUDGE_MAIL)
+		return c->piped ? (struct judgement){ OUTCOME_AGAIN, false, UPSTREAM_FINE, JUDGE_ALONE } :
+		    (struct judgement){ OUTCOME_DEFER, false, UPSTREAM_FINE, JUDGE_CLOSE };
+	return (struct judgement){ OUTCOME_AGAIN, false, UPSTREAM_FINE, JUDGE_STEPS };
+}
+
 static struct judgement
 never(const struct judge_case *c)
 {
@@ -77,8 +88,8 @@ never(const struct judge_case *c)
 	case 503:
 		if (c->step == JUDGE_CONTENT && c->chunked && c->accepted > 0)
 			return (struct judgement){ OUTCOME_AGAIN, false, UPSTREAM_LOST, JUDGE_NO_BDAT };
-		if (c->step == JUDGE_MAIL && c->code == 503)
-			return (struct judgement){ OUTCOME_DEFER, false, UPSTREAM_FINE, JUDGE_CLOSE };
+		if (c->code == 503 && (c->step == JUDGE_MAIL || (c->piped && c->step != JUDGE_CONTENT)))
+			return out_of_order(c);
 		break;
 	case 501:
 	case 504:

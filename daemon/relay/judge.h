@@ -16,6 +16,7 @@ struct judge_case {
 	bool optional;		/* MAIL or RCPT carried parameters that can be left out */
 	bool reused;		/* the connection has carried messages before */
 	bool chunked;		/* CONTENT: the reply to BDAT */
+	bool piped;		/* the command did not wait for the answer to the one before it */
 	unsigned accepted;	/* recipients so far */
 	const struct too_fast *too_fast;
 	unsigned ntoo_fast;
@@ -26,7 +27,10 @@ enum judge_act {
 	JUDGE_CLOSE,		/* this connection is of no more use */
 	JUDGE_BARE,		/* the same again without optional parameters (B-031) */
 	JUDGE_NO_BDAT,		/* CHUNKING is announced and not understood: close, and never again with this server */
-	JUDGE_NO_DSN		/* the same for NOTIFY and ORCPT; the connection goes on */
+	JUDGE_NO_DSN,		/* the same for NOTIFY and ORCPT; the connection goes on */
+	JUDGE_STEPS,		/* the same for PIPELINING */
+	JUDGE_ALONE,		/* the same for a message behind BDAT LAST: close */
+	JUDGE_ACTS
 };
 
 struct judgement {

@@ -13,12 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct quirk {			/* of a server; there are as many as upstreams were ever configured */
-	struct node node;
-	char *host;
-	unsigned bits;
-};
-
 struct lane {
 	struct relay *relay;
 	uint32_t number;
@@ -36,7 +30,6 @@ struct relay {
 	struct channel *channel, *queue, *main;
 	struct map lanes;	/* by number + 1 */
 	struct node races;
-	struct node quirks;
 	struct turn_job check;
 	bool draining, drained;
 };
@@ -65,22 +58,6 @@ post_closed(struct relay *r, uint32_t number, bool refused)
 	m->lane = number;
 	m->refused = refused;
 	memo_post(r->queue, &m->memo);
-}
-
-static unsigned *
-find_quirks(struct relay *r, const char *host)
-{
-	struct quirk *q;
-
-	list_each(n, &r->quirks) {
-		q = container_of(n, struct quirk, node);
-		if (strcmp(q->host, host) == 0)
-			return &q->bits;
-	}
-	q = mem_zero(sizeof *q);
-	q->host = mem_text(host);
-	list_put(&r->quirks, &q->node);
-	return &q->bits;
 }
 
 static void
@@ -128,7 +105,7 @@ on_opened(void *arg, struct open *o, struct exchange *x)
 	const struct client_owner owner = { l, on_report, on_client_over };
 
 	if (x != NULL)
-		l->client = client_new(x, o, find_quirks(r, o->settings->host), &owner);
+		l->client = client_new(x, o, &owner);
 	else
 		lane_free(l);
 	o->memo.kind = MEMO_OPENED;
@@ -223,7 +200,7 @@ return_job(struct relay *r, struct job *j)
 	for (unsigned i = 0; i < j->nrcpt; i++)
 		outcome_set(&j->result[i], OUTCOME_AGAIN, 0, "4.4.2", STR("the connection had ended meanwhile"));
 	j->upstream = UPSTREAM_LOST;
-	j->lane_lost = true;
+	j->untried = j->lane_lost = true;
 	j->memo.kind = MEMO_REPORT;
 	memo_post(r->queue, &j->memo);
 }
@@ -330,7 +307,6 @@ relay_new(struct loop *l, struct channel *queue, struct channel *main)
 	r->queue = queue;
 	r->main = main;
 	list_init(&r->races);
-	list_init(&r->quirks);
 	r->channel = channel_new(l, on_memo, r);
 	return r;
 }
@@ -346,7 +322,6 @@ relay_free(struct relay **rp)
 {
 	struct relay *r = *rp;
 	struct lane *l;
-	struct node *n;
 	size_t at;
 	uint64_t key;
 
@@ -358,12 +333,6 @@ relay_free(struct relay **rp)
 	while (at = 0, (l = map_next(&r->lanes, &at, &key)) != NULL)
 		client_cut(l->client, "the program ends");
 	channel_drain(r->channel);
-	while ((n = list_take(&r->quirks)) != NULL) {
-		struct quirk *q = container_of(n, struct quirk, node);
-
-		free(q->host);
-		free(q);
-	}
 	loop_forget_job(&r->check);
 	map_clear(&r->lanes);
 	channel_free(&r->channel);

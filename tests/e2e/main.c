@@ -6,6 +6,7 @@ Suite *chain_suite(void);
 Suite *durable_suite(void);
 Suite *errands_suite(void);
 Suite *faults_suite(void);
+Suite *flight_suite(void);
 Suite *live_suite(void);
 Suite *logins_suite(void);
 Suite *pace_suite(void);
@@ -19,6 +20,7 @@ main(void)
 	srunner_add_suite(runner, durable_suite());
 	srunner_add_suite(runner, errands_suite());
 	srunner_add_suite(runner, faults_suite());
+	srunner_add_suite(runner, flight_suite());
 	srunner_add_suite(runner, live_suite());
 	srunner_add_suite(runner, logins_suite());
 	srunner_add_suite(runner, pace_suite());

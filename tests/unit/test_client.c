@@ -115,6 +115,10 @@ static const struct row rows[] = {
 	{ "too_fast, RCPT", ALL, "rcpt/b@x: 450 hm", TWO, "SD", 450, "4.0.0", FAST, false, false, 1, "too_fast = {\"450\"}" },
 	{ "too_fast, content", ALL, "eod: 550 5.4.5 quota", ONE, "D", 550, "5.4.5", FAST, false, false, 0, "too_fast = {\"550 5.4.5\"}" },
 	{ "too_fast, another status", ALL, "eod: 550 5.4.6 loop", ONE, "R", 550, "5.4.6", FINE, false, false, 0, "too_fast = {\"550 5.4.5\"}" },
+	{ "503 to a piped RCPT", PIPE | BDAT, "rcpt/b@x: 503 5.5.1 what", TWO, "SA", 503, "5.5.1", FINE, false, false, 1, NULL },
+	{ "503 to RCPT", SLOW, "rcpt/b@x: 503 5.5.1 what", TWO, "SR", 503, "5.5.1", FINE, false, false, 1, NULL },
+	{ "503 to a piped DATA", PIPE, "data: 503 5.5.1 what", TWO, "AA", 503, "5.5.1", LOST, true, false, 0, NULL },
+	{ "503 to DATA", SLOW, "data#1: 503 5.5.1 what", ONE, "R", 503, "5.5.1", FINE, false, false, 0, NULL },
 	{ "BDAT 502", BDAT, "bdat: 502 5.5.1 what", ONE, "A", 502, "5.5.1", LOST, true, false, 0, NULL },
 	{ "BDAT 500", BDAT, "bdat: 500 what", TWO, "AA", 500, "5.0.0", LOST, true, false, 0, NULL },
 	{ "max_recipients", ALL, "", "a@x,b@x,c@x", "SSA", 0, "4.5.3", FINE, false, false, 1, "max_recipients = 2" },
@@ -392,6 +396,144 @@ START_TEST(two_at_once)
 	if (_i / MODES == 0 && mode == 2)
 		ck_assert_int_eq(flight_of(said, "MAIL FROM:<two"), flight_of(said, "MAIL FROM:<one"));
 	free(said);
+	rig_close(&r);
+}
+END_TEST
+
+/*
+ * B-112: what becomes of the message that went behind BDAT LAST, when something goes wrong before it: it was not delivered
+ * unless its own end was sent, nor where the server said good-bye first and kept its word.
+ */
+static const struct {
+	const char *script, *outcomes;
+	bool maybe[2], large;		/* large: the second waits for its RCPT before its content */
+	unsigned quirks, suspect;
+} behinds[] = {
+	{ "eod#1: !last 421 4.3.2 bye", "DA", { false, false }, false, 0, 0 },
+	{ "mail#1: !last 421 4.3.2 bye", "DA", { false, false }, false, 0, 0 },
+	{ "rcpt#1: !last 421 4.3.2 bye", "DA", { false, false }, false, 0, 0 },
+	{ "rset#1: !last 421 4.3.2 bye", "SA", { false, false }, false, 0, 0 },
+	{ "mail#2: !last 421 4.3.2 bye", "SA", { false, false }, false, 0, 0 },
+	{ "eod#1: 421 4.3.2 bye, and it goes on", "DS", { false, false }, false, 0, 0 },
+	{ "eod#1: 421 4.3.2 bye;mail#2: !close", "DA", { false, false }, false, 0, 0 },
+	{ "eod#1: 421 4.3.2 bye;rcpt#2: !close", "DD", { false, true }, false, 0, 0 },
+	{ "eod#1: !close", "DD", { true, true }, false, 0, QUIRK_STEPS },
+	{ "eod#1: !reset", "DD", { true, true }, false, 0, QUIRK_STEPS },
+	{ "eod#1: !raw what|", "DD", { true, true }, false, 0, QUIRK_STEPS },
+	{ "eod#1: !close", "DA", { true, false }, true, 0, QUIRK_STEPS },
+	{ "eod#1: !raw what|", "DD", { true, false }, true, 0, QUIRK_STEPS },
+	{ "rset#1: !close", "SD", { false, true }, false, 0, QUIRK_ALONE },
+	{ "mail#2: !close", "SD", { false, true }, false, 0, QUIRK_ALONE },
+	{ "rcpt#2: !close", "SD", { false, true }, false, 0, QUIRK_STEPS },
+	{ "rset#1: 502 5.5.1 what", "SS", { false, false }, false, QUIRK_ALONE, 0 },
+	{ "mail#2: 503 5.5.1 nested", "SA", { false, false }, false, QUIRK_ALONE, 0 },
+	{ "rcpt#1: 503 5.5.1 what", "AS", { false, false }, false, QUIRK_STEPS, 0 },
+};
+
+START_TEST(the_one_behind)
+{
+	struct buf large = { 0 };
+	char script[300];
+	struct rig r;
+
+	snprintf(script, sizeof script, "%s;latency: 30;%s", behinds[_i].script, caps[2]);
+	rig_open(&r, "me", NULL);
+	rig_port(&r, PROVIDER_IMPLICIT, TLS_IMPLICIT, script);
+	rig_race(&r, 1);
+	while (large.len <= JOB_FLIGHT_OCTETS)
+		buf_puts(&large, "one line of many\r\n");
+	rig_send(&r, rig_job(&r, 1, "one@x", "a@x", str_of(small)));
+	rig_send(&r, rig_job(&r, 1, "two@x", "a@x", behinds[_i].large ? buf_str(&large) : str_of(small)));
+	rig_wait(&r, &r.nreport, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		const struct job *j = r.report[0]->envelope->sender[0] == 'o' ? r.report[i] : r.report[1 - i];
+
+		ck_assert_msg(letter(j->result[0].kind) == behinds[_i].outcomes[i] && j->result[0].maybe == behinds[_i].maybe[i],
+		    "%u of \"%s\": %c, maybe %d: %s", i + 1, behinds[_i].script, letter(j->result[0].kind), j->result[0].maybe,
+		    j->result[0].text);
+		ck_assert_uint_eq(j->leaned, i == 0 ? QUIRK_STEPS : QUIRK_STEPS | QUIRK_ALONE);
+		ck_assert(!j->untried);
+	}
+	ck_assert_uint_eq(r.report[1]->quirks, behinds[_i].quirks);
+	ck_assert_uint_eq(r.report[0]->suspect | r.report[1]->suspect, behinds[_i].suspect);
+	ck_assert_msg(provider_complaints(r.provider) == 0, "%s", provider_transcript(r.provider));
+	buf_clear(&large);
+	rig_close(&r);
+}
+END_TEST
+
+/* A server that said 421, and then neither closes nor answers, is not waited for as long as another. */
+START_TEST(a_long_good_bye)
+{
+	int64_t now;
+	struct rig r;
+
+	rig_open(&r, "me", NULL);
+	rig_port(&r, PROVIDER_IMPLICIT, TLS_IMPLICIT,
+	    "eod#1: 421 4.3.2 bye;rset: !silent;caps: PIPELINING,CHUNKING");
+	rig_race(&r, 1);
+	rig_send(&r, rig_job(&r, 1, "one@x", "a@x", str_of(small)));
+	rig_send(&r, rig_job(&r, 1, "two@x", "a@x", str_of(small)));
+	rig_wait(&r, &r.nreport, 1);
+	ck_assert_int_eq(r.report[0]->result[0].kind, OUTCOME_DEFER);
+	ck_assert(!r.report[0]->result[0].maybe);
+	now = clock_now_ms();
+	clock_fake(now + 6000, clock_wall_s());
+	rig_wait(&r, &r.nreport, 2);
+	ck_assert_int_eq(r.report[1]->result[0].kind, OUTCOME_DEFER);
+	ck_assert(r.report[1]->result[0].maybe && r.report[1]->lane_lost);
+	rig_close(&r);
+}
+END_TEST
+
+/* What is known of the server comes with the job, and is heeded: no content in a flight, nobody behind, or step by step. */
+static const struct { unsigned quirks; const char *first, *second; int flights; } heeds[] = {
+	{ 0, "MAIL FROM:<one", "MAIL FROM:<two", 0 },
+	{ QUIRK_ALONE, "MAIL FROM:<one", "BDAT", 0 },
+	{ QUIRK_ALONE, "MAIL FROM:<one", "MAIL FROM:<two", 1 },
+	{ QUIRK_NO_BDAT, "MAIL FROM:<one", "DATA", 0 },
+	{ QUIRK_NO_BDAT, "MAIL FROM:<one", "MAIL FROM:<two", 2 },
+	{ QUIRK_STEPS, "MAIL FROM:<one", "RCPT TO:<b", 2 },
+	{ QUIRK_STEPS | QUIRK_NO_BDAT, "MAIL FROM:<one", "DATA", 3 },
+};
+
+START_TEST(quirks_are_heeded)
+{
+	char *said;
+	struct rig r;
+
+	rig_open(&r, "me", NULL);
+	rig_port(&r, PROVIDER_IMPLICIT, TLS_IMPLICIT, caps[2]);
+	rig_race(&r, 1);
+	for (unsigned i = 0; i < 2; i++) {
+		struct job *j = rig_job(&r, 1, i == 0 ? "one@x" : "two@x", "a@x,b@x", str_of(small));
+
+		j->quirks = heeds[_i].quirks;
+		rig_send(&r, j);
+	}
+	rig_wait(&r, &r.nreport, 2);
+	ck_assert(r.report[0]->result[0].kind == OUTCOME_SENT && r.report[1]->result[0].kind == OUTCOME_SENT);
+	said = provider_transcript(r.provider);
+	ck_assert_msg(flight_of(said, heeds[_i].second) == flight_of(said, heeds[_i].first) + heeds[_i].flights, "%s", said);
+	free(said);
+	rig_close(&r);
+}
+END_TEST
+
+/* The second of two, when the connection may carry only one more: it is nobody's fault, and was not tried. */
+START_TEST(the_second_is_untried)
+{
+	struct rig r;
+
+	rig_open(&r, "me", "messages_per_connection = 1");
+	rig_port(&r, PROVIDER_IMPLICIT, TLS_IMPLICIT, caps[_i]);
+	rig_race(&r, 1);
+	rig_send(&r, rig_job(&r, 1, "one@x", "a@x", str_of(small)));
+	rig_send(&r, rig_job(&r, 1, "two@x", "a@x", str_of(small)));
+	rig_wait(&r, &r.nreport, 2);
+	ck_assert_int_eq(r.report[0]->result[0].kind, OUTCOME_SENT);
+	ck_assert_int_eq(r.report[1]->result[0].kind, OUTCOME_AGAIN);
+	ck_assert(r.report[1]->untried && !r.report[0]->untried && r.report[1]->suspect == 0);
 	rig_close(&r);
 }
 END_TEST
@@ -814,8 +956,11 @@ START_TEST(chunking_is_unlearned)
 	rig_race(&r, 1);
 	j = rig_deliver(&r, rig_job(&r, 1, "s@x", "a@x", str_of(small)));
 	ck_assert(j->lane_lost && j->result[0].kind == OUTCOME_AGAIN);
+	ck_assert_uint_eq(j->quirks, QUIRK_NO_BDAT);
 	rig_race(&r, 2);
-	j = rig_deliver(&r, rig_job(&r, 2, "s@x", "a@x", str_of(small)));
+	j = rig_job(&r, 2, "s@x", "a@x", str_of(small));
+	j->quirks = QUIRK_NO_BDAT;	/* the queue remembers */
+	rig_deliver(&r, j);
 	ck_assert_int_eq(j->result[0].kind, OUTCOME_SENT);
 	ck_assert_uint_eq(provider_said(r.provider, "BDAT"), 1);
 	rig_close(&r);
@@ -877,6 +1022,10 @@ test_client(void)
 	tcase_add_loop_test(t, again_bare, 0, 2 * MODES);
 	tcase_add_loop_test(t, flights, 0, MODES);
 	tcase_add_loop_test(t, two_at_once, 0, COUNT(pairs) * MODES);
+	tcase_add_loop_test(t, the_one_behind, 0, COUNT(behinds));
+	tcase_add_test(t, a_long_good_bye);
+	tcase_add_loop_test(t, quirks_are_heeded, 0, COUNT(heeds));
+	tcase_add_loop_test(t, the_second_is_untried, 0, MODES);
 	suite_add_tcase(s, t);
 	t = tcase_create("content");
 	tcase_set_timeout(t, 30);
