@@ -124,11 +124,12 @@ pick_recipients(struct deal *d)
 	}
 }
 
-static void
+static enum deal_next
 unreadable(struct deal *d, const struct why *why)
 {
 	d->job->body_damaged = true;
 	settle_open(d, OUTCOME_DEFER, false, 0, "4.3.0", str_of(why->text));
+	return DEAL_CLOSE;
 }
 
 /* False: it cannot go to this server, and everyone has an outcome. */
@@ -202,7 +203,8 @@ deal_is_over(const struct deal *d)
 bool
 deal_is_flight(const struct deal *d)
 {
-	return d->begun && d->chunked && d->terms->caps.pipelining && d->content.octets <= FLIGHT_OCTETS;
+	return d->begun && d->chunked && d->terms->caps.pipelining && d->content.octets <= FLIGHT_OCTETS &&
+	    (d->nrcpt == 1 || !edit_is_keyed(d->terms->settings));
 }
 
 bool
@@ -255,8 +257,7 @@ deal_pour(struct deal *d, struct exchange *x)
 			exchange_expect(x);
 		break;
 	case CONTENT_UNREADABLE:
-		unreadable(d, &why);
-		return DEAL_CLOSE;
+		return unreadable(d, &why);
 	case CONTENT_UNCLEAN:
 		refuse_all(d, "5.6.0", "the message has a bare CR, LF or NUL, and cannot be sent");
 		return DEAL_CLOSE;
@@ -278,6 +279,7 @@ deal_say(struct deal *d, struct exchange *x)
 {
 	unsigned rcpt;
 	enum step s = step_at(d, d->said, &rcpt);
+	struct why why = { "" };
 	int ok = 0;
 
 	if (s >= STEP_DATA && d->heard == d->said && d->accepted == 0) {
@@ -286,7 +288,8 @@ deal_say(struct deal *d, struct exchange *x)
 	}
 	switch (s) {
 	case STEP_RSET:
-		ok = exchange_say(x, "RSET");
+	case STEP_DATA:
+		ok = exchange_say(x, s == STEP_RSET ? "RSET" : "DATA");
 		break;
 	case STEP_MAIL:
 		ok = phrase_mail(x, d->job, &(struct phrase_mail){ &d->terms->caps, d->content.octets, d->bare,
@@ -295,10 +298,9 @@ deal_say(struct deal *d, struct exchange *x)
 	case STEP_RCPT:
 		ok = phrase_rcpt(x, &d->job->envelope->rcpt[d->job->rcpt[rcpt]], uses_dsn(d));
 		break;
-	case STEP_DATA:
-		ok = exchange_say(x, "DATA");
-		break;
 	case STEP_CONTENT:
+		if (edit_again(&d->content, d->job, d->rcpt, d->nrcpt, d->terms->config, d->terms->settings, d->chunked, &why) < 0)
+			return unreadable(d, &why);
 		if (d->chunked)
 			ok = exchange_say(x, "BDAT %" PRIu64 " LAST", d->content.octets);
 		return ok < 0 ? DEAL_CLOSE : deal_pour(d, x);

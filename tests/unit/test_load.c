@@ -384,7 +384,6 @@ static const struct {
 	{ "upstream u { host = h\n auth = xoauth2 }\n", "a.conf:2: auth: `xoauth2' is not supported" },
 	{ "upstream u { host = h\n auth = cram-md5 }\n", "a.conf:2: auth: `cram-md5' is not supported" },
 	{ "upstream u { host = h\n capture = x }\n", "a.conf:2: capture: this option is not supported" },
-	{ "upstream u { host = h\n idempotency_header = X }\n", "a.conf:2: idempotency_header: this option is not supported" },
 	{ "upstream u { host = h\n sender = a@b.example }\n", "a.conf:2: sender: this option is not supported" },
 	{ "upstream u { host = h\n rewrite_from = true }\n", "a.conf:2: rewrite_from: this option is not supported" },
 	{ "alert {\n command = x\n}\n", "a.conf:2: command: this option is not supported" },
