@@ -149,6 +149,7 @@ queue_new(struct queue **out, struct loop *l, const struct queue_options *o, str
 	timer_init(&q->slice, on_rested, q);
 	timer_init(&q->rest, on_rested, q);
 	bucket_init(&q->bounces, q->config->queue.bounce_limit, clock_now_ms());
+	owed_start(q);
 	gateway_configure(q);
 	dispatch_configure(q);
 	*out = q;
@@ -243,6 +244,7 @@ queue_free(struct queue **qp)
 		return;
 	*qp = NULL;
 	queue_finish(q);
+	owed_clear(q);
 	spool_close(&q->spool);
 	dns_stop(&q->dns);
 	free_entries(q);
