@@ -20,7 +20,7 @@
  * A message is stored when its end has come, unless the rule for eod gives a reply that is not 2xx.
  * Settings look like rules: caps: A,B (inside TLS, or on a plain port)   plain-caps: A,B   mechs: PLAIN LOGIN
  * cert: KIND (cert.h)   max: 1.2 (TLS)   latency: MS (before each flight of replies)   strip: 1 (no STARTTLS)
- * window: OCTETS (what the network holds of what it has not read, about).
+ * dribble: 1 (an octet at a time)   window: OCTETS (what the network holds of what it has not read, about).
  */
 #ifndef PROVIDER_PROVIDER_H
 #define PROVIDER_PROVIDER_H
