@@ -8,6 +8,7 @@ Suite *faults_suite(void);
 Suite *live_suite(void);
 Suite *pace_suite(void);
 Suite *table_suite(void);
+Suite *told_suite(void);
 
 int
 main(void)
@@ -20,6 +21,7 @@ main(void)
 	srunner_add_suite(runner, live_suite());
 	srunner_add_suite(runner, pace_suite());
 	srunner_add_suite(runner, table_suite());
+	srunner_add_suite(runner, told_suite());
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

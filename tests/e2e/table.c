@@ -1,8 +1,8 @@
 /*
  * The table of CONTRACT.md 4, row by row, end to end: what happened, and what gatepost does; chain.c has the first two rows in
- * detail.  And what a sender is told, by RFC 3461's parameters, and where local recipients go.
+ * detail.
  */
-#include "e2e/world.h"
+#include "e2e/story.h"
 
 #include <check.h>
 #include <signal.h>
@@ -11,108 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TEXT "Subject: hello\r\nFrom: app@client.example\r\nMessage-ID: <m1@client.example>\r\n\r\nbody\r\n"
-#define QUEUE "queue { delay_warning = \"0\" }\n"
-
-static char out[65536];
-
-/* A world whose provider follows the script on its first port, and has no other. */
-static void
-up(struct world *w, const char *script, const char *upstream, const char *rest)
-{
-	world_new(w, PROVIDER_STARTTLS, script, PROVIDER_REFUSE, NULL, PROVIDER_REFUSE, NULL);
-	world_configure(w, upstream, rest);
-	world_start(w);
-}
-
-static void
-down(struct world *w)
-{
-	ck_assert_msg(provider_complaints(w->provider) == 0, "%s", provider_transcript(w->provider));
-	ck_assert_int_eq(world_stop(w, SIGTERM), 0);
-	world_free(w);
-}
-
-static struct client *
-log_in(struct world *w)
-{
-	struct client *c = client_new(w, w->l587, CLIENT_STARTTLS);
-
-	ck_assert_ptr_nonnull(c);
-	ck_assert(client_login(c));
-	return c;
-}
-
-/* MAIL and RCPT as given (what follows the verb), the text, and its number. */
-static const char *
-submit_as(struct world *w, const char *mail, const char *const *rcpt)
-{
-	static char id[32];
-	struct client *c = log_in(w);
-	char line[600];
-
-	snprintf(line, sizeof line, "MAIL FROM:%s\r\n", mail);
-	ck_assert_msg(client_ask(c, line) == 250, "%s", client_text(c));
-	for (; *rcpt != NULL; rcpt++) {
-		snprintf(line, sizeof line, "RCPT TO:%s\r\n", *rcpt);
-		ck_assert_msg(client_ask(c, line) == 250, "%s", client_text(c));
-	}
-	ck_assert_int_eq(client_ask(c, "DATA\r\n"), 354);
-	ck_assert_int_eq(client_ask(c, TEXT ".\r\n"), 250);
-	snprintf(id, sizeof id, "%s", client_id(c));
-	client_free(&c);
-	return id;
-}
-
-static const char *
-submit(struct world *w)
-{
-	static const char *const to[] = { "<you@far.example>", NULL };
-
-	return submit_as(w, "<app@client.example>", to);
-}
-
-/* `gatepost status --json' has the text, soon. */
-static bool
-status_has(struct world *w, const char *text)
-{
-	for (int i = 0; i < 500; i++) {
-		ck_assert_int_eq(world_run(w, out, sizeof out, NULL, "status --json"), 0);
-		if (strstr(out, text) != NULL)
-			return true;
-		usleep(20000);
-	}
-	return false;
-}
-
-static bool
-queue_has(struct world *w, const char *text)
-{
-	for (int i = 0; i < 500; i++) {
-		ck_assert_int_eq(world_run(w, out, sizeof out, NULL, "queue --json"), 0);
-		if (strstr(out, text) != NULL)
-			return true;
-		usleep(20000);
-	}
-	return false;
-}
-
-static bool
-is_bounce(const struct provider_message *m)
-{
-	return strncmp(m->sender, "<>", 2) == 0;
-}
-
-static unsigned
-bounces(struct world *w)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < provider_count(w->provider); i++)
-		n += is_bounce(provider_message(w->provider, i));
-	return n;
-}
-
 /* --- before mail --------------------------------------------------------------- */
 
 /* Row 3: no port works: the message waits, the reason is told, and all goes when it is back. */
@@ -120,18 +18,18 @@ START_TEST(nothing_works_and_then_it_does)
 {
 	struct world w;
 
-	up(&w, "connect: !close", "", QUEUE);
-	submit(&w);
-	submit(&w);
-	ck_assert_msg(status_has(&w, "\"state\":\"down\""), "%s", out);
-	ck_assert_msg(queue_has(&w, "\"state\":\"deferred\",\"attempts\":0"), "%s", out);
+	story_up(&w, "connect: !close", "", STORY_QUEUE);
+	story_submit(&w);
+	story_submit(&w);
+	ck_assert_msg(story_status_has(&w, "\"state\":\"down\""), "%s", story_out);
+	ck_assert_msg(story_queue_has(&w, "\"state\":\"deferred\",\"attempts\":0"), "%s", story_out);
 	ck_assert_uint_eq(provider_listen(w.provider, "127.0.0.1", w.p587, PROVIDER_STARTTLS, NULL), w.p587);
-	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "retry --all"), 0);
+	ck_assert_int_eq(world_run(&w, story_out, sizeof story_out, NULL, "retry --all"), 0);
 	ck_assert(provider_wait(w.provider, 2, 15000));
-	ck_assert_msg(status_has(&w, "\"messages\":0"), "%s", out);
-	ck_assert_msg(status_has(&w, "\"state\":\"up\""), "%s", out);
-	ck_assert_uint_eq(bounces(&w), 0);
-	down(&w);
+	ck_assert_msg(story_status_has(&w, "\"messages\":0"), "%s", story_out);
+	ck_assert_msg(story_status_has(&w, "\"state\":\"up\""), "%s", story_out);
+	ck_assert_uint_eq(story_bounces(&w), 0);
+	story_down(&w);
 }
 END_TEST
 
@@ -150,24 +48,24 @@ START_TEST(the_next_upstream)
 
 	world_new(&w, PROVIDER_STARTTLS, NULL, PROVIDER_REFUSE, NULL, PROVIDER_REFUSE, NULL);
 	port = provider_listen(w.provider, "127.0.0.1", 0, PROVIDER_STARTTLS, seconds[_i].script);
-	snprintf(first, sizeof first, QUEUE "upstream \"first\" { host = \"127.0.0.1\" chain = {\"%u/starttls\"} username = \"apikey\"\n"
+	snprintf(first, sizeof first, STORY_QUEUE "upstream \"first\" { host = \"127.0.0.1\" chain = {\"%u/starttls\"} username = \"apikey\"\n"
 	    "password_file = \"secret\" tls_ca = \"%s\" }\n", port, provider_ca(w.provider));
 	world_configure(&w, "", first);
 	world_start(&w);
-	submit(&w);
+	story_submit(&w);
 	/* what the first has answered to MAIL is an attempt: the next one is the second upstream's */
 	snprintf(state, sizeof state, "upstream=first state=%s", seconds[_i].state);
 	ck_assert_msg(world_wait_log(&w, state, 15000), "%s", world_read_log(&w));
 	if (_i == 2) {
-		ck_assert_msg(queue_has(&w, "\"attempts\":1"), "%s", out);
-		submit(&w);
+		ck_assert_msg(story_queue_has(&w, "\"attempts\":1"), "%s", story_out);
+		story_submit(&w);
 	}
 	ck_assert(provider_wait(w.provider, 1, 15000));
 	ck_assert_uint_eq(provider_message(w.provider, 0)->port, w.p587);
-	ck_assert_uint_eq(bounces(&w), 0);
-	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "status --json"), 0);
-	ck_assert_msg(strstr(out, seconds[_i].state) != NULL, "%s", out);
-	down(&w);
+	ck_assert_uint_eq(story_bounces(&w), 0);
+	ck_assert_int_eq(world_run(&w, story_out, sizeof story_out, NULL, "status --json"), 0);
+	ck_assert_msg(strstr(story_out, seconds[_i].state) != NULL, "%s", story_out);
+	story_down(&w);
 }
 END_TEST
 
@@ -183,10 +81,10 @@ START_TEST(before_tls_nothing_counts)
 	struct world w;
 	char *log;
 
-	up(&w, talk[_i], "", QUEUE);
-	submit(&w);
+	story_up(&w, talk[_i], "", STORY_QUEUE);
+	story_submit(&w);
 	ck_assert_msg(world_wait_log(&w, "upstream=provider state=down", 15000), "%s", world_read_log(&w));
-	ck_assert_msg(queue_has(&w, "\"state\":\"deferred\",\"attempts\":0"), "%s", out);
+	ck_assert_msg(story_queue_has(&w, "\"state\":\"deferred\",\"attempts\":0"), "%s", story_out);
 	log = world_read_log(&w);
 	ck_assert_ptr_null(strstr(log, "auth_failed"));
 	ck_assert_ptr_null(strstr(log, "event=refused"));
@@ -194,9 +92,9 @@ START_TEST(before_tls_nothing_counts)
 	ck_assert_uint_eq(provider_said(w.provider, "AUTH"), 0);
 	ck_assert_uint_eq(provider_said(w.provider, "MAIL"), 0);
 	provider_listen(w.provider, "127.0.0.1", w.p587, PROVIDER_STARTTLS, NULL);
-	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "retry --all"), 0);
+	ck_assert_int_eq(world_run(&w, story_out, sizeof story_out, NULL, "retry --all"), 0);
 	ck_assert(provider_wait(w.provider, 1, 15000));
-	ck_assert_uint_eq(bounces(&w), 0);
+	ck_assert_uint_eq(story_bounces(&w), 0);
 	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);	/* the client's bytes after a forged 220 are the script's doing */
 	world_free(&w);
 }
@@ -210,17 +108,17 @@ START_TEST(a_login_for_later)
 	struct world w;
 	char *log;
 
-	up(&w, logins[_i], "", QUEUE);
-	submit(&w);
+	story_up(&w, logins[_i], "", STORY_QUEUE);
+	story_submit(&w);
 	ck_assert_msg(world_wait_log(&w, "upstream=provider state=down", 15000), "%s", world_read_log(&w));
 	ck_assert_uint_eq(provider_said(w.provider, "AUTH"), 1);
-	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "retry --all"), 0);
+	ck_assert_int_eq(world_run(&w, story_out, sizeof story_out, NULL, "retry --all"), 0);
 	ck_assert(provider_wait(w.provider, 1, 15000));
 	log = world_read_log(&w);
 	ck_assert_ptr_null(strstr(log, "auth_failed"));
 	free(log);
-	ck_assert_uint_eq(bounces(&w), 0);
-	down(&w);
+	ck_assert_uint_eq(story_bounces(&w), 0);
+	story_down(&w);
 }
 END_TEST
 
@@ -237,19 +135,19 @@ START_TEST(a_refusal_bounces)
 	const struct provider_message *m;
 	struct world w;
 
-	up(&w, refusals[_i], "", QUEUE);
-	submit(&w);
+	story_up(&w, refusals[_i], "", STORY_QUEUE);
+	story_submit(&w);
 	ck_assert(provider_wait(w.provider, 1, 15000));
 	m = provider_message(w.provider, 0);
-	ck_assert(is_bounce(m));
+	ck_assert(story_is_bounce(m));
 	ck_assert_uint_eq(m->nrcpt, 1);
 	ck_assert_ptr_nonnull(strstr(m->rcpt[0], "<app@client.example>"));
 	ck_assert_ptr_nonnull(strstr(m->text, "Final-Recipient: rfc822; you@far.example\r\nAction: failed\r\nStatus: 5.7.1\r\n"));
 	ck_assert_ptr_nonnull(strstr(m->text, "5.7.1 refused here"));
-	ck_assert_ptr_nonnull(strstr(m->text, TEXT));
-	ck_assert_msg(status_has(&w, "\"messages\":0"), "%s", out);
-	ck_assert_msg(strstr(out, "\"bounced\":1,") != NULL, "%s", out);
-	down(&w);
+	ck_assert_ptr_nonnull(strstr(m->text, STORY_TEXT));
+	ck_assert_msg(story_status_has(&w, "\"messages\":0"), "%s", story_out);
+	ck_assert_msg(strstr(story_out, "\"bounced\":1,") != NULL, "%s", story_out);
+	story_down(&w);
 }
 END_TEST
 
@@ -260,28 +158,28 @@ START_TEST(a_refused_bounce_is_held)
 	char id[32], command[64];
 	char *at;
 
-	up(&w, "rcpt/you@far: 550 5.1.1 nobody;mail/<>: 550 5.7.1 no null senders here", "", QUEUE);
-	submit(&w);
-	ck_assert_msg(status_has(&w, "\"held\":1"), "%s", out);
+	story_up(&w, "rcpt/you@far: 550 5.1.1 nobody;mail/<>: 550 5.7.1 no null senders here", "", STORY_QUEUE);
+	story_submit(&w);
+	ck_assert_msg(story_status_has(&w, "\"held\":1"), "%s", story_out);
 	for (unsigned process = 0; process < 2; process++) {
-		ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "queue --json --held"), 0);
-		ck_assert_msg(strstr(out, "\"state\":\"held\"") != NULL && strstr(out, "no null senders here") != NULL, "%s", out);
-		ck_assert_msg(strstr(out, "\"from\":\"\",\"to\":[\"app@client.example\"]") != NULL, "%s", out);
-		ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "retry --all"), 0);
+		ck_assert_int_eq(world_run(&w, story_out, sizeof story_out, NULL, "queue --json --held"), 0);
+		ck_assert_msg(strstr(story_out, "\"state\":\"held\"") != NULL && strstr(story_out, "no null senders here") != NULL, "%s", story_out);
+		ck_assert_msg(strstr(story_out, "\"from\":\"\",\"to\":[\"app@client.example\"]") != NULL, "%s", story_out);
+		ck_assert_int_eq(world_run(&w, story_out, sizeof story_out, NULL, "retry --all"), 0);
 		ck_assert_uint_eq(provider_said(w.provider, "MAIL FROM:<>"), 1);	/* and no loop */
 		ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
 		world_start(&w);
 	}
-	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "queue --json"), 0);
-	at = strstr(out, "\"id\":\"");
-	ck_assert_msg(at != NULL && strchr(out, '\n') == strrchr(out, '\n'), "%s", out);	/* one message alone */
+	ck_assert_int_eq(world_run(&w, story_out, sizeof story_out, NULL, "queue --json"), 0);
+	at = strstr(story_out, "\"id\":\"");
+	ck_assert_msg(at != NULL && strchr(story_out, '\n') == strrchr(story_out, '\n'), "%s", story_out);	/* one message alone */
 	snprintf(id, sizeof id, "%.13s", at + 6);
 	provider_listen(w.provider, "127.0.0.1", w.p587, PROVIDER_STARTTLS, NULL);
 	snprintf(command, sizeof command, "release %s", id);
-	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, command), 0);
+	ck_assert_int_eq(world_run(&w, story_out, sizeof story_out, NULL, command), 0);
 	ck_assert(provider_wait(w.provider, 1, 15000));
-	ck_assert_msg(status_has(&w, "\"messages\":0"), "%s", out);
-	down(&w);
+	ck_assert_msg(story_status_has(&w, "\"messages\":0"), "%s", story_out);
+	story_down(&w);
 }
 END_TEST
 
@@ -296,22 +194,22 @@ START_TEST(each_recipient_for_itself)
 	struct world w;
 
 	snprintf(script, sizeof script, "rcpt/no@: 550 5.1.1 nobody;rcpt/slow@: 450 4.2.1 full;rcpt#1/many@: %s", surplus[_i]);
-	up(&w, script, "", QUEUE);
-	submit_as(&w, "<app@client.example>", to);
+	story_up(&w, script, "", STORY_QUEUE);
+	story_submit_as(&w, "<app@client.example>", to);
 	ck_assert(provider_wait(w.provider, 3, 15000));	/* at once: the next transaction, and the bounce */
 	first = provider_message(w.provider, 0);
 	second = provider_message(w.provider, 1);
 	ck_assert_uint_eq(first->nrcpt, 1);
 	ck_assert_ptr_nonnull(strstr(first->rcpt[0], "<ok@"));
-	ck_assert(!is_bounce(second));
+	ck_assert(!story_is_bounce(second));
 	ck_assert_uint_eq(second->nrcpt, 1);
 	ck_assert_ptr_nonnull(strstr(second->rcpt[0], "<many@"));
-	ck_assert_uint_eq(bounces(&w), 1);
+	ck_assert_uint_eq(story_bounces(&w), 1);
 	ck_assert_ptr_nonnull(strstr(provider_message(w.provider, 2)->text, "Final-Recipient: rfc822; no@far.example"));
 	ck_assert_ptr_null(strstr(provider_message(w.provider, 2)->text, "Final-Recipient: rfc822; many@"));
-	ck_assert_msg(queue_has(&w, "\"state\":\"deferred\",\"attempts\":1"), "%s", out);
-	ck_assert_msg(status_has(&w, "\"relayed\":3,\"deferred\":1,\"bounced\":1,"), "%s", out);	/* the bounce is relayed too */
-	down(&w);
+	ck_assert_msg(story_queue_has(&w, "\"state\":\"deferred\",\"attempts\":1"), "%s", story_out);
+	ck_assert_msg(story_status_has(&w, "\"relayed\":3,\"deferred\":1,\"bounced\":1,"), "%s", story_out);	/* the bounce is relayed too */
+	story_down(&w);
 }
 END_TEST
 
@@ -323,14 +221,14 @@ START_TEST(lost_before_the_end)
 {
 	struct world w;
 
-	up(&w, losses[_i], "", QUEUE);
-	submit(&w);
+	story_up(&w, losses[_i], "", STORY_QUEUE);
+	story_submit(&w);
 	ck_assert(provider_wait(w.provider, 1, 15000));
 	ck_assert_uint_eq(provider_message(w.provider, 0)->connection, 2);
-	ck_assert_msg(status_has(&w, "\"messages\":0"), "%s", out);
-	ck_assert_msg(strstr(out, "\"relayed\":1,\"deferred\":0,\"bounced\":0,\"duplicates_possible\":0") != NULL, "%s", out);
+	ck_assert_msg(story_status_has(&w, "\"messages\":0"), "%s", story_out);
+	ck_assert_msg(strstr(story_out, "\"relayed\":1,\"deferred\":0,\"bounced\":0,\"duplicates_possible\":0") != NULL, "%s", story_out);
 	ck_assert_uint_eq(provider_count(w.provider), 1);
-	down(&w);
+	story_down(&w);
 }
 END_TEST
 
@@ -343,23 +241,23 @@ START_TEST(lost_after_the_end)
 	struct world w;
 
 	world_new(&w, PROVIDER_STARTTLS, unsure[_i], PROVIDER_IMPLICIT, NULL, PROVIDER_STARTTLS, NULL);
-	world_configure(&w, "idempotency_header = \"Idempotency-Key\"", QUEUE);
+	world_configure(&w, "idempotency_header = \"Idempotency-Key\"", STORY_QUEUE);
 	world_start(&w);
-	submit(&w);
-	ck_assert_msg(status_has(&w, "\"duplicates_possible\":1"), "%s", out);
+	story_submit(&w);
+	ck_assert_msg(story_status_has(&w, "\"duplicates_possible\":1"), "%s", story_out);
 	ck_assert(world_wait_log(&w, "maybe_delivered=yes", 5000));
-	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "queue --json"), 0);
-	ck_assert_msg(strstr(out, "\"state\":\"deferred\",\"attempts\":1,\"next_attempt_s\":") != NULL, "%s", out);
-	ck_assert_msg(strstr(out, "\"next_attempt_s\":0") == NULL, "%s", out);
+	ck_assert_int_eq(world_run(&w, story_out, sizeof story_out, NULL, "queue --json"), 0);
+	ck_assert_msg(strstr(story_out, "\"state\":\"deferred\",\"attempts\":1,\"next_attempt_s\":") != NULL, "%s", story_out);
+	ck_assert_msg(strstr(story_out, "\"next_attempt_s\":0") == NULL, "%s", story_out);
 	ck_assert_uint_eq(provider_count(w.provider), 1);
-	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "retry --all"), 0);
+	ck_assert_int_eq(world_run(&w, story_out, sizeof story_out, NULL, "retry --all"), 0);
 	ck_assert(provider_wait(w.provider, 2, 15000));
 	ck_assert_ptr_nonnull(strstr(provider_message(w.provider, 0)->text, "Idempotency-Key: "));
 	ck_assert_str_eq(provider_message(w.provider, 1)->text, provider_message(w.provider, 0)->text);
 	ck_assert_uint_ne(provider_message(w.provider, 1)->connection, provider_message(w.provider, 0)->connection);
-	ck_assert_msg(status_has(&w, "\"messages\":0"), "%s", out);
-	ck_assert_uint_eq(bounces(&w), 0);
-	down(&w);
+	ck_assert_msg(story_status_has(&w, "\"messages\":0"), "%s", story_out);
+	ck_assert_uint_eq(story_bounces(&w), 0);
+	story_down(&w);
 }
 END_TEST
 
@@ -370,14 +268,14 @@ START_TEST(too_fast)
 {
 	struct world w;
 
-	up(&w, paces[_i], "too_fast = {\"421\", \"550 5.4.5\"}", QUEUE);
-	submit(&w);
-	ck_assert_msg(status_has(&w, "\"state\":\"paused\""), "%s", out);
-	ck_assert_msg(queue_has(&w, "\"state\":\"deferred\""), "%s", out);
-	ck_assert_msg(strstr(out, strncmp(paces[_i], "mail#1: 421", 11) == 0 ? "slow" : "quota") != NULL, "%s", out);
+	story_up(&w, paces[_i], "too_fast = {\"421\", \"550 5.4.5\"}", STORY_QUEUE);
+	story_submit(&w);
+	ck_assert_msg(story_status_has(&w, "\"state\":\"paused\""), "%s", story_out);
+	ck_assert_msg(story_queue_has(&w, "\"state\":\"deferred\""), "%s", story_out);
+	ck_assert_msg(strstr(story_out, strncmp(paces[_i], "mail#1: 421", 11) == 0 ? "slow" : "quota") != NULL, "%s", story_out);
 	ck_assert_uint_eq(provider_said(w.provider, "MAIL"), 1);
 	ck_assert_uint_eq(provider_count(w.provider), 0);
-	down(&w);
+	story_down(&w);
 }
 END_TEST
 
@@ -393,183 +291,18 @@ START_TEST(not_about_the_message)
 {
 	struct world w;
 
-	up(&w, misfits[_i].script, "", QUEUE);
-	submit(&w);
-	ck_assert_msg(status_has(&w, misfits[_i].state), "%s", out);
+	story_up(&w, misfits[_i].script, "", STORY_QUEUE);
+	story_submit(&w);
+	ck_assert_msg(story_status_has(&w, misfits[_i].state), "%s", story_out);
 	if (_i >= 2) {
-		ck_assert_msg(queue_has(&w, "\"state\":\"deferred\""), "%s", out);
-		ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "retry --all"), 0);
+		ck_assert_msg(story_queue_has(&w, "\"state\":\"deferred\""), "%s", story_out);
+		ck_assert_int_eq(world_run(&w, story_out, sizeof story_out, NULL, "retry --all"), 0);
 	}
 	ck_assert(provider_wait(w.provider, 1, 15000));
-	ck_assert_msg(status_has(&w, "\"messages\":0"), "%s", out);
+	ck_assert_msg(story_status_has(&w, "\"messages\":0"), "%s", story_out);
 	ck_assert_uint_eq(provider_count(w.provider), 1);
-	ck_assert_uint_eq(bounces(&w), 0);
-	down(&w);
-}
-END_TEST
-
-/* --- what the sender is told -------------------------------------------------------- */
-
-static const char dsn_mail[] = "<app@client.example> RET=HDRS ENVID=QQ+2B1";
-static const char *const dsn_rcpt[] = {
-	"<ok@far.example> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;o+2Bk@far.example", "<plain@far.example> NOTIFY=FAILURE",
-	"<bad@far.example> ORCPT=rfc822;b+2Bad@far.example", "<mute@far.example> NOTIFY=NEVER", NULL
-};
-
-/* B-135: passed on as given, where the provider can take it; then the success is the provider's to report. */
-START_TEST(dsn_is_passed_on)
-{
-	static const char *const want[] = { "<ok@far.example> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;o+2Bk@far.example",
-	    "<plain@far.example> NOTIFY=FAILURE", "<bad@far.example> ORCPT=rfc822;b+2Bad@far.example", "<mute@far.example> NOTIFY=NEVER" };
-	const struct provider_message *m;
-	struct world w;
-
-	up(&w, NULL, "", QUEUE);
-	submit_as(&w, dsn_mail, dsn_rcpt);
-	ck_assert(provider_wait(w.provider, 1, 15000));
-	m = provider_message(w.provider, 0);
-	ck_assert_msg(strstr(m->sender, " RET=HDRS ENVID=QQ+2B1") != NULL, "%s", m->sender);
-	for (unsigned i = 0; i < 4; i++)
-		ck_assert_str_eq(m->rcpt[i], want[i]);
-	ck_assert_msg(status_has(&w, "\"messages\":0"), "%s", out);
-	ck_assert_uint_eq(provider_count(w.provider), 1);
-	down(&w);
-}
-END_TEST
-
-/* A-203…A-207: where it cannot, we report: "relayed" to whom asked for it, the failure of bad@ alone, with its ORCPT and
- * ENVID, the header only, and of mute@ nothing. */
-START_TEST(dsn_is_answered_by_us)
-{
-	const char *relayed = NULL, *failed = NULL;
-	struct world w;
-
-	up(&w, "caps: PIPELINING,SIZE;rcpt/bad@: 550 5.1.1 nobody;rcpt/mute@: 550 5.1.1 nobody", "", QUEUE);
-	submit_as(&w, dsn_mail, dsn_rcpt);
-	ck_assert(provider_wait(w.provider, 3, 15000));
-	ck_assert_str_eq(provider_message(w.provider, 0)->rcpt[0], "<ok@far.example>");
-	ck_assert_uint_eq(provider_message(w.provider, 0)->nrcpt, 2);
-	for (unsigned i = 1; i < 3; i++)
-		*(strstr(provider_message(w.provider, i)->text, "Action: relayed") != NULL ? &relayed : &failed) =
-		    provider_message(w.provider, i)->text;
-	ck_assert(relayed != NULL && failed != NULL);
-	ck_assert_ptr_nonnull(strstr(relayed, "Original-Envelope-Id: QQ+1\r\n"));
-	ck_assert_ptr_nonnull(strstr(relayed, "Original-Recipient: rfc822; o+k@far.example\r\nFinal-Recipient: rfc822; ok@far.example\r\n"
-	    "Action: relayed\r\nStatus: 2."));
-	ck_assert_ptr_null(strstr(relayed, "plain@"));
-	ck_assert_ptr_null(strstr(relayed, "bad@"));
-	ck_assert_ptr_nonnull(strstr(failed, "Original-Envelope-Id: QQ+1\r\n"));
-	ck_assert_ptr_nonnull(strstr(failed, "Original-Recipient: rfc822; b+ad@far.example\r\nFinal-Recipient: rfc822; bad@far.example\r\n"
-	    "Action: failed\r\nStatus: 5.1.1"));
-	ck_assert_ptr_null(strstr(failed, "Final-Recipient: rfc822; mute@"));
-	ck_assert_ptr_nonnull(strstr(failed, "text/rfc822-headers"));
-	ck_assert_ptr_nonnull(strstr(failed, "Subject: hello"));
-	ck_assert_ptr_null(strstr(failed, "\r\nbody\r\n"));
-	ck_assert_msg(status_has(&w, "\"messages\":0"), "%s", out);
-	ck_assert_uint_eq(provider_count(w.provider), 3);
-	down(&w);
-}
-END_TEST
-
-/* One warning a message, to those who did not ask for none; never about a bounce. */
-START_TEST(a_delay_is_told_once)
-{
-	static const char *const to[] = { "<slow@far.example>", "<asked@far.example> NOTIFY=DELAY", "<not@far.example> NOTIFY=FAILURE",
-	    "<never@far.example> NOTIFY=NEVER", NULL };
-	const struct provider_message *m;
-	struct world w;
-
-	up(&w, "rcpt/@far: 450 4.2.1 full;caps: PIPELINING,SIZE", "", "queue { retry = {\"300ms\"} delay_warning = \"1s\" }");
-	submit_as(&w, "<app@client.example>", to);
-	ck_assert(provider_wait(w.provider, 1, 15000));
-	m = provider_message(w.provider, 0);
-	ck_assert(is_bounce(m));
-	ck_assert_ptr_nonnull(strstr(m->text, "Final-Recipient: rfc822; slow@far.example\r\nAction: delayed\r\n"));
-	ck_assert_ptr_nonnull(strstr(m->text, "Final-Recipient: rfc822; asked@far.example\r\nAction: delayed\r\n"));
-	ck_assert_ptr_nonnull(strstr(m->text, "Will-Retry-Until: "));
-	ck_assert_ptr_null(strstr(m->text, "not@far"));
-	ck_assert_ptr_null(strstr(m->text, "never@far"));
-	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
-	world_start(&w);			/* nor again by the next process */
-	for (unsigned before = provider_said(w.provider, "RCPT TO:<slow@"); provider_said(w.provider, "RCPT TO:<slow@") < before + 3;)
-		usleep(50000);
-	ck_assert_uint_eq(provider_count(w.provider), 1);
-	down(&w);
-}
-END_TEST
-
-/* A-208, B-140: its time is up after an attempt that failed: 4.4.7, "failed". */
-START_TEST(time_is_up)
-{
-	struct world w;
-
-	up(&w, "rcpt/you@: 450 4.2.1 full", "", "queue { retry = {\"300ms\"} expire = \"1s\" delay_warning = \"0\" }");
-	submit(&w);
-	ck_assert(provider_wait(w.provider, 1, 15000));
-	ck_assert_ptr_nonnull(strstr(provider_message(w.provider, 0)->text, "Action: failed\r\nStatus: 4.4.7\r\n"));
-	ck_assert_ptr_nonnull(strstr(provider_message(w.provider, 0)->text, "450 4.2.1 full"));
-	ck_assert_msg(status_has(&w, "\"messages\":0"), "%s", out);
-	down(&w);
-}
-END_TEST
-
-/* --- local recipients ------------------------------------------------------------- */
-
-static void
-write_aliases(const struct world *w, const char *text)
-{
-	char path[128];
-	FILE *f;
-
-	snprintf(path, sizeof path, "%s/aliases", w->dir);
-	f = fopen(path, "w");
-	fputs(text, f);
-	fclose(f);
-}
-
-/* A-113, A-122, B-137: by aliases_file, several targets, each once; else by postmaster; a reload reads it anew. */
-START_TEST(local_recipients)
-{
-	static const char *const to[] = { "<root>", "<Staff@relay.example>", "<nobody@LOCALHOST>", "<ann@home.example>", NULL };
-	const struct provider_message *m;
-	struct client *c;
-	struct world w;
-
-	world_new(&w, PROVIDER_STARTTLS, NULL, PROVIDER_REFUSE, NULL, PROVIDER_REFUSE, NULL);
-	world_configure(&w, "", "aliases_file = \"aliases\"\npostmaster = \"post@home.example\"\n" QUEUE);
-	write_aliases(&w, "root: admin\nadmin: ann@home.example,\n\tbob@home.example\nstaff: bob@home.example, root, cy@home.example\n");
-	world_start(&w);
-	submit_as(&w, "<app@client.example> AUTH=<>", to);
-	ck_assert(provider_wait(w.provider, 1, 15000));
-	m = provider_message(w.provider, 0);
-	ck_assert_uint_eq(m->nrcpt, 4);
-	ck_assert_str_eq(m->rcpt[0], "<ann@home.example>");
-	ck_assert_str_eq(m->rcpt[1], "<bob@home.example>");
-	ck_assert_str_eq(m->rcpt[2], "<cy@home.example>");
-	ck_assert_str_eq(m->rcpt[3], "<post@home.example>");
-	ck_assert_ptr_null(strstr(m->sender, "AUTH="));
-	c = log_in(&w);
-	write_aliases(&w, "root: loop\nloop: root\n");		/* refused whole; the old one stays */
-	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "check"), 78);
-	ck_assert_msg(strstr(out, "leads back to itself") != NULL, "%s", out);
-	kill(w.pid, SIGHUP);
-	ck_assert(world_wait_log(&w, "event=reload_refused", 10000));
-	ck_assert_int_eq(client_mail(c, "app@client.example", "root", TEXT), 250);
-	ck_assert(provider_wait(w.provider, 2, 15000));
-	ck_assert_uint_eq(provider_message(w.provider, 1)->nrcpt, 2);
-	world_configure(&w, "", "aliases_file = \"aliases\"\n" QUEUE);
-	write_aliases(&w, "root: dee@home.example\n");
-	kill(w.pid, SIGHUP);
-	ck_assert(world_wait_log(&w, "event=reloaded", 10000));
-	client_free(&c);
-	c = log_in(&w);
-	ck_assert_int_eq(client_mail(c, "app@client.example", "root@relay.example", TEXT), 250);
-	ck_assert(provider_wait(w.provider, 3, 15000));
-	ck_assert_str_eq(provider_message(w.provider, 2)->rcpt[0], "<dee@home.example>");
-	ck_assert_int_eq(client_mail(c, "app@client.example", "nobody", TEXT), 550);
-	ck_assert_msg(strstr(client_text(c), "550 5.1.1 ") != NULL, "%s", client_text(c));
-	client_free(&c);
-	down(&w);
+	ck_assert_uint_eq(story_bounces(&w), 0);
+	story_down(&w);
 }
 END_TEST
 
@@ -598,14 +331,6 @@ table_suite(void)
 	tcase_add_loop_test(t, lost_after_the_end, 0, COUNT(unsure));
 	tcase_add_loop_test(t, too_fast, 0, COUNT(paces));
 	tcase_add_loop_test(t, not_about_the_message, 0, COUNT(misfits));
-	suite_add_tcase(s, t);
-	t = tcase_create("senders and recipients");
-	tcase_set_timeout(t, 60);
-	tcase_add_test(t, dsn_is_passed_on);
-	tcase_add_test(t, dsn_is_answered_by_us);
-	tcase_add_test(t, a_delay_is_told_once);
-	tcase_add_test(t, time_is_up);
-	tcase_add_test(t, local_recipients);
 	suite_add_tcase(s, t);
 	return s;
 }
