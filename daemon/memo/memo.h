@@ -137,6 +137,7 @@ struct job {
 	/* the answer */
 	struct outcome *result;		/* nrcpt of them */
 	enum outcome_upstream upstream;	/* what it says of the upstream */
+	bool dsn;			/* NOTIFY went with it: what becomes of it is the server's to report */
 	bool lane_lost;			/* the connection is gone with this report */
 	bool body_damaged;		/* the spool's copy could not be read; why is in result[0].text */
 	struct peer peer;

@@ -237,11 +237,10 @@ bounce_round(struct queue *q, struct entry *e, const struct peer *peer)
 void
 bounce_relayed(struct queue *q, struct entry *e, const struct job *j)
 {
-	const struct lane *l = lane_find(q, j->lane);
 	struct dsn_recipient *rcpt;
 	unsigned n = 0;
 
-	if (e->envelope->sender[0] == '\0' || (l != NULL && l->dsn))
+	if (e->envelope->sender[0] == '\0' || j->dsn)
 		return;
 	rcpt = mem_array(j->nrcpt, sizeof *rcpt);
 	for (unsigned i = 0; i < j->nrcpt; i++) {

@@ -214,7 +214,6 @@ static void
 opened_up(struct gateway *g, struct lane *l, const struct open *m)
 {
 	l->at = m->winner;
-	l->dsn = m->caps.dsn;
 	g->nopening--;
 	g->active = m->winner;
 	g->has_active = true;

@@ -94,7 +94,6 @@ struct lane {
 	uint16_t relay;
 	uint16_t gateway;
 	enum lane_state state;
-	bool dsn;			/* the server offered DSN */
 	bool stale;			/* not to be used again: a better door, or other settings */
 	struct candidate at;
 };

@@ -296,7 +296,8 @@ deal_say(struct deal *d, struct exchange *x)
 		    uses_dsn(d), needs_utf8(d) }, &d->optional);
 		break;
 	case STEP_RCPT:
-		ok = phrase_rcpt(x, &d->job->envelope->rcpt[d->job->rcpt[rcpt]], uses_dsn(d));
+		d->job->dsn = uses_dsn(d);
+		ok = phrase_rcpt(x, &d->job->envelope->rcpt[d->job->rcpt[rcpt]], d->job->dsn);
 		break;
 	case STEP_CONTENT:
 		if (edit_again(&d->content, d->job, d->rcpt, d->nrcpt, d->terms->config, d->terms->settings, d->chunked, &why) < 0)

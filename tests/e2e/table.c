@@ -306,6 +306,47 @@ START_TEST(not_about_the_message)
 }
 END_TEST
 
+/* B-142: one that kills every connection, or is never sure, holds up nobody, and is not tried for ever at once. */
+static const char *const poisons[] = { "mail/poison@: !close", "rcpt/poison@: !reset", "eod#1: !close;rcpt/poison@: 451 4.3.0 no" };
+
+START_TEST(a_poisoned_message)
+{
+	static const char *const to[] = { "<poison@far.example>", NULL };
+	struct world w;
+
+	story_up(&w, poisons[_i], "connections = 1", STORY_QUEUE);
+	story_submit_as(&w, "<poison@client.example>", to);
+	for (unsigned i = 0; i < 5; i++)
+		story_submit(&w);
+	ck_assert(provider_wait(w.provider, 5, 15000));
+	ck_assert_msg(story_queue_has(&w, "\"state\":\"deferred\",\"attempts\":1"), "%s", story_out);
+	ck_assert_uint_le(provider_said(w.provider, "MAIL FROM:<poison@"), 3);
+	ck_assert_uint_eq(story_bounces(&w), 0);
+	story_down(&w);
+}
+END_TEST
+
+/* B-108: what a provider says is made safe before the log, the queue's record and the bounce. */
+START_TEST(a_hostile_reply)
+{
+	struct world w;
+	char *log;
+
+	story_up(&w, "rcpt/you@far: 553-5.1.1 no\x1b]0x\x07|553 5.1.1 type: mda\xff", "", STORY_QUEUE);
+	story_submit(&w);
+	ck_assert(provider_wait(w.provider, 1, 15000));
+	ck_assert_ptr_nonnull(strstr(provider_message(w.provider, 0)->text, "no\\x1B]0x\\x07"));
+	ck_assert_ptr_nonnull(strstr(provider_message(w.provider, 0)->text, "type: mda\\xFF"));
+	ck_assert_ptr_null(strpbrk(provider_message(w.provider, 0)->text, "\x1b\x07\xff"));
+	ck_assert_ptr_null(strstr(provider_message(w.provider, 0)->text, "\ntype:"));
+	log = world_read_log(&w);
+	ck_assert_ptr_nonnull(strstr(log, "type: mda"));
+	ck_assert_ptr_null(strpbrk(log, "\x1b\x07\xff"));
+	free(log);
+	story_down(&w);
+}
+END_TEST
+
 #define COUNT(a) (int)(sizeof(a) / sizeof(a)[0])
 
 Suite *table_suite(void);
@@ -331,6 +372,8 @@ table_suite(void)
 	tcase_add_loop_test(t, lost_after_the_end, 0, COUNT(unsure));
 	tcase_add_loop_test(t, too_fast, 0, COUNT(paces));
 	tcase_add_loop_test(t, not_about_the_message, 0, COUNT(misfits));
+	tcase_add_loop_test(t, a_poisoned_message, 0, COUNT(poisons));
+	tcase_add_test(t, a_hostile_reply);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -33,11 +33,12 @@ START_TEST(dsn_is_passed_on)
 		ck_assert_str_eq(m->rcpt[i], want[i]);
 	ck_assert_msg(story_status_has(&w, "\"messages\":0"), "%s", story_out);
 	ck_assert_uint_eq(provider_count(w.provider), 1);
+	ck_assert(world_wait_log(&w, "ok queued as F00001", 5000));	/* B-053: the provider's number is in the log */
 	story_down(&w);
 }
 END_TEST
 
-/* A-203…A-207: where it cannot, we report: "relayed" to whom asked for it, the failure of bad@ alone, with its ORCPT and
+/* A-203, A-204, A-205, A-206: where it cannot, we report: "relayed" to whom asked for it, the failure of bad@ alone, with its ORCPT and
  * ENVID, the header only, and of mute@ nothing. */
 START_TEST(dsn_is_answered_by_us)
 {
@@ -67,6 +68,23 @@ START_TEST(dsn_is_answered_by_us)
 	ck_assert_ptr_null(strstr(failed, "\r\nbody\r\n"));
 	ck_assert_msg(story_status_has(&w, "\"messages\":0"), "%s", story_out);
 	ck_assert_uint_eq(provider_count(w.provider), 3);
+	story_down(&w);
+}
+END_TEST
+
+/* what a server announces and then refuses has not been passed on either: we report.  (B-031) */
+static const char *const unlearned[] = { "rcpt/NOTIFY: 555 5.5.4 what", "mail/RET=: 555 5.5.4 what" };
+
+START_TEST(dsn_is_refused)
+{
+	static const char *const to[] = { "<ok@far.example> NOTIFY=SUCCESS", NULL };
+	struct world w;
+
+	story_up(&w, unlearned[_i], "", STORY_QUEUE);
+	story_submit_as(&w, "<app@client.example> RET=FULL", to);
+	ck_assert_msg(provider_wait(w.provider, 2, 15000), "%s", provider_transcript(w.provider));
+	ck_assert_str_eq(provider_message(w.provider, 0)->rcpt[0], "<ok@far.example>");
+	ck_assert_ptr_nonnull(strstr(provider_message(w.provider, 1)->text, "Action: relayed\r\n"));
 	story_down(&w);
 }
 END_TEST
@@ -173,6 +191,8 @@ START_TEST(local_recipients)
 }
 END_TEST
 
+#define COUNT(a) (int)(sizeof(a) / sizeof(a)[0])
+
 Suite *told_suite(void);
 
 Suite *
@@ -185,6 +205,7 @@ told_suite(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, dsn_is_passed_on);
 	tcase_add_test(t, dsn_is_answered_by_us);
+	tcase_add_loop_test(t, dsn_is_refused, 0, COUNT(unlearned));
 	tcase_add_test(t, a_delay_is_told_once);
 	tcase_add_test(t, time_is_up);
 	tcase_add_test(t, local_recipients);
