@@ -197,6 +197,43 @@ START_TEST(warnings_are_gathered)
 }
 END_TEST
 
+/* What is too much for one message goes in a second, at once, each of them once. */
+START_TEST(more_than_one_message_holds)
+{
+	static char text[256 * 1024];
+	struct spool_reader *reader;
+	unsigned told[2] = { 0 };
+	struct queue_message m;
+	uint64_t after = 0;
+	struct why why;
+	struct rig r;
+
+	rig_up(&r, LIMIT_1);
+	r.refuse_to = "bad@b.example";
+	for (unsigned i = 0; i < 520; i++)
+		submit(&r, "bad@b.example", NULL);
+	turn_until(&r, r.sent == 1 && totals(&r).messages == 519 && r.jobs == 521);
+	r.job_result = OUTCOME_DEFER;
+	clock_fake_add(HOUR_MS + 1000);
+	turn_until(&r, totals(&r).messages == 2 && totals(&r).deferred == 2);
+	for (unsigned i = 0; i < 2; i++) {
+		int64_t n, at = 0;
+
+		ck_assert(queue_next_message(r.queue, &after, false, &m));
+		ck_assert_int_eq(queue_read_message(r.queue, m.id, &reader, &why), 0);
+		while ((n = spool_read(reader, text + at, sizeof text - 1 - (size_t)at, &why)) > 0)
+			at += n;
+		spool_read_close(&reader);
+		text[at] = '\0';
+		for (const char *p = text; (p = strstr(p, "\r\nMessage 0")) != NULL; p++)
+			told[i]++;
+	}
+	ck_assert_uint_eq(told[0], 500);
+	ck_assert_uint_eq(told[1], 19);
+	rig_down(&r);
+}
+END_TEST
+
 /* A roundup that is refused is held like every notice. */
 START_TEST(a_refused_roundup_is_held)	/* */
 {
@@ -238,6 +275,7 @@ test_owed(void)
 	tcase_add_test(t, a_restart_forgets_none);
 	tcase_add_test(t, what_goes_on_meanwhile);
 	tcase_add_test(t, warnings_are_gathered);
+	tcase_add_test(t, more_than_one_message_holds);
 	tcase_add_test(t, a_refused_roundup_is_held);
 	suite_add_tcase(s, t);
 	return s;
