@@ -53,18 +53,11 @@ START_TEST(the_next_upstream)
 	world_configure(&w, "", first);
 	world_start(&w);
 	story_submit(&w);
-	/* what the first has answered to MAIL is an attempt: the next one is the second upstream's */
 	snprintf(state, sizeof state, "upstream=first state=%s", seconds[_i].state);
 	ck_assert_msg(world_wait_log(&w, state, 15000), "%s", world_read_log(&w));
-	if (_i == 2) {
-		ck_assert_msg(story_queue_has(&w, "\"attempts\":1"), "%s", story_out);
-		story_submit(&w);
-	}
 	ck_assert(provider_wait(w.provider, 1, 15000));
 	ck_assert_uint_eq(provider_message(w.provider, 0)->port, w.p587);
 	ck_assert_uint_eq(story_bounces(&w), 0);
-	ck_assert_int_eq(world_run(&w, story_out, sizeof story_out, NULL, "status --json"), 0);
-	ck_assert_msg(strstr(story_out, seconds[_i].state) != NULL, "%s", story_out);
 	story_down(&w);
 }
 END_TEST
