@@ -11,6 +11,8 @@
 
 enum { DEPTH_MAX = 10 };
 
+static const char HERE[] = "@localhost";
+
 struct alias {
 	char *name;		/* in lower case */
 	unsigned line;
@@ -199,6 +201,17 @@ add_final(struct alias *x, const char *address)
 	x->final[x->nfinal] = NULL;
 }
 
+/* A local name may be written with the domain that is everybody's own. */
+static struct alias *
+find_value(const struct aliases *a, const char *value)
+{
+	struct str name = str_of(value);
+
+	if (name.n > strlen(HERE) && str_iis(str_from(name, name.n - strlen(HERE)), HERE))
+		name.n -= strlen(HERE);
+	return find(a, name);
+}
+
 /* Follows one alias to its ends; the recursion is as deep as chains may be. */
 static int
 resolve(struct parser *p, struct alias *x, unsigned depth)
@@ -215,7 +228,7 @@ resolve(struct parser *p, struct alias *x, unsigned depth)
 	x->state = OPEN;
 	x->depth = 1;
 	for (size_t i = 0; i < x->nvalue; i++) {
-		struct alias *next = find(p->a, str_of(x->value[i]));
+		struct alias *next = find_value(p->a, x->value[i]);
 
 		if (next == NULL) {
 			add_final(x, x->value[i]);

@@ -97,13 +97,13 @@ put_answer(struct buf *out, const struct outcome *o, const char *indent)
 
 /* The attempts ended because time was up, not because someone said no. */
 static bool
-is_expired(const struct dsn *d, const struct outcome *o)
+is_expired(enum dsn_action action, const struct outcome *o)
 {
-	return d->action == DSN_FAILED && o->kind == OUTCOME_DEFER;
+	return action == DSN_FAILED && o->kind == OUTCOME_DEFER;
 }
 
-static void
-put_recipient_words(struct buf *out, const struct dsn *d,
+void
+dsn_put_recipient(struct buf *out, enum dsn_action action,
     const struct dsn_recipient *r)
 {
 	const struct outcome *o = &r->rcpt->last;
@@ -111,7 +111,7 @@ put_recipient_words(struct buf *out, const struct dsn *d,
 	buf_puts(out, "\r\n    <");
 	str_safe(out, str_of(r->rcpt->address), true);
 	buf_puts(out, ">\r\n        ");
-	if (is_expired(d, o))
+	if (is_expired(action, o))
 		buf_puts(out, "It was tried until its time was up.  At last:\r\n        ");
 	if (o->code > 0)
 		buf_printf(out, "%s answered:\r\n        ",
@@ -132,7 +132,7 @@ put_human(struct buf *out, const struct dsn *d)
 	buf_printf(out, "This is gatepost, the mail relay of %s.\r\n\r\n%s",
 	    d->hostname, kinds[d->action].begin);
 	for (unsigned i = 0; i < d->nrcpt; i++)
-		put_recipient_words(out, d, &d->rcpt[i]);
+		dsn_put_recipient(out, d->action, &d->rcpt[i]);
 	buf_puts(out, "\r\n");
 	if (d->action == DSN_DELAYED)
 		put_date(out, "It will be tried until\r\n", d->expires_wall_s, ".  ");
@@ -184,7 +184,7 @@ put_status(struct buf *out, const struct dsn *d, const struct outcome *o)
 
 	if (d->action == DSN_FAILED && o->code >= 400 && o->code < 600)
 		class = (char)('0' + o->code / 100);
-	if (is_expired(d, o))
+	if (is_expired(d->action, o))
 		buf_puts(out, "Status: 4.4.7\r\n");
 	else if (o->status[0] == class)
 		buf_printf(out, "Status: %s\r\n", o->status);
@@ -273,7 +273,7 @@ put_header(struct buf *out, const struct dsn *d, const char *boundary, bool is_8
 	ident_print(id, d->own_id);
 	buf_printf(out, "From: Mail Delivery System <MAILER-DAEMON@%s>\r\n"
 	    "To: <%s>\r\n"
-	    "Subject: %s\r\n", d->hostname, d->envelope->sender,
+	    "Subject: %s\r\n", d->hostname, d->to != NULL ? d->to : d->envelope->sender,
 	    kinds[d->action].subject);
 	put_date(out, "Date: ", d->now_wall_s, "\r\n");
 	buf_printf(out, "Message-ID: <%s@%s>\r\n"

@@ -15,6 +15,7 @@ struct dsn_recipient {
 struct dsn {
 	enum dsn_action action;
 	const char *hostname;		/* Reporting-MTA */
+	const char *to;			/* who is told; NULL: the envelope's sender */
 	uint64_t id;			/* of the message that it is about */
 	uint64_t own_id;		/* of the notification: Message-ID and boundary */
 	const struct envelope *envelope;
@@ -26,8 +27,11 @@ struct dsn {
 };
 
 /* Appends the whole message: Received-less header (From: MAILER-DAEMON@hostname,
- * To: the sender, Auto-Submitted, MIME…), a text part in plain words, the
+ * To: who is told, Auto-Submitted, MIME…), a text part in plain words, the
  * delivery-status part, and the original.  CRLF lines only. */
 void dsn_build(struct buf *out, const struct dsn *d);
+
+/* Appends the words about one recipient: the address, and what was answered. */
+void dsn_put_recipient(struct buf *out, enum dsn_action action, const struct dsn_recipient *r);
 
 #endif

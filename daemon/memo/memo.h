@@ -153,6 +153,7 @@ struct job {
 	bool untried;			/* nothing of it was said */
 	struct outcome *result;		/* nrcpt of them */
 	enum outcome_upstream upstream;	/* what it says of the upstream */
+	bool dsn;			/* NOTIFY went with it: what becomes of it is the server's to report */
 	bool lane_lost;			/* the connection is gone with this report */
 	bool body_damaged;		/* the spool's copy could not be read; why is in result[0].text */
 	struct peer peer;

@@ -11,7 +11,6 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "mail/dsn.h"
 
 enum {
 	ORIGINAL_MAX = 64 * 1024,	/* quoted whole up to here */
@@ -45,15 +44,23 @@ read_original(struct queue *q, struct entry *e, bool *headers_only, struct buf *
 	return true;
 }
 
-static struct envelope *
-make_envelope(const struct queue *q, const struct envelope *about)
+const char *
+bounce_address(const struct queue *q, const struct envelope *about)
 {
-	struct envelope *env = envelope_new();
 	const char *to = q->config->queue.bounce_to;
 
+	return to != NULL && to[0] != '\0' ? to : about->sender;
+}
+
+struct envelope *
+bounce_envelope(const char *to)
+{
+	struct envelope *env = envelope_new();
+
 	env->is_bounce = true;
+	env->is_utf8 = !str_is_ascii(str_of(to));
 	env->arrived_wall_s = clock_wall_s();
-	envelope_add(env, to != NULL && to[0] != '\0' ? to : about->sender, NULL, NOTIFY_NEVER);
+	envelope_add(env, to, NULL, NOTIFY_NEVER);
 	return env;
 }
 
@@ -72,20 +79,49 @@ is_refused_for_octets(const struct recipient *r)
 	return strcmp(r->last.status, "5.6.3") == 0 || strcmp(r->last.status, "5.6.7") == 0;
 }
 
-/* False: it could not be queued, and is owed. */
-static bool
-send_dsn(struct queue *q, struct entry *e, enum dsn_action action, const struct dsn_recipient *rcpt, unsigned n)
+/* The sender is told of this message by that notice. */
+void
+bounce_note(struct queue *q, struct entry *e, enum dsn_action action, const char *to, unsigned n, uint64_t notice)
 {
 	static const char *const events[] = { [DSN_FAILED] = "bounced", [DSN_DELAYED] = "warned", [DSN_RELAYED] = "reported" };
+
+	log_event(LOG_INFO, events[action], log_id("msg", e->item.id), log_id("notice", notice),
+	    log_text("to", to), log_num("rcpts", n));
+	history_put_notice(q, e->item.id, events[action], to, notice);
+	for (unsigned i = 0; i < e->envelope->nrcpt && action == DSN_FAILED; i++)
+		if (e->envelope->rcpt[i].state == RCPT_FAILED)
+			e->envelope->rcpt[i].reported = true;
+	if (action == DSN_DELAYED)
+		e->warned = true;
+}
+
+/* What the message looked like. */
+static void
+quote(struct queue *q, struct entry *e, struct dsn *d, bool plain, struct buf *original)
+{
+	if (read_original(q, e, &d->headers_only, original)) {
+		if (plain)
+			make_ascii(original);
+		d->original = buf_str(original);
+	} else if (!entry_is_local(errno)) {
+		e->damaged = true;	/* the sender is told all the same */
+	}
+}
+
+/* False: it could not be queued, and is owed. */
+bool
+bounce_send(struct queue *q, struct entry *e, enum dsn_action action, const struct dsn_recipient *rcpt, unsigned n)
+{
 	const struct envelope *about = e->envelope;
 	struct buf original = { 0 }, text = { 0 };
-	struct envelope *env = make_envelope(q, about);
+	char *to = mem_text(bounce_address(q, about));
+	struct envelope *env = bounce_envelope(to);
 	bool plain = is_refused_for_octets(rcpt[0].rcpt), kept;
-	char *to = mem_text(env->rcpt[0].address);
 	struct why why = { "" };
 	struct dsn d = {
 		.action = action,
 		.hostname = q->config->hostname,
+		.to = to,
 		.id = e->item.id,
 		.own_id = memo_next_id(),
 		.envelope = about,
@@ -96,21 +132,12 @@ send_dsn(struct queue *q, struct entry *e, enum dsn_action action, const struct 
 	};
 
 	d.expires_wall_s = d.now_wall_s + (int64_t)e->arrived_queue_s - retry_clock_s(q) + q->config->queue.expire_ms / 1000;
-	if (read_original(q, e, &d.headers_only, &original)) {
-		if (plain)
-			make_ascii(&original);
-		d.original = buf_str(&original);
-	} else if (!entry_is_local(errno)) {
-		e->damaged = true;	/* the sender is told all the same */
-	}
+	quote(q, e, &d, plain, &original);
 	dsn_build(&text, &d);
 	env->is_8bit = !str_is_ascii(buf_str(&text));
-	env->is_utf8 = !str_is_ascii(str_of(to));
 	kept = admit_own(q, &env, d.own_id, buf_str(&text), &why) == 0;
 	if (kept) {
-		log_event(LOG_INFO, events[action], log_id("msg", e->item.id), log_id("notice", d.own_id),
-		    log_text("to", to), log_num("rcpts", n));
-		history_put_notice(q, e->item.id, events[action], to, d.own_id);
+		bounce_note(q, e, action, to, n, d.own_id);
 	} else {
 		log_event(LOG_WARNING, "notice_owed", log_id("msg", e->item.id), log_text("to", to), log_text("reason", why.text));
 		envelope_free(&env);
@@ -128,8 +155,8 @@ wants(const struct recipient *r, uint8_t kind)
 }
 
 /* Failed recipients whose sender has not been told; those that nobody is to be told about count as told. */
-static unsigned
-find_failed(const struct entry *e, const struct peer *peer, struct dsn_recipient *out)
+unsigned
+bounce_find_failed(const struct entry *e, const struct peer *peer, struct dsn_recipient *out)
 {
 	unsigned n = 0;
 
@@ -150,11 +177,13 @@ find_failed(const struct entry *e, const struct peer *peer, struct dsn_recipient
 	return n;
 }
 
-static unsigned
-find_delayed(const struct entry *e, struct dsn_recipient *out)
+unsigned
+bounce_find_delayed(const struct queue *q, const struct entry *e, struct dsn_recipient *out)
 {
 	unsigned n = 0;
 
+	if (!retry_wants_warning(q, e))
+		return 0;
 	for (unsigned i = 0; i < e->envelope->nrcpt; i++) {
 		const struct recipient *r = &e->envelope->rcpt[i];
 
@@ -164,15 +193,25 @@ find_delayed(const struct entry *e, struct dsn_recipient *out)
 	return n;
 }
 
-/* How long until one may be sent; 0: now.  Over bounce_limit they wait, and are owed. */
-static int64_t
-limit_ms(struct queue *q)
+/* Over the limit, and while others are being gathered for the same address, it goes with them. */
+static bool
+may_go_alone(struct queue *q, const struct entry *e, const char *to)
 {
-	int64_t now = loop_now_ms(q->loop);
+	if (e->gathered || owed_is_open(q, to))
+		return false;
+	return q->config->queue.bounce_limit.count == 0 || bucket_take(&q->bounces, loop_now_ms(q->loop));
+}
 
-	if (q->config->queue.bounce_limit.count == 0 || bucket_take(&q->bounces, now))
-		return 0;
-	return bucket_wait_ms(&q->bounces, now) + 1;
+/* 0, or in how many ms to look again. */
+static int64_t
+tell(struct queue *q, struct entry *e, enum dsn_action action, const struct dsn_recipient *rcpt, unsigned n)
+{
+	const char *to = bounce_address(q, e->envelope);
+
+	if (may_go_alone(q, e, to))
+		return bounce_send(q, e, action, rcpt, n) ? 0 : OWED_MS;
+	owed_put(q, e, to);
+	return owed_wait_ms(q, to) + OWED_MS;
 }
 
 int64_t
@@ -180,22 +219,16 @@ bounce_round(struct queue *q, struct entry *e, const struct peer *peer)
 {
 	struct envelope *env = e->envelope;
 	struct dsn_recipient *rcpt = mem_array(env->nrcpt, sizeof *rcpt);
-	unsigned n = find_failed(e, peer, rcpt);
+	unsigned n = bounce_find_failed(e, peer, rcpt);
 	int64_t owed_ms = 0;
 
-	if (n > 0 && env->sender[0] != '\0') {
-		owed_ms = limit_ms(q);
-		if (owed_ms == 0 && !send_dsn(q, e, DSN_FAILED, rcpt, n))
-			owed_ms = OWED_MS;
-		for (unsigned i = 0; i < env->nrcpt && owed_ms == 0; i++)
-			if (env->rcpt[i].state == RCPT_FAILED)
-				env->rcpt[i].reported = true;
-	}
+	if (n > 0 && env->sender[0] != '\0')
+		owed_ms = tell(q, e, DSN_FAILED, rcpt, n);
 	if (env->sender[0] != '\0' && retry_wants_warning(q, e)) {
-		e->warned = true;	/* best effort: nothing is lost with it */
-		n = find_delayed(e, rcpt);
+		n = bounce_find_delayed(q, e, rcpt);
 		if (n > 0)
-			(void)send_dsn(q, e, DSN_DELAYED, rcpt, n);
+			(void)tell(q, e, DSN_DELAYED, rcpt, n);
+		e->warned = n == 0 || !e->gathered;	/* best effort: nothing is lost with it */
 	}
 	free(rcpt);
 	return owed_ms;
@@ -204,11 +237,10 @@ bounce_round(struct queue *q, struct entry *e, const struct peer *peer)
 void
 bounce_relayed(struct queue *q, struct entry *e, const struct job *j)
 {
-	const struct lane *l = lane_find(q, j->lane);
 	struct dsn_recipient *rcpt;
 	unsigned n = 0;
 
-	if (e->envelope->sender[0] == '\0' || (l != NULL && l->dsn))
+	if (e->envelope->sender[0] == '\0' || j->dsn)
 		return;
 	rcpt = mem_array(j->nrcpt, sizeof *rcpt);
 	for (unsigned i = 0; i < j->nrcpt; i++) {
@@ -220,6 +252,6 @@ bounce_relayed(struct queue *q, struct entry *e, const struct job *j)
 		rcpt[n++].peer = j->peer;
 	}
 	if (n > 0)
-		(void)send_dsn(q, e, DSN_RELAYED, rcpt, n);
+		(void)bounce_send(q, e, DSN_RELAYED, rcpt, n);
 	free(rcpt);
 }

@@ -81,7 +81,6 @@ lane_up(struct gateway *g, struct lane *l, const struct open *m)
 	unsigned max = m->settings->messages_per_connection;
 
 	l->at = m->winner;
-	l->dsn = m->caps.dsn;
 	l->flight = m->caps.chunking && m->caps.pipelining;
 	if (m->caps.mail_max > 0 && (max == 0 || m->caps.mail_max < max))
 		max = m->caps.mail_max;

@@ -76,6 +76,8 @@ find_reason(const struct queue *q, const struct entry *e, struct queue_message *
 			break;
 		}
 	}
+	if (e->gathered && e->recipients == 0)
+		snprintf(out->reason, sizeof out->reason, "over bounce_limit: its sender is told with others' within the hour");
 	if (e->state == ENTRY_HELD && e->at.held != NULL)
 		snprintf(out->reason, sizeof out->reason, "%s", e->at.held);
 	if (e->state == ENTRY_READY && (g = dispatch_find_gateway(q, e->way)) != NULL && g->gate.reason[0] != '\0')

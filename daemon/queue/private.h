@@ -10,6 +10,7 @@
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "mail/dsn.h"
 #include "net/dns.h"
 #include "net/loop.h"
 #include "queue/alarm.h"
@@ -62,6 +63,7 @@ struct entry {
 	bool damaged : 1;		/* its content could not be read for a notice: it is set aside in the end */
 	bool kept : 1;			/* held, and counted in queue.nkept */
 	bool shifted : 1;		/* younger than its id says: it was held */
+	bool gathered : 1;		/* its notice goes with others' (owed.c) */
 };
 
 /* Entries by id, which is by age: a sorted array with holes (order.c). */
@@ -104,7 +106,6 @@ struct lane {
 	bool flight;			/* the server offered CHUNKING and PIPELINING */
 	bool proven;			/* and has taken a message */
 	bool large;			/* a job's content does not fit a flight */
-	bool dsn;			/* the server offered DSN */
 	bool stale;			/* not to be used again: a better door, or other settings */
 	uint32_t issue;			/* of the credential it logs in with */
 	struct candidate at;
@@ -215,6 +216,8 @@ struct queue {
 	struct timer slice;		/* more to route */
 	struct timer rest;		/* until then nothing is dispatched: we lack descriptors */
 	struct bucket bounces;
+	struct node owed;		/* notices over bounce_limit, by address */
+	struct timer owed_due;
 	struct limits limits;		/* as last told */
 	struct user_bucket *user_bucket;
 	size_t nuser_bucket;
@@ -340,11 +343,26 @@ void report_failed(struct queue *q, const struct gateway *g);	/* g as a whole ha
 void report_rest(struct queue *q, struct entry *e);	/* nobody is left to try: what is owed, or the end */
 void report_hold(struct queue *q, struct entry *e, const char *reason);	/* we cannot go on: the operator must decide */
 void report_held(struct queue *q, struct entry *e, const char *reason);	/* the operator asked for it */
+void report_told(struct queue *q, struct entry *e);	/* what was owed to its sender is not any more: the note, or its end */
 
 /* bounce.c: telling the sender */
 /* Failure notice and delay warning as due.  0, or in how many ms to try again: a notice is owed. */
 int64_t bounce_round(struct queue *q, struct entry *e, const struct peer *peer);
 void bounce_relayed(struct queue *q, struct entry *e, const struct job *j);
+/* For owed.c, of an entry with its envelope in memory: */
+const char *bounce_address(const struct queue *q, const struct envelope *about);
+struct envelope *bounce_envelope(const char *to);
+unsigned bounce_find_failed(const struct entry *e, const struct peer *peer, struct dsn_recipient *out);	/* not told yet */
+unsigned bounce_find_delayed(const struct queue *q, const struct entry *e, struct dsn_recipient *out);	/* to be warned about */
+bool bounce_send(struct queue *q, struct entry *e, enum dsn_action action, const struct dsn_recipient *rcpt, unsigned n);
+void bounce_note(struct queue *q, struct entry *e, enum dsn_action action, const char *to, unsigned n, uint64_t notice);
+
+/* owed.c: notices over bounce_limit */
+void owed_start(struct queue *q);
+void owed_clear(struct queue *q);
+bool owed_is_open(const struct queue *q, const char *to);	/* some are being gathered for it */
+void owed_put(struct queue *q, struct entry *e, const char *to);	/* once is enough */
+int64_t owed_wait_ms(const struct queue *q, const char *to);	/* until they have gone */
 
 /* operator.c: writes it into the history, and tells who follows */
 void operator_tell(struct queue *q, uint64_t id, const char *event, const char *text);

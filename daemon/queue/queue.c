@@ -153,6 +153,7 @@ queue_new(struct queue **out, struct loop *l, const struct queue_options *o, str
 	timer_init(&q->slice, on_rested, q);
 	timer_init(&q->rest, on_rested, q);
 	bucket_init(&q->bounces, q->config->queue.bounce_limit, clock_now_ms());
+	owed_start(q);
 	gateway_configure(q);
 	dispatch_configure(q);
 	*out = q;
@@ -249,6 +250,7 @@ queue_free(struct queue **qp)
 	*qp = NULL;
 	queue_finish(q);
 	alert_stop(q);
+	owed_clear(q);
 	spool_close(&q->spool);
 	dns_stop(&q->dns);
 	free_entries(q);

@@ -175,11 +175,46 @@ must_hold(const struct entry *e)
 static void
 hold_failed(struct queue *q, struct entry *e)
 {
-	for (unsigned i = 0; i < e->envelope->nrcpt; i++)
-		if (e->envelope->rcpt[i].state == RCPT_FAILED && !e->envelope->rcpt[i].reported)
-			e->envelope->rcpt[i].state = RCPT_WAITING;
+	const struct outcome *why = NULL;
+	char reason[200];
+
+	for (unsigned i = 0; i < e->envelope->nrcpt; i++) {
+		struct recipient *r = &e->envelope->rcpt[i];
+
+		if (r->state != RCPT_FAILED || r->reported)
+			continue;
+		r->state = RCPT_WAITING;
+		if (why == NULL)
+			why = &r->last;
+	}
+	snprintf(reason, sizeof reason, "null sender, nobody to notify; %s: %d %.120s", why->kind == OUTCOME_DEFER ? "expired" : "refused",
+	    why->code, why->text != NULL ? why->text : "");
 	entry_count(q, e);
-	report_hold(q, e, "it has the null sender and was refused: there is nobody to notify");
+	report_hold(q, e, reason);
+}
+
+/* Nothing is left to try, and nobody to be told. */
+static void
+end(struct queue *q, struct entry *e)
+{
+	if (e->damaged) {
+		entry_damaged(q, e, "its content could not be read");
+		return;
+	}
+	operator_tell(q, e->item.id, "ended", "");
+	store_done(q, e);
+}
+
+void
+report_told(struct queue *q, struct entry *e)
+{
+	entry_count(q, e);
+	if (e->recipients == 0) {
+		end(q, e);
+	} else {
+		store_note(q, e);
+		entry_park(q, e);
+	}
 }
 
 /* Whatever has been decided of a message is told and written down; then it ends, or waits until `due_at_ms'. */
@@ -195,12 +230,7 @@ conclude(struct queue *q, struct entry *e, const struct peer *peer, int64_t due_
 	owed_ms = bounce_round(q, e, peer);
 	entry_count(q, e);
 	if (e->recipients == 0 && owed_ms == 0) {
-		if (e->damaged) {
-			entry_damaged(q, e, "its content could not be read");
-			return;
-		}
-		operator_tell(q, e->item.id, "ended", "");
-		store_done(q, e);
+		end(q, e);
 		return;
 	}
 	if (e->hold_asked) {
@@ -208,8 +238,8 @@ conclude(struct queue *q, struct entry *e, const struct peer *peer, int64_t due_
 		report_held(q, e, HELD_BY_OPERATOR);
 		return;
 	}
-	/* A notice that could not be queued is owed: the message stays until it is. */
-	if (owed_ms > 0 && (e->recipients == 0 || loop_now_ms(q->loop) + owed_ms < due_at_ms))
+	/* A notice that has not been queued is owed: the message stays until it is. */
+	if (owed_ms > 0 && e->recipients == 0)
 		due_at_ms = loop_now_ms(q->loop) + owed_ms;
 	entry_move(q, e, ENTRY_WAITING, due_at_ms);
 	store_note(q, e);
@@ -362,7 +392,8 @@ fail_entry(struct queue *q, struct entry *e, const struct gateway *g)
 			entry_move(q, e, ENTRY_READY, 0);	/* by another way */
 		return;
 	}
-	if (bounce_round(q, e, NULL) == 0)
+	(void)bounce_round(q, e, NULL);
+	if (e->warned)
 		store_note(q, e);
 	if (!was_open)
 		entry_park(q, e);
@@ -381,7 +412,7 @@ report_failed(struct queue *q, const struct gateway *g)
 		after = e->item.id;
 		if (e->state != ENTRY_HELD && !e->shifted && retry_is_young(q, e))
 			break;		/* and so are those behind it; time in hold is what can make an old one young */
-		if (e->state != ENTRY_READY || (!expired && !retry_wants_warning(q, e)) || !is_failed_way(q, e->way, g))
+		if (e->state != ENTRY_READY || (!expired && (e->gathered || !retry_wants_warning(q, e))) || !is_failed_way(q, e->way, g))
 			continue;
 		warnings += !expired;
 		fail_entry(q, e, g);

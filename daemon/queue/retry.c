@@ -53,7 +53,7 @@ retry_wants_warning(const struct queue *q, const struct entry *e)
 {
 	int64_t after = q->config->queue.delay_warning_ms;
 
-	return after > 0 && !e->warned && !e->is_bounce && age_ms(q, e) >= after;
+	return after > 0 && !e->warned && !e->is_bounce && e->state != ENTRY_HELD && age_ms(q, e) >= after;
 }
 
 bool

@@ -82,11 +82,12 @@ stop(struct deal *d)
 
 /* --- what this server can take --------------------------------------------------- */
 
-static void
+static enum deal_next
 unreadable(struct deal *d, const struct why *why)
 {
 	d->job->body_damaged = true;
 	settle_open(d, OUTCOME_DEFER, false, 0, "4.3.0", str_of(why->text));
+	return DEAL_CLOSE;
 }
 
 /* False: it cannot go to this server, and everyone has an outcome. */
@@ -150,7 +151,8 @@ deal_is_over(const struct deal *d)
 bool
 deal_is_flight(const struct deal *d)
 {
-	return d->begun && d->chunked && d->piped && d->content.octets <= JOB_FLIGHT_OCTETS;
+	return d->begun && d->chunked && d->piped && d->content.octets <= JOB_FLIGHT_OCTETS &&
+	    (d->nrcpt == 1 || !edit_is_keyed(d->terms->settings));
 }
 
 bool
@@ -203,8 +205,7 @@ deal_pour(struct deal *d, struct exchange *x)
 			exchange_expect(x);
 		break;
 	case CONTENT_UNREADABLE:
-		unreadable(d, &why);
-		return DEAL_CLOSE;
+		return unreadable(d, &why);
 	case CONTENT_UNCLEAN:
 		refuse_all(d, "5.6.0", "the message has a bare CR, LF or NUL, and cannot be sent");
 		return DEAL_CLOSE;
@@ -226,6 +227,7 @@ deal_say(struct deal *d, struct exchange *x)
 {
 	unsigned rcpt;
 	enum step s = step_at(d, d->said, &rcpt);
+	struct why why = { "" };
 	int ok = 0;
 
 	if (s >= STEP_DATA && d->heard == d->said && d->accepted == 0) {
@@ -234,19 +236,20 @@ deal_say(struct deal *d, struct exchange *x)
 	}
 	switch (s) {
 	case STEP_RSET:
-		ok = exchange_say(x, "RSET");
+	case STEP_DATA:
+		ok = exchange_say(x, s == STEP_RSET ? "RSET" : "DATA");
 		break;
 	case STEP_MAIL:
 		ok = phrase_mail(x, d->job, &(struct phrase_mail){ &d->terms->caps, d->content.octets, d->bare,
 		    uses_dsn(d), fit_needs_utf8(d->job, d->rcpt, d->nrcpt) }, &d->optional);
 		break;
 	case STEP_RCPT:
-		ok = phrase_rcpt(x, &d->job->envelope->rcpt[d->job->rcpt[rcpt]], uses_dsn(d));
-		break;
-	case STEP_DATA:
-		ok = exchange_say(x, "DATA");
+		d->job->dsn = uses_dsn(d);
+		ok = phrase_rcpt(x, &d->job->envelope->rcpt[d->job->rcpt[rcpt]], d->job->dsn);
 		break;
 	case STEP_CONTENT:
+		if (edit_again(&d->content, d->job, d->rcpt, d->nrcpt, d->terms->config, d->terms->settings, d->chunked, &why) < 0)
+			return unreadable(d, &why);
 		if (d->chunked)
 			ok = exchange_say(x, "BDAT %" PRIu64 " LAST", d->content.octets);
 		return ok < 0 ? DEAL_CLOSE : deal_pour(d, x);

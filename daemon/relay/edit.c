@@ -73,6 +73,13 @@ read_header(struct job *j, struct buf *out, struct why *why)
 	return 0;
 }
 
+/* Those that a reply has not put off or refused. */
+static bool
+is_in(const struct job *j, unsigned rcpt)
+{
+	return j->result[rcpt].kind == OUTCOME_NONE;
+}
+
 /* The same for the same message to the same recipients, and for nothing else. */
 static void
 put_key(struct buf *out, const char *name, const struct job *j, const unsigned *rcpt, unsigned nrcpt, const char *hostname)
@@ -82,7 +89,8 @@ put_key(struct buf *out, const char *name, const struct job *j, const unsigned *
 
 	buf_put_u64(&data, j->id);
 	for (unsigned i = 0; i < nrcpt; i++)
-		buf_put_text(&data, str_of(j->envelope->rcpt[j->rcpt[rcpt[i]]].address));
+		if (is_in(j, rcpt[i]))
+			buf_put_text(&data, str_of(j->envelope->rcpt[j->rcpt[rcpt[i]]].address));
 	digest_hmac_sha256(digest, str_of(hostname), buf_str(&data));
 	buf_clear(&data);
 	buf_printf(out, "%s: ", name);
@@ -116,11 +124,17 @@ put_rewritten(struct buf *out, struct str header, const char *sender)
 	}
 }
 
+bool
+edit_is_keyed(const struct upstream *u)
+{
+	return is_set(u->idempotency_header);
+}
+
 int
 edit_content(struct content *c, struct job *j, const unsigned *rcpt, unsigned nrcpt, const struct config *config,
     const struct upstream *u, struct why *why)
 {
-	bool key = is_set(u->idempotency_header);
+	bool key = edit_is_keyed(u);
 	bool from = u->rewrite_from && is_set(u->sender) && is_set(j->sender);	/* a bounce stays what it is */
 	struct buf header = { 0 }, head = { 0 };
 
@@ -137,4 +151,19 @@ edit_content(struct content *c, struct job *j, const unsigned *rcpt, unsigned nr
 	content_replace(c, &head, from ? header.len : 0);
 	buf_clear(&header);
 	return 0;
+}
+
+int
+edit_again(struct content *c, struct job *j, const unsigned *rcpt, unsigned nrcpt, const struct config *config,
+    const struct upstream *u, bool chunked, struct why *why)
+{
+	bool all = true;
+
+	for (unsigned i = 0; i < nrcpt; i++)
+		all = all && is_in(j, rcpt[i]);
+	if (all || !edit_is_keyed(u))
+		return 0;
+	if (edit_content(c, j, rcpt, nrcpt, config, u, why) < 0)
+		return -1;
+	return content_start(c, chunked, why);
 }

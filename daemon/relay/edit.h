@@ -8,8 +8,16 @@
 #include "memo/memo.h"
 #include "relay/content.h"
 
-/* For a transaction of these recipients of the job.  -1: the content could not be read. */
+/* Is there a header field to be added that names the transaction's recipients?  Then nothing of the content may leave before it
+ * is known who they are: a key that also named one that was put off would make the provider drop his turn as a repeat. */
+bool edit_is_keyed(const struct upstream *u);
+
+/* For a transaction of these recipients of the job, as far as they have no outcome yet.  -1: the content could not be read. */
 int edit_content(struct content *c, struct job *j, const unsigned *rcpt, unsigned nrcpt, const struct config *config,
     const struct upstream *u, struct why *why) must_check;
+
+/* The same anew, from the beginning, when some of them have been refused since and that makes a difference. */
+int edit_again(struct content *c, struct job *j, const unsigned *rcpt, unsigned nrcpt, const struct config *config,
+    const struct upstream *u, bool chunked, struct why *why) must_check;
 
 #endif

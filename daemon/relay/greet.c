@@ -106,11 +106,18 @@ refuse(struct greet *g, enum trouble t, const char *to, const struct reply *r)
 
 /* --- what is heard ------------------------------------------------------------ */
 
+/* RFC 5321 4.1.4: a full name or an address literal, never a bare name (B-133). */
+static const char *
+rest_of_name(const struct greet *g)
+{
+	return g->hostname[0] == '[' || strchr(g->hostname, '.') != NULL ? "" : ".localdomain";
+}
+
 static void
 say_ehlo(struct greet *g)
 {
 	become(g, GREET_EHLO);
-	if (exchange_say(g->x, "EHLO %s", g->hostname) < 0)
+	if (exchange_say(g->x, "EHLO %s%s", g->hostname, rest_of_name(g)) < 0)
 		give_up(g, TROUBLE_LOCAL, "hostname has a control character");
 }
 
@@ -145,7 +152,7 @@ refuse_ehlo(struct greet *g, const struct reply *r)
 	/* RFC 5321 3.2; useless where STARTTLS or a login must follow (B-010, B-017) */
 	if (g->candidate.tls != TLS_STARTTLS && r->code / 100 == 5 && !login_is_needed(g->settings)) {
 		become(g, GREET_HELO);
-		if (exchange_say(g->x, "HELO %s", g->hostname) < 0)
+		if (exchange_say(g->x, "HELO %s%s", g->hostname, rest_of_name(g)) < 0)
 			give_up(g, TROUBLE_LOCAL, "hostname has a control character");
 	} else if (!is_inside(g))
 		refuse(g, r->code / 100 == 4 ? TROUBLE_PLAIN_BUSY : TROUBLE_PLAIN_EHLO, "EHLO is answered", r);

@@ -10,6 +10,8 @@ Suite *flight_suite(void);
 Suite *live_suite(void);
 Suite *logins_suite(void);
 Suite *pace_suite(void);
+Suite *table_suite(void);
+Suite *told_suite(void);
 
 int
 main(void)
@@ -24,6 +26,8 @@ main(void)
 	srunner_add_suite(runner, live_suite());
 	srunner_add_suite(runner, logins_suite());
 	srunner_add_suite(runner, pace_suite());
+	srunner_add_suite(runner, table_suite());
+	srunner_add_suite(runner, told_suite());
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

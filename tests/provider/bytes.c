@@ -15,7 +15,8 @@ bytes_nap(int ms)
 void
 bytes_flush(struct conn *c)
 {
-	char ms[16];
+	char ms[16], dribble[8];
+	bool slow = provider_setting(c->port, "dribble", dribble, sizeof dribble);
 	size_t done = 0;
 
 	if (c->out.n == 0)
@@ -23,9 +24,11 @@ bytes_flush(struct conn *c)
 	if (provider_setting(c->port, "latency", ms, sizeof ms))
 		bytes_nap(atoi(ms));
 	while (done < c->out.n) {
-		ssize_t n = c->ssl != NULL ? SSL_write(c->ssl, c->out.p + done, (int)(c->out.n - done)) :
-		    write(c->fd, c->out.p + done, c->out.n - done);
+		size_t piece = slow ? 1 : c->out.n - done;
+		ssize_t n = c->ssl != NULL ? SSL_write(c->ssl, c->out.p + done, (int)piece) : write(c->fd, c->out.p + done, piece);
 
+		if (slow)
+			bytes_nap(1);
 		if (n <= 0) {
 			c->dead = true;
 			break;

@@ -187,6 +187,8 @@ begin_tls(struct conn *c)
 		c->dead = true;
 		return false;
 	}
+	if (SSL_session_reused(c->ssl))
+		provider_note(c, 'S', "(a TLS session is resumed)");
 	c->secure = true;
 	c->greeted = false;
 	drop_transaction(c);
@@ -319,7 +321,7 @@ run_data(struct conn *c)
 
 	if (c->at < c->end)
 		provider_note(c, '!', "more in the flight of DATA");
-	if (talk_answer(c, "data", "", usual) != 354)
+	if (talk_answer(c, "data", "", usual) / 100 != 3)
 		return;
 	if (!read_content(c))
 		return;

@@ -39,12 +39,14 @@ START_TEST(follows)
 	    "\tops@example.com , Ops@example.COM\n"
 	    "admin : me@x.example\n"
 	    "www-data: nobody\n"
+	    "cron: Admin@LocalHost, nobody@localhost\n"
 	    "last:root,admin"), &why) == 0, "%s", why.text);
 	ends(a, "root", "me@x.example Ops@Example.com \"a, b\"@x.example ops@example.com");
 	ends(a, "POSTMASTER", "me@x.example Ops@Example.com \"a, b\"@x.example ops@example.com");
 	ends(a, "www-data", "nobody");
 	ends(a, "last", "me@x.example Ops@Example.com \"a, b\"@x.example ops@example.com");
 	ends(a, "nobody", "none");
+	ends(a, "cron", "me@x.example nobody@localhost");
 	ends(a, "", "none");
 	ck_assert_ptr_null(aliases_find(a, STR("roo")));
 	aliases_free(&a);
@@ -83,6 +85,7 @@ static const struct {
 	    "a1:a2\na0:a1\n"), "is more than 10 aliases deep" },
 	{ STR("z0:x@y\nz1:z0\nz2:z1\nz3:z2\nz4:z3\nz5:z4\nz6:z5\nz7:z6\nz8:z7\n"
 	    "z9:z8\na:z9\n"), "is more than 10 aliases deep" },
+	{ STR("root: admin@localhost\nadmin: root\n"), "leads back to itself" },
 	{ STR("root: a@b\0c\n"), "is no address" },
 };
 

@@ -759,10 +759,8 @@ START_TEST(edited)
 	char *first;
 	struct rig r;
 
-	rig_open(&r, "me", NULL);
-	u = &r.config->upstream[0];	/* the file does not offer these yet */
-	free(u->idempotency_header);
-	u->idempotency_header = mem_text("Idem-Key");
+	rig_open(&r, "me", "idempotency_header = \"Idem-Key\"");
+	u = &r.config->upstream[0];	/* the file does not offer the last two yet */
 	rig_port(&r, PROVIDER_IMPLICIT, TLS_IMPLICIT, caps[_i]);
 	rig_race(&r, 1);
 	rig_deliver(&r, rig_job(&r, 1, "s@x", "a@x,b@x", str_of(text)));
@@ -783,6 +781,37 @@ START_TEST(edited)
 	m = provider_message(r.provider, 4);
 	ck_assert_ptr_nonnull(strstr(m->text, "Subject: x\r\nFrom: Ann\r\n  Other <out@example.test>\r\nTo: b\r\n\r\nbody\r\n"));
 	ck_assert_ptr_null(strstr(m->text, "ann@inside"));
+	rig_close(&r);
+}
+END_TEST
+
+/* The key names those that the provider has accepted: when the others come in their turn, theirs is not a repeat (else the
+ * provider would drop it), and when only the accepted come again, it is one. */
+START_TEST(keyed_for_the_accepted)
+{
+	static const char text[] = "Subject: x\r\n\r\nbody\r\n";
+	const char *key[4];
+	struct rig r;
+
+	rig_open(&r, "me", "idempotency_header = \"Idem-Key\"");
+	rig_port(&r, PROVIDER_IMPLICIT, TLS_IMPLICIT, _i == 0 ? "rcpt#1/b@x: 450 4.2.0 later;caps: PIPELINING,SIZE" : _i == 1 ?
+	    "rcpt#1/b@x: 450 4.2.0 later;caps: SIZE" : "rcpt#1/b@x: 450 4.2.0 later;caps: PIPELINING,CHUNKING,SIZE");
+	rig_race(&r, 1);
+	rig_deliver(&r, rig_job(&r, 1, "s@x", "a@x,b@x", str_of(text)));	/* b is put off */
+	rig_deliver(&r, rig_job(&r, 1, "s@x", "a@x,b@x", str_of(text)));
+	rig_deliver(&r, rig_job(&r, 1, "s@x", "a@x", str_of(text)));
+	rig_deliver(&r, rig_job(&r, 1, "s@x", "b@x", str_of(text)));
+	ck_assert_uint_eq(provider_count(r.provider), 4);
+	for (unsigned i = 0; i < 4; i++) {
+		key[i] = provider_message(r.provider, i)->text;
+		ck_assert_msg(strncmp(key[i], "Idem-Key: ", 10) == 0, "%s", key[i]);
+		ck_assert_str_eq(strchr(key[i], '\n') + 1, text);
+	}
+	ck_assert_str_eq(key[0], key[2]);
+	ck_assert_str_ne(key[0], key[1]);
+	ck_assert_str_ne(key[0], key[3]);
+	ck_assert_str_ne(key[1], key[3]);
+	ck_assert_uint_eq(provider_complaints(r.provider), 0);
 	rig_close(&r);
 }
 END_TEST
@@ -1037,6 +1066,7 @@ test_client(void)
 	tcase_add_loop_test(t, refused_midway, 0, 3);
 	tcase_add_test(t, many_recipients);
 	tcase_add_loop_test(t, edited, 0, MODES);
+	tcase_add_loop_test(t, keyed_for_the_accepted, 0, MODES);
 	suite_add_tcase(s, t);
 	t = tcase_create("life");
 	tcase_set_timeout(t, 20);

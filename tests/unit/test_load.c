@@ -395,7 +395,6 @@ static const struct {
 	{ "upstream u { host = h\n oauth2 { token_url = \"https://t/\" client_id = x refresh_token_file = key } }\n", "a.conf:1: username: missing, though there is a password" },
 	/* what nothing acts on yet */
 	{ "upstream u { host = h\n capture = x }\n", "a.conf:2: capture: this option is not supported by this version; remove it" },
-	{ "upstream u { host = h\n idempotency_header = X }\n", "a.conf:2: idempotency_header: this option is not supported" },
 	{ "upstream u { host = h\n sender = a@b.example }\n", "a.conf:2: sender: this option is not supported" },
 	{ "upstream u { host = h\n rewrite_from = true }\n", "a.conf:2: rewrite_from: this option is not supported" },
 	{ "alert {\n webhook = \"http://hooks.example/x\"\n}\n", "a.conf:2: webhook: plain http to another machine; use https" },
