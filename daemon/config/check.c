@@ -207,6 +207,9 @@ check_upstream(const struct check *ck, const struct upstream *u,
 		return check_blame(ck, in, "host", "missing; add host = "
 		    "\"smtp.example.com\"%s%s", note[0] != '\0' ? ": " :
 		    " or a provider", note);
+	if (u->rewrite_from && u->sender[0] == '\0')
+		return check_blame(ck, in, "rewrite_from", "there is no address "
+		    "to write; add sender = \"you@example.com\"");
 	if (check_password(ck, u, in) < 0 ||
 	    check_login(ck, u, in, preset) < 0 ||
 	    check_chain(ck, u, in, preset) < 0 ||

@@ -139,6 +139,13 @@ dispatch_find_gateway(const struct queue *q, unsigned way)
 	return way < q->nway && q->way[way].ngateway > 0 ? q->gateway[q->way[way].gateway[0]] : NULL;
 }
 
+/* Who the upstream is told the message is from.  A notification keeps the null sender (CONTRACT.md 4). */
+static const char *
+sender_for(const struct envelope *env, const struct upstream *u)
+{
+	return env->sender[0] != '\0' && u->sender[0] != '\0' ? u->sender : env->sender;
+}
+
 static struct job *
 make_job(struct queue *q, struct entry *e, struct gateway *g, struct why *why)
 {
@@ -161,7 +168,7 @@ make_job(struct queue *q, struct entry *e, struct gateway *g, struct why *why)
 	}
 	j->id = e->item.id;
 	j->envelope = env;
-	j->sender = mem_text(env->sender);
+	j->sender = mem_text(sender_for(env, g->settings));
 	return j;
 }
 

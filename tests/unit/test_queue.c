@@ -859,6 +859,23 @@ START_TEST(over_spool_size_nothing_is_accepted)	/* D-33 */
 }
 END_TEST
 
+START_TEST(the_upstream_hears_the_sender_that_it_wants)
+{
+	struct rig r;
+
+	rig_up(&r, "upstream \"up\" { host = \"127.0.0.1\" chain = {\"2525/none\"} auth = \"none\" sender = \"out@x.example\" }\n");
+	r.job_result = OUTCOME_REFUSE;
+	r.code = 550;
+	submit(&r, "a@b.example", NULL);
+	turn_until(&r, r.jobs == 1);
+	ck_assert_str_eq(r.last_sender, "out@x.example");
+	turn_until(&r, r.jobs == 2);	/* the notification goes to the one who sent it, from nobody */
+	ck_assert_str_eq(r.last_sender, "");
+	ck_assert_ptr_nonnull(strstr(r.last_body.data, "To: <app@client.example>"));
+	rig_down(&r);
+}
+END_TEST
+
 Suite *test_queue(void);
 
 Suite *
@@ -896,6 +913,7 @@ test_queue(void)
 	tcase_add_test(t, a_reload_routes_queued_mail_anew);
 	tcase_add_test(t, draining_waits_for_what_is_out_and_starts_nothing);
 	tcase_add_test(t, over_spool_size_nothing_is_accepted);
+	tcase_add_test(t, the_upstream_hears_the_sender_that_it_wants);
 	suite_add_tcase(s, t);
 	return s;
 }
