@@ -188,7 +188,7 @@ K("upstream", "race_delay", SPAN, UP(race_delay_ms), "300ms", RANGE("10ms", "1m"
     "head start of one candidate over the next"),
 K("upstream", "recheck", SPAN, UP(recheck_ms), "5m", RANGE("100ms", "1d"), 0,
     "how often earlier ports are tried again while on a later one"),
-K("upstream", "capture", PATH, UP(capture), "", NONE, KEY_LATER,
+K("upstream", "capture", PATH, UP(capture), "", NONE, 0,
     "a Maildir that gets the messages instead"),
 K("upstream", "idempotency_header", FIELD, UP(idempotency_header), "", NONE,
     KEY_LATER | KEY_PRESET, "for providers that drop repeats by it"),

@@ -316,8 +316,13 @@ dispatch_configure(struct queue *q)
 		list_init(&w->ready);
 		w->ngateway = rule != NULL ? rule->upstreams.n : c->nupstream;
 		w->gateway = mem_array(w->ngateway + 1, sizeof *w->gateway);
-		for (unsigned k = 0; k < w->ngateway; k++)
-			w->gateway[k] = gateway_find(q, rule != NULL ? rule->upstreams.v[k] : c->upstream[k].name)->number;
+		for (unsigned k = 0; k < w->ngateway; k++) {
+			struct gateway *g = gateway_find(q, rule != NULL ? rule->upstreams.v[k] : c->upstream[k].name);
+
+			w->gateway[k] = g->number;
+			if (g->settings->capture[0] != '\0')	/* what is captured goes nowhere else */
+				w->ngateway = k + 1;
+		}
 	}
 	dispatch_soon(q);
 }

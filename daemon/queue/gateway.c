@@ -138,6 +138,13 @@ leads_to_us(struct gateway *g, const struct dns_answer *a)
 	return false;
 }
 
+static void
+open_wanted(struct gateway *g)
+{
+	for (; g->want > 0; g->want--)
+		post_open(g);
+}
+
 static void on_addresses(void *arg, const struct dns_answer *a);
 
 static void
@@ -159,6 +166,10 @@ on_addresses(void *arg, const struct dns_answer *a)
 	g->resolving = false;
 	if (g->settings == NULL || g->queue->draining)
 		return;
+	if (g->settings->capture[0] != '\0') {
+		open_wanted(g);
+		return;
+	}
 	if (strcmp(g->asked, g->settings->host) != 0) {	/* a reload came between */
 		resolve(g);
 		return;
@@ -178,8 +189,7 @@ on_addresses(void *arg, const struct dns_answer *a)
 		log_event(LOG_WARNING, "name_failed", log_text("upstream", g->name), log_text("reason", reason),
 		    log_text("advice", "the last known addresses serve"));
 	}
-	for (; g->want > 0; g->want--)
-		post_open(g);
+	open_wanted(g);
 }
 
 void
@@ -196,7 +206,10 @@ gateway_open(struct gateway *g, unsigned n)
 		g->want = n;
 	if (g->resolving)
 		return;
-	resolve(g);
+	if (g->settings->capture[0] != '\0')	/* no name, and no port */
+		open_wanted(g);
+	else
+		resolve(g);
 }
 
 static void
@@ -217,7 +230,7 @@ opened_up(struct gateway *g, struct lane *l, const struct open *m)
 	l->dsn = m->caps.dsn;
 	g->nopening--;
 	g->active = m->winner;
-	g->has_active = true;
+	g->has_active = m->winner.port != 0;
 	g->caps = m->caps;
 	g->caps_known = true;
 	gateway_tell(g, GATE_EV_OPENED, "", 0);

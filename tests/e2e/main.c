@@ -7,6 +7,7 @@ Suite *durable_suite(void);
 Suite *faults_suite(void);
 Suite *live_suite(void);
 Suite *pace_suite(void);
+Suite *route_suite(void);
 
 int
 main(void)
@@ -18,6 +19,7 @@ main(void)
 	srunner_add_suite(runner, faults_suite());
 	srunner_add_suite(runner, live_suite());
 	srunner_add_suite(runner, pace_suite());
+	srunner_add_suite(runner, route_suite());
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

@@ -383,7 +383,7 @@ static const struct {
 	{ "upstream u { host = h\n oauth2 { client_id = x } }\n", "a.conf:2: client_id: this option is not supported" },
 	{ "upstream u { host = h\n auth = xoauth2 }\n", "a.conf:2: auth: `xoauth2' is not supported" },
 	{ "upstream u { host = h\n auth = cram-md5 }\n", "a.conf:2: auth: `cram-md5' is not supported" },
-	{ "upstream u { host = h\n capture = x }\n", "a.conf:2: capture: this option is not supported" },
+	{ "upstream u {\n capture = \"m\" chain = {} }\n", "a.conf:2: chain: " },
 	{ "upstream u { host = h\n idempotency_header = X }\n", "a.conf:2: idempotency_header: this option is not supported" },
 	{ "upstream u { host = h\n rewrite_from = true }\n", "a.conf:2: rewrite_from: there is no address to write; add sender" },
 	{ "alert {\n command = x\n}\n", "a.conf:2: command: this option is not supported" },
@@ -424,6 +424,28 @@ START_TEST(refuses_a_password_for_all_to_read)
 	ck_assert_int_eq(chmod(scratch_path("pw.conf"), 0640), 0);
 	c = load(text);
 	ck_assert_str_eq(c->upstream[0].password, "p");
+	config_unref(&c);
+}
+END_TEST
+
+/* One line makes it harmless, whatever else stands there. */
+START_TEST(capture)
+{
+	struct config *c = load(HOST "upstream u { host = h.example username = me password_file = \"no-such-file\"\n"
+	    "  capture = mail }\n"
+	    "upstream v { host = i.example auth = none }\n"
+	    "route r { upstreams = {v, u} }\nroute s { upstreams = {u, v} }\n");
+	const struct upstream *u = &c->upstream[0];
+
+	ck_assert_str_eq(u->host, "");
+	ck_assert_uint_eq(u->nchain, 0);
+	ck_assert_ptr_null(u->password);
+	ck_assert_str_eq(u->password_file, "");
+	ck_assert(u->capture[0] == '/' && strcmp(strrchr(u->capture, '/'), "/mail") == 0);
+	ck_assert_ptr_nonnull(strstr(warned, "upstream u: capture: its mail goes to /"));
+	ck_assert_ptr_nonnull(strstr(warned, "without a route: upstream v stands behind u, which captures, and gets nothing"));
+	ck_assert_ptr_nonnull(strstr(warned, "s: upstream v stands behind u"));
+	ck_assert_ptr_null(strstr(warned, "r: upstream"));
 	config_unref(&c);
 }
 END_TEST
@@ -697,6 +719,7 @@ test_load(void)
 	tcase_add_test(t, values);
 	tcase_add_loop_test(t, refuses, 0, sizeof refused / sizeof refused[0]);
 	tcase_add_test(t, refuses_a_password_for_all_to_read);
+	tcase_add_test(t, capture);
 	tcase_add_test(t, warnings);
 	tcase_add_test(t, users_file_of_trusted_listeners_only);
 	tcase_add_test(t, without_secrets);
