@@ -172,6 +172,13 @@ struct config_option {
 const struct config_option *config_option_get(unsigned n);	/* NULL at the end */
 
 /*
+ * The first route from the `from'-th on that matches: its index; nroute: none does, and all upstreams serve in their
+ * order.  rcpt NULL: whether it matches for some recipient.
+ */
+unsigned rule_find(const struct config *c, unsigned from, const char *sender,
+    const char *user, const char *rcpt);
+
+/*
  * users_file: "user:crypt(3)-hash[:patterns]".  A table is constant, reference counted, and
  * read again when the file changed.
  */

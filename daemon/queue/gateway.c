@@ -231,14 +231,13 @@ opened_up(struct gateway *g, struct lane *l, const struct open *m)
 	g->nopening--;
 	g->active = m->winner;
 	g->has_active = m->winner.port != 0;
-	g->caps = m->caps;
-	g->caps_known = true;
+	if (g->settings != NULL && g->settings == m->settings)
+		fit_learn(g, &m->caps);
 	gateway_tell(g, GATE_EV_OPENED, "", 0);
 	l->state = LANE_IDLE;
 	list_push(&g->idle, &l->node);
 	if (g->settings == NULL || g->settings != m->settings)
 		lane_close(g->queue, l);
-	admit_limits(g->queue, false);
 }
 
 void

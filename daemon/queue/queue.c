@@ -251,6 +251,7 @@ queue_free(struct queue **qp)
 		free(q->way[i].gateway);
 	free(q->way);
 	admit_clear(q);
+	memo_limits_clear(&q->limits);
 	channel_free(&q->channel);
 	config_unref(&q->config);
 	free(q->listener);

@@ -44,6 +44,10 @@ struct rig {
 	bool lane_lost, hold_jobs;
 	const char *refuse_to;		/* this recipient alone is refused */
 	struct job *held;
+	struct caps caps, backup_caps;	/* what upstreams offer: the one named backup, and all others */
+	const char *refuse_as;		/* so many jobs are refused by the relay itself, with this status */
+	unsigned refusals;
+	struct route_limit told;	/* of the first route, last */
 	uint64_t claim;			/* size that submitted messages claim; 0: the true one */
 	char sent_to[4096];		/* "upstream:recipient " each */
 	struct buf last_body;
@@ -71,7 +75,11 @@ on_listener(void *arg, struct link *l)
 		r->last_id = s->id;
 		memo_submit_free(&s);
 	} else {
+		struct limits *limits = (struct limits *)m;
+
 		ck_assert_int_eq(m->kind, MEMO_LIMITS);
+		r->told = limits->route[0];
+		memo_limits_clear(limits);
 		free(m);
 	}
 }
@@ -105,13 +113,16 @@ answer_job(struct rig *r, struct job *j)
 
 		outcome_set(&j->result[i], kind, kind == OUTCOME_SENT ? 250 : refused ? 550 : r->code,
 		    kind == OUTCOME_SENT ? "2.0.0" : refused ? "5.1.1" : "4.2.0", STR("said the provider"));
-		if (kind == OUTCOME_SENT) {
+		if (r->refusals > 0)
+			outcome_set(&j->result[i], OUTCOME_REFUSE, 0, r->refuse_as, STR("the provider cannot"));
+		if (j->result[i].kind == OUTCOME_SENT) {
 			size_t at = strlen(r->sent_to);
 
 			r->sent++;
 			snprintf(r->sent_to + at, sizeof r->sent_to - at, "%s:%s ", name, to);
 		}
 	}
+	r->refusals -= r->refusals > 0;
 	j->upstream = r->upstream;
 	j->lane_lost = r->lane_lost;
 	snprintf(j->peer.upstream, sizeof j->peer.upstream, "%s", name);
@@ -125,6 +136,7 @@ answer_open(struct rig *r, struct open *o)
 	r->opens++;
 	o->result = r->down != NULL && strcmp(o->settings->name, r->down) == 0 ? OPENED_ALL_FAILED : r->open_result;
 	o->winner = o->candidate[0];
+	o->caps = strcmp(o->settings->name, "backup") == 0 ? r->backup_caps : r->caps;
 	if (o->result != OPENED_UP)
 		outcome_set(&o->outcome, OUTCOME_DEFER, 0, "4.4.1", STR("no port works"));
 	o->memo.kind = MEMO_OPENED;
@@ -876,6 +888,137 @@ START_TEST(the_upstream_hears_the_sender_that_it_wants)
 }
 END_TEST
 
+/* Learned at the first connection; a small one goes as ever, a large one to who takes it, and neither waits for the other. */
+START_TEST(what_the_first_lacks_the_next_takes)	/* B-111, B-142 */
+{
+	struct rig r;
+
+	rig_up(&r, two_upstreams);
+	r.caps.size = 1000;
+	r.claim = 2000;
+	submit(&r, "one@b.example", NULL);
+	turn_until(&r, r.sent == 1);
+	ck_assert_str_eq(r.sent_to, "backup:one@b.example ");
+	r.claim = 0;
+	submit(&r, "two@b.example", NULL);
+	turn_until(&r, r.sent == 2);
+	ck_assert_str_eq(r.sent_to, "backup:one@b.example up:two@b.example ");
+	turn_until(&r, totals(&r).messages == 0);
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(who_waits_for_the_next_upstream_blocks_nobody)	/* B-142 */
+{
+	struct rig r;
+
+	rig_up(&r, two_upstreams);
+	r.caps.size = 1000;
+	r.down = "backup";
+	r.claim = 2000;
+	submit(&r, "one@b.example", NULL);
+	turn_until(&r, gateway_find(r.queue, "backup")->gate.state == GATE_DOWN);
+	r.claim = 0;
+	submit(&r, "two@b.example", NULL);
+	turn_until(&r, r.sent == 1);
+	ck_assert_str_eq(r.sent_to, "up:two@b.example ");
+	settle(&r);
+	ck_assert_uint_eq(totals(&r).messages, 1);
+	ck_assert_uint_eq(totals(&r).deferred, 1);
+	r.down = NULL;
+	clock_fake_add(31000);
+	turn_until(&r, r.sent == 2);
+	ck_assert_str_eq(r.sent_to, "up:two@b.example backup:one@b.example ");
+	rig_down(&r);
+}
+END_TEST
+
+/* Past its deadline, when the only upstream that takes it fails, it bounces: another that is up does not keep it. */
+START_TEST(it_expires_though_others_are_up)	/* B-140 */
+{
+	struct rig r;
+
+	rig_up(&r, two_upstreams);
+	r.caps.size = 100000;
+	r.down = "backup";
+	r.claim = 200000;
+	submit(&r, "one@b.example", NULL);
+	turn_until(&r, gateway_find(r.queue, "backup")->gate.state == GATE_DOWN);
+	r.claim = 0;
+	clock_fake_add(INT64_C(6) * 86400000);
+	turn_until(&r, r.sent == 1);
+	ck_assert_str_eq(r.sent_to, "up:app@client.example ");
+	ck_assert_ptr_nonnull(strstr(r.last_body.data, "one@b.example"));
+	turn_until(&r, totals(&r).messages == 0);
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(what_none_takes_is_refused_by_the_first)	/* B-111: 5.3.4, and the sender is told */
+{
+	struct rig r;
+
+	rig_up(&r, two_upstreams);
+	r.caps.size = r.backup_caps.size = 100000;
+	r.claim = 200000;
+	r.refuse_as = "5.3.4";
+	r.refusals = 1;
+	submit(&r, "one@b.example", NULL);
+	turn_until(&r, r.sent == 1);
+	ck_assert(gateway_find(r.queue, "backup")->offer.known);	/* it was asked first */
+	ck_assert_uint_eq(r.jobs, 2);
+	ck_assert_str_eq(r.sent_to, "up:app@client.example ");
+	ck_assert_ptr_nonnull(strstr(r.last_body.data, "5.3.4"));
+	turn_until(&r, totals(&r).messages == 0);
+	rig_down(&r);
+}
+END_TEST
+
+/* An old connection lacks what the newest EHLO offers: that is no refusal. */
+START_TEST(an_old_connection_decides_nothing)	/* B-110 */
+{
+	struct rig r;
+
+	rig_up(&r, basic);
+	r.refuse_as = "5.6.7";
+	r.refusals = 1;
+	submit(&r, "one@b.example", NULL);
+	turn_until(&r, r.sent == 1);
+	ck_assert_uint_eq(r.jobs, 2);
+	ck_assert_uint_eq(r.opens, 2);
+	ck_assert_str_eq(r.sent_to, "up:one@b.example ");
+	turn_until(&r, totals(&r).messages == 0);
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(offers_are_remembered)	/* D12 */
+{
+	static const char elsewhere[] =
+	    "upstream \"up\" { host = \"127.0.0.2\" chain = {\"2525/none\"} auth = \"none\" message_size = \"7K\" }\n";
+	struct rig r;
+
+	rig_up(&r, basic);
+	turn_until(&r, r.told.eightbit);	/* not known: it may */
+	ck_assert(!r.told.utf8 && r.told.message_max == 0);
+	r.caps = (struct caps){ .utf8 = true, .size = 5000 };
+	submit(&r, "one@b.example", NULL);
+	turn_until(&r, r.told.utf8);
+	ck_assert(!r.told.eightbit && r.told.message_max == 5000);
+	turn_until(&r, totals(&r).messages == 0);
+	clock_fake_add(61000);
+	settle(&r);
+	memset(&r.told, 0, sizeof r.told);
+	restart(&r, basic);
+	turn_until(&r, r.told.utf8);
+	ck_assert(!r.told.eightbit && r.told.message_max == 5000);
+	restart(&r, elsewhere);		/* another host has said nothing yet */
+	turn_until(&r, r.told.message_max == 7 * 1024);
+	ck_assert(!r.told.utf8 && r.told.eightbit);
+	rig_down(&r);
+}
+END_TEST
+
 Suite *test_queue(void);
 
 Suite *
@@ -914,6 +1057,12 @@ test_queue(void)
 	tcase_add_test(t, draining_waits_for_what_is_out_and_starts_nothing);
 	tcase_add_test(t, over_spool_size_nothing_is_accepted);
 	tcase_add_test(t, the_upstream_hears_the_sender_that_it_wants);
+	tcase_add_test(t, what_the_first_lacks_the_next_takes);
+	tcase_add_test(t, who_waits_for_the_next_upstream_blocks_nobody);
+	tcase_add_test(t, it_expires_though_others_are_up);
+	tcase_add_test(t, what_none_takes_is_refused_by_the_first);
+	tcase_add_test(t, an_old_connection_decides_nothing);
+	tcase_add_test(t, offers_are_remembered);
 	suite_add_tcase(s, t);
 	return s;
 }
