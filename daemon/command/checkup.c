@@ -426,6 +426,8 @@ checkup_run(int argc, char **argv)
 		fine(&c, "aliases in %s", config->aliases_file);
 	for (unsigned i = 0; i < config->nupstream; i++)
 		check_upstream(&c, &config->upstream[i]);
+	if (config_check_loop(config, &why) < 0)
+		wrong(&c, "%s", why.text);
 	config_unref(&config);
 	return c.errors > 0 ? ARGS_CONFIG : ARGS_OK;
 }

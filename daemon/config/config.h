@@ -160,6 +160,11 @@ void config_unref(struct config **c);
 /* May this process read the file?  -1: *why says who may not do what, and the remedy. */
 int config_may_read(const char *file, struct why *why) must_check;
 
+/* One of our own listeners?  Mail sent there would come back for ever (B-139). */
+bool config_is_own(const struct config *c, const char *address, uint16_t port);
+/* -1: an upstream is one, by its address or as localhost (why); other names are known when they are looked up. */
+int config_check_loop(const struct config *c, struct why *why) must_check;
+
 /* The first option that differs and cannot change while running, or NULL. */
 const char *config_needs_restart(const struct config *old, const struct config *new_);
 

@@ -80,11 +80,16 @@ gateway_tell(struct gateway *g, enum gate_event ev, const char *reason, int64_t 
 	dispatch_soon(q);
 }
 
+/* One that is down is tried whether there is mail for it or not: when it is back, the next message shall find it so. */
 static void
 on_retry(void *arg)
 {
-	pacing_check(arg);
-	dispatch_soon(((struct gateway *)arg)->queue);
+	struct gateway *g = arg;
+
+	pacing_check(g);
+	if (g->gate.state == GATE_DOWN && g->nopening == 0)
+		gateway_open(g, 1);
+	dispatch_soon(g->queue);
 }
 
 /* --- opening -------------------------------------------------------------------- */
@@ -106,22 +111,6 @@ post_open(struct gateway *g)
 	memo_post(q->relay[l->relay], &m->memo);
 }
 
-/* One of our own listeners?  Mail sent there would come back for ever (B-139). */
-static bool
-is_own(const struct config *c, const char *address, uint16_t port)
-{
-	bool six = strchr(address, ':') != NULL;
-	char exact[80], any[16];
-
-	snprintf(exact, sizeof exact, six ? "[%s]:%u" : "%s:%u", address, port);
-	snprintf(any, sizeof any, six ? "[::]:%u" : "0.0.0.0:%u", port);
-	for (unsigned i = 0; i < c->nlisten; i++)
-		if (strcmp(c->listen[i].address, exact) == 0 ||
-		    (strcmp(c->listen[i].address, any) == 0 && cidr_is_loopback(address)))
-			return true;
-	return false;
-}
-
 static bool
 leads_to_us(struct gateway *g, const struct dns_answer *a)
 {
@@ -129,7 +118,7 @@ leads_to_us(struct gateway *g, const struct dns_answer *a)
 
 	for (unsigned i = 0; i < a->n; i++)
 		for (unsigned k = 0; k < g->settings->nchain; k++)
-			if (is_own(g->queue->config, a->address[i].text, g->settings->chain[k].port)) {
+			if (config_is_own(g->queue->config, a->address[i].text, g->settings->chain[k].port)) {
 				snprintf(reason, sizeof reason, "%s port %u is a listener of gatepost itself: correct host or chain",
 				    a->address[i].text, g->settings->chain[k].port);
 				gateway_tell(g, GATE_EV_ALL_FAILED, reason, 0);

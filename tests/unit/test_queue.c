@@ -1019,6 +1019,25 @@ START_TEST(offers_are_remembered)	/* D12 */
 }
 END_TEST
 
+/* The next takes over while the first is down; when the first is back, found by its timer, the very next message goes there. */
+START_TEST(who_is_back_is_found_without_mail)
+{
+	struct rig r;
+
+	rig_up(&r, two_upstreams);
+	r.down = "up";
+	submit(&r, "one@b.example", NULL);
+	turn_until(&r, r.sent == 1);
+	r.down = NULL;
+	clock_fake_add(31000);
+	turn_until(&r, gateway_find(r.queue, "up")->gate.state == GATE_UP);
+	submit(&r, "two@b.example", NULL);
+	turn_until(&r, r.sent == 2);
+	ck_assert_str_eq(r.sent_to, "backup:one@b.example up:two@b.example ");
+	rig_down(&r);
+}
+END_TEST
+
 Suite *test_queue(void);
 
 Suite *
@@ -1057,6 +1076,7 @@ test_queue(void)
 	tcase_add_test(t, draining_waits_for_what_is_out_and_starts_nothing);
 	tcase_add_test(t, over_spool_size_nothing_is_accepted);
 	tcase_add_test(t, the_upstream_hears_the_sender_that_it_wants);
+	tcase_add_test(t, who_is_back_is_found_without_mail);
 	tcase_add_test(t, what_the_first_lacks_the_next_takes);
 	tcase_add_test(t, who_waits_for_the_next_upstream_blocks_nobody);
 	tcase_add_test(t, it_expires_though_others_are_up);
