@@ -87,7 +87,7 @@ on_retry(void *arg)
 	struct gateway *g = arg;
 
 	pacing_check(g);
-	if (g->gate.state == GATE_DOWN && g->nopening == 0)
+	if (g->gate.state == GATE_DOWN && !g->login_later && g->nopening == 0)
 		gateway_open(g, 1);
 	dispatch_soon(g->queue);
 }
@@ -220,6 +220,7 @@ opened_up(struct gateway *g, struct lane *l, const struct open *m)
 	g->nopening--;
 	g->active = m->winner;
 	g->has_active = m->winner.port != 0;
+	g->login_later = false;
 	if (g->settings != NULL && g->settings == m->settings)
 		fit_learn(g, &m->caps);
 	gateway_tell(g, GATE_EV_OPENED, "", 0);
@@ -249,6 +250,7 @@ gateway_on_opened(struct queue *q, struct open *m)
 		pace_no_more(&g->pace, g->nlane, loop_now_ms(q->loop));
 		goto out;
 	}
+	g->login_later = m->result == OPENED_LOGIN_LATER;
 	switch (m->result) {
 	case OPENED_ALL_FAILED:
 		g->has_active = false;

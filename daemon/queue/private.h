@@ -123,6 +123,7 @@ struct gateway {
 	struct timer pacing;		/* the next message may go */
 	unsigned want;			/* lanes to open when the name is resolved */
 	bool resolving, probing;
+	bool login_later;		/* its last login was told so: another is for mail only */
 	char *asked;			/* the name being resolved */
 	bool has_active;
 	struct candidate active;

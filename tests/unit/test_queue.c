@@ -888,6 +888,29 @@ START_TEST(the_upstream_hears_the_sender_that_it_wants)
 }
 END_TEST
 
+START_TEST(a_login_told_later_is_tried_again_only_for_mail)	/* B-021 */
+{
+	struct rig r;
+
+	rig_up(&r, two_upstreams);
+	r.open_result = OPENED_LOGIN_LATER;
+	submit(&r, "one@b.example", NULL);
+	turn_until(&r, gateway_find(r.queue, "up")->gate.state == GATE_DOWN && gateway_find(r.queue, "backup")->gate.state == GATE_DOWN);
+	r.open_result = OPENED_UP;
+	r.down = "up";
+	queue_open_gates(r.queue, "backup");
+	turn_until(&r, r.sent == 1);
+	r.down = NULL;
+	r.opens = 0;
+	clock_fake_add(6 * 60 * 1000);
+	settle(&r);
+	ck_assert_uint_eq(r.opens, 0);
+	submit(&r, "two@b.example", NULL);
+	turn_until(&r, gateway_find(r.queue, "up")->gate.state == GATE_UP);
+	rig_down(&r);
+}
+END_TEST
+
 /* Learned at the first connection; a small one goes as ever, a large one to who takes it, and neither waits for the other. */
 START_TEST(what_the_first_lacks_the_next_takes)	/* B-111, B-142 */
 {
@@ -1077,6 +1100,7 @@ test_queue(void)
 	tcase_add_test(t, over_spool_size_nothing_is_accepted);
 	tcase_add_test(t, the_upstream_hears_the_sender_that_it_wants);
 	tcase_add_test(t, who_is_back_is_found_without_mail);
+	tcase_add_test(t, a_login_told_later_is_tried_again_only_for_mail);
 	tcase_add_test(t, what_the_first_lacks_the_next_takes);
 	tcase_add_test(t, who_waits_for_the_next_upstream_blocks_nobody);
 	tcase_add_test(t, it_expires_though_others_are_up);
