@@ -324,6 +324,37 @@ check_tls(struct checking *c)
 	free(file);
 }
 
+static char *
+folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (slash == NULL || slash == path)
+		return mem_text(slash == NULL ? "." : "/");
+	return mem_textn(path, (size_t)(slash - path));
+}
+
+/* That its mail goes nowhere else was said when the file was read. */
+static void
+check_capture(struct checking *c, const struct upstream *u)
+{
+	char option[NAME_SHOWN + 24], *parent = folder_of(u->capture);
+	struct stat st;
+
+	snprintf(option, sizeof option, "upstream %s: capture", u->name);
+	if (stat(u->capture, &st) == 0) {
+		if (!S_ISDIR(st.st_mode))
+			wrong(c, "%s: %s is no directory", option, u->capture);
+		else if (check_way(c, option, u->capture, 7))
+			fine(c, "%s: the Maildir %s", option, u->capture);
+	} else if (errno == ENOENT && stat(parent, &st) < 0) {
+		wrong(c, "%s: %s: %s; make it, or correct the path", option, parent, strerror(errno));
+	} else if (check_way(c, option, parent, 3)) {
+		fine(c, "%s: the Maildir %s will be made", option, u->capture);
+	}
+	free(parent);
+}
+
 static void
 check_upstream(struct checking *c, const struct upstream *u)
 {
@@ -331,6 +362,10 @@ check_upstream(struct checking *c, const struct upstream *u)
 	struct why why;
 	bool encrypted = false;
 
+	if (u->capture[0] != '\0') {
+		check_capture(c, u);
+		return;
+	}
 	for (unsigned i = 0; i < u->nchain; i++)
 		encrypted |= u->chain[i].tls != TLS_NONE;
 	if (encrypted && tls_client(&tls, u->tls_ca, u->tls_verify, (enum tls_version)u->tls_min, &why) < 0) {
@@ -344,16 +379,6 @@ check_upstream(struct checking *c, const struct upstream *u)
 	    config_has_oauth2(u) ? "with tokens from oauth2" :
 	    u->password_command != NULL && u->password_command[0] != '\0' ? "password from a command" :
 	    "without login");
-}
-
-static char *
-folder_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	if (slash == NULL || slash == path)
-		return mem_text(slash == NULL ? "." : "/");
-	return mem_textn(path, (size_t)(slash - path));
 }
 
 static void
@@ -402,6 +427,8 @@ checkup_run(int argc, char **argv)
 		fine(&c, "aliases in %s", config->aliases_file);
 	for (unsigned i = 0; i < config->nupstream; i++)
 		check_upstream(&c, &config->upstream[i]);
+	if (config_check_loop(config, &why) < 0)
+		wrong(&c, "%s", why.text);
 	config_unref(&config);
 	return c.errors > 0 ? ARGS_CONFIG : ARGS_OK;
 }

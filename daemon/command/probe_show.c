@@ -109,6 +109,12 @@ probe_show_words(struct buf *out, const json_t *doc, bool colour)
 	json_t *c;
 
 	table_say(out, colour, TINT_BOLD, talk_text(doc, "upstream"));
+	if (json_object_get(doc, "capture") != NULL) {
+		buf_puts(out, ": its mail is captured in ");
+		table_say(out, false, TINT_NONE, talk_text(doc, "capture"));
+		buf_puts(out, "; there is no port to try\n");
+		return;
+	}
 	buf_puts(out, " (");
 	table_say(out, false, TINT_NONE, talk_text(doc, "host"));
 	buf_puts(out, "): ");
@@ -150,9 +156,15 @@ probe_one(const struct config *config, const struct upstream *u)
 {
 	struct probe_result *r = mem_array(ROUTE_CANDIDATES_MAX, sizeof *r);
 	struct why why;
-	int n = relay_probe(config, u, r, ROUTE_CANDIDATES_MAX, &why);
 	json_t *doc;
+	int n;
 
+	if (u->capture[0] != '\0') {
+		free(r);
+		return json_pack("{s:o, s:s, s:b, s:n, s:[], s:o}", "upstream", text(u->name), "host", "", "ok", 1,
+		    "best", "candidates", "capture", text(u->capture));
+	}
+	n = relay_probe(config, u, r, ROUTE_CANDIDATES_MAX, &why);
 	doc = probe_show_json(u, r, n < 0 ? no_name(u, r, &why) : (unsigned)n, clock_wall_s());
 	free(r);
 	return doc;

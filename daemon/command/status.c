@@ -171,7 +171,7 @@ static void
 put_upstream(struct buf *out, const json_t *u, bool colour)
 {
 	const char *state = talk_text(u, "state"), *reason = talk_text(u, "reason"), *host = talk_text(u, "host");
-	const char *active = talk_text(u, "active");
+	const char *active = talk_text(u, "active"), *capture = talk_text(u, "capture");
 	json_int_t connections = talk_num(u, "connections"), quota = talk_num(u, "quota_left");
 	struct look look = look_at(gates, state);
 
@@ -196,6 +196,12 @@ put_upstream(struct buf *out, const json_t *u, bool colour)
 	if (json_is_integer(json_object_get(u, "quota_left")) && quota >= 0)
 		buf_printf(out, ", %lld left of the day's quota", (long long)quota);
 	buf_putc(out, '\n');
+	if (capture[0] != '\0') {
+		buf_puts(out, "    ");
+		table_say(out, colour, TINT_WARN, "its mail goes nowhere: it is captured in ");
+		table_say(out, colour, TINT_WARN, capture);
+		buf_putc(out, '\n');
+	}
 	if (strcmp(state, "auth_failed") == 0)
 		buf_puts(out, "    correct its credentials, then `systemctl reload gatepost' and `gatepost retry --all'\n");
 	put_ports(out, json_object_get(u, "candidates"), colour);

@@ -93,7 +93,9 @@ tell_attempt(struct buf *out, const json_t *e)
 	if (address[0] != '\0')
 		buf_printf(out, " %s", address);
 	clock_print_span(took, sizeof took, talk_num(e, "took_ms"));
-	buf_printf(out, " port %lld %s in %s: ", (long long)talk_num(e, "port"), talk_text(e, "tls"), took);
+	if (talk_num(e, "port") > 0)	/* else a Maildir */
+		buf_printf(out, " port %lld %s", (long long)talk_num(e, "port"), talk_text(e, "tls"));
+	buf_printf(out, " in %s: ", took);
 	if (code > 0)
 		buf_printf(out, "%lld ", (long long)code);
 	if (code > 0 && strncmp(text, status, strlen(status)) != 0)	/* else it says so itself */

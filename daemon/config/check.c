@@ -242,7 +242,15 @@ check_upstream(const struct check *ck, const struct upstream *u,
 {
 	const char *note = providers_note(preset);
 
-	if (u->host[0] == '\0' && u->capture[0] == '\0')
+	if (u->rewrite_from && u->sender[0] == '\0')
+		return check_blame(ck, in, "rewrite_from", "there is no address "
+		    "to write; add sender = \"you@example.com\"");
+	if (u->capture[0] != '\0') {	/* the rest does not count */
+		check_warn(ck, "upstream %s: capture: its mail goes to %s and "
+		    "nowhere else", u->name, u->capture);
+		return 0;
+	}
+	if (u->host[0] == '\0')
 		return check_blame(ck, in, "host", "missing; add host = "
 		    "\"smtp.example.com\"%s%s", note[0] != '\0' ? ": " :
 		    " or a provider", note);
@@ -256,4 +264,25 @@ check_upstream(const struct check *ck, const struct upstream *u,
 		    "the way can read its mail and its password; remove it as "
 		    "soon as you can", u->name);
 	return 0;
+}
+
+/* A Maildir never fails over: what stands behind it in a list gets nothing. */
+void
+check_behind_capture(const struct check *ck, const struct config *c,
+    const char *list, const struct route_rule *r)
+{
+	unsigned n = r != NULL ? r->upstreams.n : c->nupstream;
+	const struct upstream *captures = NULL;
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct upstream *u =
+		    &c->upstream[r != NULL ? r->upstream[i] : i];
+
+		if (captures != NULL)
+			check_warn(ck, "%s: upstream %s stands behind %s, which "
+			    "captures, and gets nothing", list, u->name,
+			    captures->name);
+		else if (u->capture[0] != '\0')
+			captures = u;
+	}
 }

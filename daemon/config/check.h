@@ -18,6 +18,10 @@ int check_listen(const struct check *ck, const struct listen *l,
 int check_upstream(const struct check *ck, const struct upstream *u,
     const struct tree_section *in, const struct tree_section *preset) must_check;
 
+/* Of a route, or with NULL of the order in the file. */
+void check_behind_capture(const struct check *ck, const struct config *c,
+    const char *list, const struct route_rule *r);
+
 void check_warn(const struct check *ck, const char *fmt, ...) like_printf(2, 3);
 
 /* "FILE:LINE: OPTION: reason" at the option, or at its section if it does not stand there. */

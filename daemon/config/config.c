@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -134,6 +135,47 @@ config_needs_restart(const struct config *old, const struct config *new_)
 			return k->option.section[0] != '\0' ?
 			    "metrics.listen" : k->option.name;
 	return NULL;
+}
+
+bool
+config_is_own(const struct config *c, const char *address, uint16_t port)
+{
+	bool six = strchr(address, ':') != NULL;
+	char exact[80], any[16];
+
+	snprintf(exact, sizeof exact, six ? "[%s]:%u" : "%s:%u", address, port);
+	snprintf(any, sizeof any, six ? "[::]:%u" : "0.0.0.0:%u", port);
+	for (unsigned i = 0; i < c->nlisten; i++)
+		if (strcmp(c->listen[i].address, exact) == 0 ||
+		    (strcmp(c->listen[i].address, any) == 0 &&
+		    cidr_is_loopback(address)))
+			return true;
+	return false;
+}
+
+static bool
+is_localhost(const char *host)
+{
+	return str_iis(str_of(host), "localhost");
+}
+
+int
+config_check_loop(const struct config *c, struct why *why)
+{
+	for (unsigned i = 0; i < c->nupstream; i++) {
+		const struct upstream *u = &c->upstream[i];
+
+		for (unsigned k = 0; k < u->nchain; k++)
+			if (config_is_own(c, is_localhost(u->host) ?
+			    "127.0.0.1" : u->host, u->chain[k].port) ||
+			    (is_localhost(u->host) &&
+			    config_is_own(c, "::1", u->chain[k].port)))
+				return fail(why, "%s: upstream %s: %s port %u is "
+				    "a listener of gatepost itself; correct host "
+				    "or chain", c->file, u->name, u->host,
+				    u->chain[k].port);
+	}
+	return 0;
 }
 
 int

@@ -172,6 +172,11 @@ int config_write_secret(const char *path, const char *secret, struct why *why) m
 /* Does it log in with a token of oauth2's endpoint?  Then with nothing else. */
 bool config_has_oauth2(const struct upstream *u);
 
+/* One of our own listeners?  Mail sent there would come back for ever (B-139). */
+bool config_is_own(const struct config *c, const char *address, uint16_t port);
+/* -1: an upstream is one, by its address or as localhost (why); other names are known when they are looked up. */
+int config_check_loop(const struct config *c, struct why *why) must_check;
+
 /* The first option that differs and cannot change while running, or NULL. */
 const char *config_needs_restart(const struct config *old, const struct config *new_);
 
@@ -182,6 +187,13 @@ struct config_option {
 	bool restart;
 };
 const struct config_option *config_option_get(unsigned n);	/* NULL at the end */
+
+/*
+ * The first route from the `from'-th on that matches: its index; nroute: none does, and all upstreams serve in their
+ * order.  rcpt NULL: whether it matches for some recipient.
+ */
+unsigned rule_find(const struct config *c, unsigned from, const char *sender,
+    const char *user, const char *rcpt);
 
 /*
  * users_file: "user:crypt(3)-hash[:patterns]".  A table is constant, reference counted, and

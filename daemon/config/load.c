@@ -181,6 +181,22 @@ check_token_files(struct load *l, const struct upstream *u, const struct tree_se
 	return 0;
 }
 
+/* One line more makes an upstream of production one for staging: nothing of the rest can lead anywhere. */
+static void
+make_harmless(struct upstream *u)
+{
+	char **const texts[] = { &u->host, &u->password_file, &u->password_command,
+	    &u->oauth2.token_url, &u->oauth2.client_id };
+
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		free(*texts[i]);
+		*texts[i] = mem_text("");
+	}
+	mem_free_secret(&u->password);
+	u->password = mem_text("");
+	u->nchain = 0;
+}
+
 static int
 load_upstream(struct load *l, struct upstream *u, const struct tree_section *s)
 {
@@ -197,8 +213,11 @@ load_upstream(struct load *l, struct upstream *u, const struct tree_section *s)
 	preset_oauth2 = tree_section(&preset, "oauth2", 0);
 	if (apply_section(l, "upstream", u, s, &preset) < 0 ||
 	    apply_section(l, "upstream.oauth2", u, &oauth2, &preset_oauth2) < 0 ||
-	    check_upstream(&l->ck, u, s, &preset) < 0 ||
-	    load_password(l, u, s) < 0 || check_token_files(l, u, &oauth2) < 0)
+	    check_upstream(&l->ck, u, s, &preset) < 0)
+		return -1;
+	if (u->capture[0] != '\0')
+		make_harmless(u);
+	if (load_password(l, u, s) < 0 || check_token_files(l, u, &oauth2) < 0)
 		return -1;
 	if (u->tls_name[0] == '\0') {
 		free(u->tls_name);
@@ -221,6 +240,8 @@ load_upstreams(struct load *l)
 		if (load_upstream(l, &l->c->upstream[i], &s) < 0)
 			return -1;
 	}
+	if (l->c->nupstream > 1)
+		check_behind_capture(&l->ck, l->c, "without a route", NULL);
 	if (l->c->nupstream == 0 && !l->o->no_upstream)
 		return check_blame(&l->ck, &top, "upstream", "there is none; add "
 		    "at least upstream \"NAME\" { provider = \"…\" "
@@ -260,6 +281,7 @@ load_route(struct load *l, struct route_rule *r, const struct tree_section *s)
 				    r->upstreams.v[i]);
 		r->upstream[i] = at;
 	}
+	check_behind_capture(&l->ck, l->c, r->name, r);
 	return 0;
 }
 

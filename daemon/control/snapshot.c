@@ -80,11 +80,11 @@ candidates(const struct route *route, const struct upstream *settings, int64_t n
 json_t *
 snapshot_upstream(const struct queue_upstream *u, const struct upstream *settings, int64_t now_ms, int64_t wall_s)
 {
-	json_t *active = json_null();
+	json_t *active = json_null(), *doc;
 
 	if (u->has_active)
 		active = json_sprintf("%u/%s", (unsigned)u->active.port, tls_mode_name(u->active.tls));
-	return json_pack("{s:o, s:o, s:s, s:o, s:I, s:o, s:I, s:o}",
+	doc = json_pack("{s:o, s:o, s:s, s:o, s:I, s:o, s:I, s:o}",
 	    "name", snapshot_text(u->name),
 	    "host", snapshot_text(u->host),
 	    "state", gate_state_name(u->gate->state),
@@ -93,6 +93,9 @@ snapshot_upstream(const struct queue_upstream *u, const struct upstream *setting
 	    "active", active,
 	    "quota_left", (json_int_t)u->quota_left,
 	    "candidates", candidates(u->route, settings, now_ms, wall_s));
+	if (u->capture != NULL && u->capture[0] != '\0')	/* only where there is something to tell */
+		json_object_set_new(doc, "capture", snapshot_text(u->capture));
+	return doc;
 }
 
 static json_t *

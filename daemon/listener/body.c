@@ -21,10 +21,11 @@ body_start(struct session *s)
 {
 	struct transaction *t = s->txn;
 	struct body *b = &t->body;
+	struct route_limit limit = capacity_of_envelope(s, t->submit->envelope);
 
 	dot_init(&b->dot, s->config->limits.normalize);
 	fixup_init(&b->fixup, s->config->hostname);
-	b->limit = transaction_size_max(s);
+	b->limit = capacity_octets(s, &limit);
 	if (t->size > 0)
 		buf_room(&t->submit->text, t->size < SPOOL_INLINE_MAX ? t->size : SPOOL_INLINE_MAX);
 	session_enter(s, SESSION_BODY);
@@ -142,7 +143,26 @@ static const struct refusal {
   no_space = { 452, "4.3.1", "no space for the message now" },
   in_circles = { 554, "5.4.6", "the message goes in circles: too many Received fields" },
   from_nobody = { 554, "5.6.0", "a message without a sender must have a From field" },
+  needs_utf8 = { 550, "5.6.7", "the header needs SMTPUTF8, which no upstream for this message takes" },
+  needs_8bit = { 554, "5.6.3", "the message has 8-bit content, which no upstream for it takes" },
   false_claim = { 550, "5.7.1", "this user may not write that From or Sender" };
+
+/* The whole of it, our own fields too, for some upstream of its routes; NULL: it may be. */
+static const struct refusal *
+judge_capacity(const struct session *s)
+{
+	const struct transaction *t = s->txn;
+	const struct envelope *e = t->submit->envelope;
+	struct route_limit limit = capacity_of_envelope(s, e);
+
+	if (limit.message_max > 0 && e->size > limit.message_max)
+		return &too_large;
+	if (e->is_utf8 && !limit.utf8)
+		return &needs_utf8;
+	if (t->body.fixup.has_8bit && !limit.eightbit)
+		return &needs_8bit;
+	return NULL;
+}
 
 /* What is wrong with the content as a whole: in this order, so that the answer does not depend
  * on how it was cut into pieces.  NULL: nothing. */
@@ -234,7 +254,6 @@ enum answer
 body_end(struct session *s)
 {
 	struct transaction *t = s->txn;
-	uint64_t most = s->listener->limits.message_max;
 	const struct refusal *no;
 
 	if (t->body.fault == BODY_FINE) {
@@ -246,8 +265,7 @@ body_end(struct session *s)
 	no = judge(s);
 	if (no == NULL) {
 		complete(s);
-		if (most > 0 && t->submit->envelope->size > most)
-			no = &too_large;
+		no = judge_capacity(s);
 	}
 	if (no != NULL) {
 		session_reply(s, no->code, no->status, no->text);

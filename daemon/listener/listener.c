@@ -209,6 +209,7 @@ on_memo(void *arg, struct link *link)
 		memo_submit_free(&answered);
 		return;
 	case MEMO_LIMITS:
+		memo_limits_clear(&l->limits);
 		l->limits = *container_of(m, struct limits, memo);
 		break;
 	case MEMO_CONFIG:
@@ -302,6 +303,7 @@ listener_free(struct listener **lp)
 	logins_clear(&l->logins);
 	tls_unref(&l->tls);
 	config_unref(&l->config);
+	memo_limits_clear(&l->limits);
 	buf_clear(&l->out);
 	buf_clear(&l->content);
 	free(l->slot);

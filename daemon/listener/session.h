@@ -207,7 +207,12 @@ enum answer transaction_data(struct session *s, struct command *c);
 /* Every end of a transaction comes here (C-13); none open is fine. */
 void transaction_reset(struct session *s);
 
-uint64_t transaction_size_max(const struct session *s);
+/* capacity.c: what the upstreams can take, as far as it is known */
+struct route_limit capacity_of_all(const struct session *s);
+struct route_limit capacity_of_sender(const struct session *s, const char *sender);
+struct route_limit capacity_of_rcpt(const struct session *s, const char *sender, const char *rcpt);
+struct route_limit capacity_of_envelope(const struct session *s, const struct envelope *e);
+uint64_t capacity_octets(const struct session *s, const struct route_limit *l);	/* and limits.message_size */
 
 /* May this user send as that address?  A missing domain counts as ours. */
 bool transaction_may_send_as(const struct session *s, struct str address);

@@ -34,14 +34,6 @@ transaction_reset(struct session *s)
 	free(t);
 }
 
-uint64_t
-transaction_size_max(const struct session *s)
-{
-	uint64_t ours = s->config->limits.message_size, theirs = s->listener->limits.message_max;
-
-	return theirs > 0 && theirs < ours ? theirs : ours;
-}
-
 /* --- MAIL ------------------------------------------------------------------------ */
 
 static bool
@@ -97,13 +89,21 @@ transaction_mail(struct session *s, struct command *c)
 {
 	const struct limits *now = &s->listener->limits;
 	struct verb_mail *m = &c->u.mail;
+	struct route_limit limit;
 	char *sender;
 
-	if (m->has_size && (m->size_overflow || m->size > transaction_size_max(s)))
-		return answer(s, 552, "5.3.4", "the message is too large");
 	if (is_here(m->sender.domain))
 		m->sender.domain = STR("");
 	sender = address_qualify(&m->sender, s->config->hostname);
+	limit = capacity_of_sender(s, sender);
+	if (m->has_size && (m->size_overflow || m->size > capacity_octets(s, &limit))) {
+		free(sender);
+		return answer(s, 552, "5.3.4", "the message is too large");
+	}
+	if (m->sender.is_utf8 && !limit.utf8) {
+		free(sender);
+		return answer(s, 550, "5.6.7", "no upstream for this sender takes SMTPUTF8");
+	}
 	if (sender[0] != '\0' && !transaction_may_send_as(s, str_of(sender))) {
 		free(sender);
 		return answer(s, 550, "5.7.1", "this user may not send as that address");
@@ -174,6 +174,25 @@ aliases_of(const struct session *s, struct str local)
 	return found != NULL ? found : none;
 }
 
+/* Some upstream of this recipient's route may take it; else it has been refused. */
+static bool
+has_capacity_for(struct session *s, const char *address)
+{
+	const struct envelope *e = s->txn->submit->envelope;
+	struct route_limit limit = capacity_of_rcpt(s, e->sender, address);
+	bool utf8 = !str_is_ascii(str_of(e->sender)) || !str_is_ascii(str_of(address));
+
+	if (s->txn->size > capacity_octets(s, &limit)) {
+		refuse(s, 552, "5.3.4", "the message is too large for the upstreams of this recipient");
+		return false;
+	}
+	if (utf8 && !limit.utf8) {
+		refuse(s, 553, "5.6.7", "no upstream for this recipient takes SMTPUTF8");
+		return false;
+	}
+	return true;
+}
+
 /* All of them go somewhere; how many there are. */
 static bool
 can_deliver(const struct session *s, const char *const *alias, unsigned *n)
@@ -202,6 +221,11 @@ local_rcpt(struct session *s, const struct verb_rcpt *r, const char *orcpt)
 	}
 	if (!has_room_for(s, n))
 		return false;
+	if (alias[0] == NULL && !has_capacity_for(s, destination(s, NULL)))
+		return false;
+	for (unsigned i = 0; alias[i] != NULL; i++)
+		if (!has_capacity_for(s, destination(s, alias[i])))
+			return false;
 	if (alias[0] == NULL)
 		add(s, destination(s, NULL), orcpt, r->notify);
 	for (unsigned i = 0; alias[i] != NULL; i++)
@@ -213,13 +237,16 @@ static bool
 remote_rcpt(struct session *s, const struct verb_rcpt *r, const char *orcpt)
 {
 	char *address;
+	bool ok;
 
 	if (!has_room_for(s, 1))
 		return false;
 	address = address_print(&r->rcpt);
-	add(s, address, orcpt, r->notify);
+	ok = has_capacity_for(s, address);
+	if (ok)
+		add(s, address, orcpt, r->notify);
 	free(address);
-	return true;
+	return ok;
 }
 
 enum answer

@@ -81,14 +81,15 @@ run_ehlo(struct session *s, struct command *c)
 	const struct listener *l = s->listener;
 	bool tls = !s->secure && l->tls != NULL && s->listen != NULL &&
 	    s->listen->tls == TLS_STARTTLS;
+	const struct route_limit all = capacity_of_all(s);
 	char text[REPLY_TEXT_MAX];
 
 	greeted(s, c, true);
 	snprintf(text, sizeof text,
 	    "%s\nPIPELINING\nSIZE %llu%s%s\nENHANCEDSTATUSCODES\n8BITMIME%s\nDSN\nHELP",
-	    s->config->hostname, (unsigned long long)transaction_size_max(s),
+	    s->config->hostname, (unsigned long long)capacity_octets(s, &all),
 	    tls ? "\nSTARTTLS" : "", session_may_auth(s) ? "\nAUTH PLAIN LOGIN" : "",
-	    l->limits.utf8 ? "\nSMTPUTF8" : "");
+	    all.utf8 ? "\nSMTPUTF8" : "");
 	return answer(s, 250, NULL, text);
 }
 

@@ -128,6 +128,8 @@ take_start(struct cursor *c, struct envelope_peek *out, uint8_t rest[3])
 	out->nrcpt = cursor_u32(c);
 	out->size = cursor_u64(c);
 	out->arrived_wall_s = (int64_t)cursor_u64(c);
+	out->is_8bit = rest[0] & FLAG_8BIT;
+	out->is_utf8 = rest[0] & FLAG_UTF8;
 	out->is_bounce = rest[0] & FLAG_BOUNCE;
 	return !c->bad && rest[0] <= FLAGS && rest[1] <= RET_HDRS && rest[2] == 0;
 }
@@ -185,8 +187,8 @@ envelope_decode(struct str bytes)
 	if (!take_start(&c, &start, rest) || start.nrcpt > c.left / RCPT_MIN)
 		return NULL;
 	e = mem_zero(sizeof *e);
-	e->is_8bit = rest[0] & FLAG_8BIT;
-	e->is_utf8 = rest[0] & FLAG_UTF8;
+	e->is_8bit = start.is_8bit;
+	e->is_utf8 = start.is_utf8;
 	e->is_bounce = start.is_bounce;
 	e->ret = rest[1];
 	e->size = start.size;

@@ -74,7 +74,7 @@ struct envelope_peek {
 	unsigned nrcpt;
 	uint64_t size;
 	int64_t arrived_wall_s;
-	bool is_bounce;
+	bool is_8bit, is_utf8, is_bounce;
 };
 bool envelope_peek(struct str head, struct envelope_peek *out);
 

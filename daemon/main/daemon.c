@@ -108,6 +108,8 @@ daemon_check_upstreams(const struct config *c, struct why *why)
 	struct tls *tls = NULL;
 	struct why reason;
 
+	if (config_check_loop(c, why) < 0)
+		return -1;
 	for (unsigned i = 0; i < c->nupstream; i++) {
 		const struct upstream *u = &c->upstream[i];
 

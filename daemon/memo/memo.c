@@ -120,6 +120,14 @@ memo_job_free(struct job **m)
 	free(j);
 }
 
+void
+memo_limits_clear(struct limits *l)
+{
+	config_unref(&l->config);
+	free(l->route);
+	l->route = NULL;
+}
+
 uint64_t
 memo_next_id(void)
 {

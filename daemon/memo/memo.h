@@ -72,13 +72,21 @@ struct submit {
 	int64_t staged_at_ms;		/* the queue's */
 };
 
-/* LIMITS.  Made by the queue, freed by the listener. */
+/* What the upstreams of one route can take: the best of them, for each. */
+struct route_limit {
+	uint64_t message_max;	/* 0: any, or not known */
+	bool utf8, eightbit;
+};
+
+/* LIMITS.  Made by the queue; the listener takes what is in it, and frees it. */
 struct limits {
 	struct memo memo;
 	bool room;		/* false: 452 4.3.1 at MAIL */
 	uint64_t free_octets;	/* on the spool's disk above min_free: for SIZE= (A-095) */
-	bool utf8;		/* some upstream in use can take SMTPUTF8 */
-	uint64_t message_max;	/* what the upstreams can take at most; 0: not known */
+	bool utf8;		/* some route can take SMTPUTF8 */
+	uint64_t message_max;	/* the most that some route can take; 0: any, or not known */
+	struct config *config;	/* a reference: whose routes these are */
+	struct route_limit *route;	/* one each, and one for what none matches; owned; NULL: not known yet */
 };
 
 /* What an attempt to open one connection ended in. */
@@ -185,6 +193,7 @@ struct heard_memo *memo_heard_new(enum memo_kind kind);
 void memo_heard_free(struct heard_memo **m);
 struct job *memo_job_new(unsigned nrcpt);	/* rcpt and result have room for so many */
 void memo_job_free(struct job **m);
+void memo_limits_clear(struct limits *l);	/* what it owns */
 struct memo *memo_new(enum memo_kind kind, size_t size);	/* zeroed; size of the whole struct */
 
 /* The next message id of the process; any thread, each only once (atomic). */

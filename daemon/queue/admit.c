@@ -115,34 +115,52 @@ admit_own(struct queue *q, struct envelope **env, uint64_t id, struct str text, 
 	return 0;
 }
 
-/* The most that some upstream can take: 0 while any is not known. */
-static uint64_t
-message_max(const struct queue *q)
+/* What each route can take, and the best of all. */
+static void
+measure_routes(const struct queue *q, struct limits *now)
 {
-	uint64_t most = 0;
+	bool any = false;
 
-	for (unsigned i = 0; i < q->ngateway; i++) {
-		const struct gateway *g = q->gateway[i];
-		uint64_t size;
-
-		if (g->settings == NULL)
-			continue;
-		size = g->caps_known && g->caps.size > 0 ? g->caps.size : g->settings->message_size;
-		if (size == 0)
-			return 0;
-		if (size > most)
-			most = size;
+	now->route = mem_array(q->nbase, sizeof *now->route);
+	for (unsigned i = 0; i < q->nbase; i++) {
+		fit_limit(q, i, &now->route[i]);
+		any = any || now->route[i].message_max == 0;
+		now->utf8 = now->utf8 || now->route[i].utf8;
+		if (now->route[i].message_max > now->message_max)
+			now->message_max = now->route[i].message_max;
 	}
-	return most;
+	if (any)
+		now->message_max = 0;
 }
 
+/* Told last: the routes are those of the same configuration, or all is told anew. */
 static bool
-some_take_utf8(const struct queue *q)
+has_changed(const struct queue *q, const struct limits *now)
 {
-	for (unsigned i = 0; i < q->ngateway; i++)
-		if (q->gateway[i]->settings != NULL && q->gateway[i]->caps_known && q->gateway[i]->caps.utf8)
+	const struct limits *told = &q->limits;
+
+	if (told->config != q->config || now->room != told->room || now->free_octets != told->free_octets)
+		return true;
+	for (unsigned i = 0; i < q->nbase; i++)
+		if (now->route[i].message_max != told->route[i].message_max || now->route[i].utf8 != told->route[i].utf8 ||
+		    now->route[i].eightbit != told->route[i].eightbit)
 			return true;
 	return false;
+}
+
+static void
+tell_limits(struct queue *q, const struct limits *now)
+{
+	for (unsigned i = 0; i < q->nlistener; i++) {
+		struct limits *m = (struct limits *)memo_new(MEMO_LIMITS, sizeof *m);
+		struct memo memo = m->memo;
+
+		*m = *now;
+		m->memo = memo;
+		m->config = config_ref(q->config);
+		m->route = mem_copy(now->route, q->nbase * sizeof *now->route);
+		memo_post(q->listener[i], &m->memo);
+	}
 }
 
 void
@@ -156,23 +174,17 @@ admit_limits(struct queue *q, bool force)
 		for (now.free_octets = q->config->limits.message_size;
 		    now.free_octets > 0 && !spool_has_room(q->spool, now.free_octets);)
 			now.free_octets /= 2;
-	now.utf8 = some_take_utf8(q);
-	now.message_max = message_max(q);
-	if (!force && now.room == q->limits.room && now.free_octets == q->limits.free_octets &&
-	    now.utf8 == q->limits.utf8 && now.message_max == q->limits.message_max)
+	now.config = config_ref(q->config);
+	measure_routes(q, &now);
+	if (!force && !has_changed(q, &now)) {
+		memo_limits_clear(&now);
 		return;
+	}
 	if (!force && now.room != q->limits.room)
 		log_event(now.room ? LOG_INFO : LOG_WARNING, now.room ? "room" : "no_room",
 		    log_text("advice", now.room ? NULL :
 		    "the spool's disk is below min_free or spool_size is reached; new mail is answered 452 until there is room"));
+	memo_limits_clear(&q->limits);
 	q->limits = now;
-	for (unsigned i = 0; i < q->nlistener; i++) {
-		struct limits *m = (struct limits *)memo_new(MEMO_LIMITS, sizeof *m);
-
-		m->room = now.room;
-		m->free_octets = now.free_octets;
-		m->utf8 = now.utf8;
-		m->message_max = now.message_max;
-		memo_post(q->listener[i], &m->memo);
-	}
+	tell_limits(q, &now);
 }

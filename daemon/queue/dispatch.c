@@ -10,31 +10,18 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "mail/pattern.h"
-
-static bool
-matches(const struct names *patterns, const char *text)
-{
-	if (patterns->n == 0)
-		return true;
-	for (unsigned i = 0; i < patterns->n; i++)
-		if (pattern_match(str_of(patterns->v[i]), str_of(text)))
-			return true;
-	return false;
-}
 
 /* Ways are the configured routes in order, and last the default: all upstreams. */
 unsigned
 dispatch_way(const struct queue *q, const struct envelope *env, const struct recipient *r)
 {
-	for (unsigned i = 0; i < q->config->nroute && i + 1 < q->nway; i++) {
-		const struct route_rule *rule = &q->config->route[i];
+	return rule_find(q->config, 0, env->sender, env->user, r->address);
+}
 
-		if (matches(&rule->from, env->sender) && matches(&rule->user, env->user) &&
-		    matches(&rule->to, r->address))
-			return i;
-	}
-	return q->nway - 1;
+unsigned
+dispatch_base(const struct queue *q, unsigned way)
+{
+	return way >= q->nbase && way < q->nway ? q->way[way].base : way;
 }
 
 static bool
@@ -55,7 +42,7 @@ find_way(struct queue *q, struct entry *e)
 
 		if (!is_eligible(e, &e->envelope->rcpt[i]))
 			continue;
-		way = dispatch_way(q, e->envelope, &e->envelope->rcpt[i]);
+		way = fit_way(q, e, dispatch_way(q, e->envelope, &e->envelope->rcpt[i]));
 		if (!found || !dispatch_is_closed(q, way))
 			e->way = (uint16_t)way;
 		found = true;
@@ -78,12 +65,12 @@ void
 dispatch_ready(struct queue *q, struct entry *e)
 {
 	if (q->config->nroute == 0) {
-		e->way = (uint16_t)(q->nway - 1);
+		e->way = (uint16_t)fit_way(q, e, 0);
 		put_ready(q, e);
 	} else if (e->envelope != NULL && find_way(q, e)) {
 		put_ready(q, e);
 	} else {
-		e->way = WAYS_MAX;	/* not known yet */
+		e->way = WAY_NONE;
 		list_put(&q->unrouted, &e->at.ready);
 	}
 	dispatch_soon(q);
@@ -102,7 +89,7 @@ route_slice(struct queue *q)
 			return;
 		e = container_of(n, struct entry, at.ready);
 		if (q->config->nroute == 0) {
-			e->way = (uint16_t)(q->nway - 1);
+			e->way = (uint16_t)fit_way(q, e, 0);
 			put_ready(q, e);
 		} else if (entry_load(q, e, &why) < 0) {
 			list_put(&q->unrouted, n);
@@ -139,6 +126,13 @@ dispatch_find_gateway(const struct queue *q, unsigned way)
 	return way < q->nway && q->way[way].ngateway > 0 ? q->gateway[q->way[way].gateway[0]] : NULL;
 }
 
+/* Who the upstream is told the message is from.  A notification keeps the null sender (CONTRACT.md 4). */
+static const char *
+sender_for(const struct envelope *env, const struct upstream *u)
+{
+	return env->sender[0] != '\0' && u->sender[0] != '\0' ? u->sender : env->sender;
+}
+
 static struct job *
 make_job(struct queue *q, struct entry *e, struct gateway *g, struct why *why)
 {
@@ -154,7 +148,7 @@ make_job(struct queue *q, struct entry *e, struct gateway *g, struct why *why)
 	for (unsigned i = 0; i < env->nrcpt && j->nrcpt < most; i++) {
 		struct recipient *r = &env->rcpt[i];
 
-		if (!is_eligible(e, r) || dispatch_way(q, env, r) != e->way)
+		if (!is_eligible(e, r) || dispatch_way(q, env, r) != dispatch_base(q, e->way))
 			continue;
 		r->state = RCPT_OUT;
 		j->rcpt[j->nrcpt++] = i;
@@ -162,7 +156,7 @@ make_job(struct queue *q, struct entry *e, struct gateway *g, struct why *why)
 	j->id = e->item.id;
 	j->envelope = env;
 	j->quirks = g->quirks;
-	j->sender = mem_text(env->sender);
+	j->sender = mem_text(sender_for(env, g->settings));
 	return j;
 }
 
@@ -256,7 +250,7 @@ unsettle_way(struct way *w, struct node *to)
 	struct node *n;
 
 	while ((n = list_take(&w->ready)) != NULL) {
-		container_of(n, struct entry, at.ready)->way = WAYS_MAX;
+		container_of(n, struct entry, at.ready)->way = WAY_NONE;
 		list_put(to, n);
 	}
 	w->nready = 0;
@@ -279,7 +273,7 @@ free_ways(struct queue *q)
 		free(q->way[i].gateway);
 	free(q->way);
 	q->way = NULL;
-	q->nway = 0;
+	q->nway = q->nbase = 0;
 }
 
 /* Everything that was ready is looked at anew. */
@@ -288,6 +282,17 @@ unsettle(struct queue *q)
 {
 	for (unsigned i = 0; i < q->nway; i++)
 		unsettle_way(&q->way[i], &q->unrouted);
+}
+
+void
+dispatch_anew(struct queue *q)
+{
+	unsettle(q);
+	for (unsigned i = q->nbase; i < q->nway; i++)
+		free(q->way[i].gateway);
+	memset(q->way + q->nbase, 0, (q->nway - q->nbase) * sizeof *q->way);
+	q->nway = q->nbase;
+	dispatch_soon(q);
 }
 
 void
@@ -300,8 +305,8 @@ dispatch_configure(struct queue *q)
 	free_ways(q);
 	if (n == 0)
 		return;
-	q->way = mem_array(n, sizeof *q->way);
-	q->nway = n;
+	q->way = mem_array(n + NARROW_MAX, sizeof *q->way);
+	q->nway = q->nbase = n;
 	for (unsigned i = 0; i < n; i++) {
 		struct way *w = &q->way[i];
 		const struct route_rule *rule = i < c->nroute ? &c->route[i] : NULL;
@@ -310,8 +315,13 @@ dispatch_configure(struct queue *q)
 		list_init(&w->ready);
 		w->ngateway = rule != NULL ? rule->upstreams.n : c->nupstream;
 		w->gateway = mem_array(w->ngateway + 1, sizeof *w->gateway);
-		for (unsigned k = 0; k < w->ngateway; k++)
-			w->gateway[k] = gateway_find(q, rule != NULL ? rule->upstreams.v[k] : c->upstream[k].name)->number;
+		for (unsigned k = 0; k < w->ngateway; k++) {
+			struct gateway *g = gateway_find(q, rule != NULL ? rule->upstreams.v[k] : c->upstream[k].name);
+
+			w->gateway[k] = g->number;
+			if (g->settings->capture[0] != '\0')	/* what is captured goes nowhere else */
+				w->ngateway = k + 1;
+		}
 	}
 	dispatch_soon(q);
 }

@@ -80,11 +80,16 @@ gateway_tell(struct gateway *g, enum gate_event ev, const char *reason, int64_t 
 	dispatch_soon(q);
 }
 
+/* One that is down is tried whether there is mail for it or not: when it is back, the next message shall find it so. */
 static void
 on_retry(void *arg)
 {
-	pacing_check(arg);
-	dispatch_soon(((struct gateway *)arg)->queue);
+	struct gateway *g = arg;
+
+	pacing_check(g);
+	if (g->gate.state == GATE_DOWN && !g->login_later && g->nopening == 0)
+		gateway_open(g, 1);
+	dispatch_soon(g->queue);
 }
 
 /* --- opening -------------------------------------------------------------------- */
@@ -107,22 +112,6 @@ post_open(struct gateway *g, const struct credential_said *said)
 	memo_post(q->relay[l->relay], &m->memo);
 }
 
-/* One of our own listeners?  Mail sent there would come back for ever (B-139). */
-static bool
-is_own(const struct config *c, const char *address, uint16_t port)
-{
-	bool six = strchr(address, ':') != NULL;
-	char exact[80], any[16];
-
-	snprintf(exact, sizeof exact, six ? "[%s]:%u" : "%s:%u", address, port);
-	snprintf(any, sizeof any, six ? "[::]:%u" : "0.0.0.0:%u", port);
-	for (unsigned i = 0; i < c->nlisten; i++)
-		if (strcmp(c->listen[i].address, exact) == 0 ||
-		    (strcmp(c->listen[i].address, any) == 0 && cidr_is_loopback(address)))
-			return true;
-	return false;
-}
-
 static bool
 leads_to_us(struct gateway *g, const struct dns_answer *a)
 {
@@ -130,13 +119,27 @@ leads_to_us(struct gateway *g, const struct dns_answer *a)
 
 	for (unsigned i = 0; i < a->n; i++)
 		for (unsigned k = 0; k < g->settings->nchain; k++)
-			if (is_own(g->queue->config, a->address[i].text, g->settings->chain[k].port)) {
+			if (config_is_own(g->queue->config, a->address[i].text, g->settings->chain[k].port)) {
 				snprintf(reason, sizeof reason, "%s port %u is a listener of gatepost itself: correct host or chain",
 				    a->address[i].text, g->settings->chain[k].port);
 				gateway_tell(g, GATE_EV_ALL_FAILED, reason, 0);
 				return true;
 			}
 	return false;
+}
+
+static void
+open_wanted(struct gateway *g, const struct credential_said *said)
+{
+	for (; g->want > 0; g->want--)
+		post_open(g, said);
+}
+
+/* A Maildir: no name, no port, no secret. */
+static void
+open_capture(struct gateway *g)
+{
+	open_wanted(g, &(struct credential_said){ .answer = CREDENTIAL_HERE });
 }
 
 static void on_addresses(void *arg, const struct dns_answer *a);
@@ -157,14 +160,17 @@ on_credential(struct gateway *g, const struct credential_said *said)
 	g->resolving = false;
 	if (g->settings == NULL || g->queue->draining)
 		return;
+	if (g->settings->capture[0] != '\0') {
+		open_capture(g);
+		return;
+	}
 	if (strcmp(g->asked, g->settings->host) != 0) {	/* a reload came between */
 		resolve(g);
 		return;
 	}
 	switch (said->answer) {
 	case CREDENTIAL_HERE:
-		for (; g->want > 0; g->want--)
-			post_open(g, said);
+		open_wanted(g, said);
 		break;
 	case CREDENTIAL_REFUSED:
 		gateway_tell(g, GATE_EV_LOGIN_REFUSED, said->words, 0);
@@ -188,6 +194,10 @@ on_addresses(void *arg, const struct dns_answer *a)
 	g->resolving = false;
 	if (g->settings == NULL || g->queue->draining)
 		return;
+	if (g->settings->capture[0] != '\0') {
+		open_capture(g);
+		return;
+	}
 	if (strcmp(g->asked, g->settings->host) != 0) {	/* a reload came between */
 		resolve(g);
 		return;
@@ -225,7 +235,10 @@ gateway_open(struct gateway *g, unsigned n)
 		g->want = n;
 	if (g->resolving)
 		return;
-	resolve(g);
+	if (g->settings->capture[0] != '\0')
+		open_capture(g);
+	else
+		resolve(g);
 }
 
 static void
@@ -244,13 +257,13 @@ opened_up(struct gateway *g, struct lane *l, const struct open *m)
 {
 	lane_up(g, l, m);
 	g->active = m->winner;
-	g->has_active = true;
-	g->caps = m->caps;
-	g->caps_known = true;
+	g->has_active = m->winner.port != 0;
+	g->login_later = false;
+	if (g->settings != NULL && g->settings == m->settings)
+		fit_learn(g, &m->caps);
 	gateway_tell(g, GATE_EV_OPENED, "", 0);
 	if (g->settings == NULL || g->settings != m->settings)
 		lane_close(g->queue, l);
-	admit_limits(g->queue, false);
 }
 
 void
@@ -279,6 +292,7 @@ gateway_on_opened(struct queue *q, struct open *m)
 		pace_no_more(&g->pace, g->nlane, loop_now_ms(q->loop));
 		goto out;
 	}
+	g->login_later = m->result == OPENED_LOGIN_LATER;
 	switch (m->result) {
 	case OPENED_ALL_FAILED:
 		g->has_active = false;

@@ -52,7 +52,7 @@ queue_find_upstream(const struct queue *q, unsigned n, struct queue_upstream *ou
 		if (g->settings == NULL || n-- > 0)
 			continue;
 		*out = (struct queue_upstream){
-			.name = g->name, .host = g->settings->host, .gate = &g->gate, .route = g->route,
+			.name = g->name, .host = g->settings->host, .capture = g->settings->capture, .gate = &g->gate, .route = g->route,
 			.connections = g->nlane - g->nopening, .has_active = g->has_active && g->nlane > 0,
 			.active = g->active, .quota_left = pace_quota_left(&q->gateway[i]->pace, loop_now_ms(q->loop)),
 		};
@@ -261,6 +261,10 @@ queue_open_gates(struct queue *q, const char *upstream)
 static void
 print_attempt(char *out, size_t size, const struct queue_event *e)
 {
+	if (e->port == 0) {	/* a Maildir */
+		snprintf(out, size, "%s via %s: %s", e->who, e->upstream, e->text);
+		return;
+	}
 	snprintf(out, size, "%s via %s %s:%u %s: %d %s", e->who, e->upstream, e->address, e->port,
 	    tls_mode_name(e->tls), e->code, e->text);
 }

@@ -20,7 +20,8 @@
 #include "queue/token.h"
 
 enum {
-	WAYS_MAX = 256,
+	WAY_NONE = UINT16_MAX,	/* not known yet */
+	NARROW_MAX = 256,	/* ways beside the configured ones (fit.c) */
 	OPEN_MAX = 4096,	/* envelopes kept in memory for messages that wait their turn */
 	UNROUTED_SLICE = 256,	/* messages looked at in one turn after a reload */
 	AGAIN_MAX = 3,		/* attempts lost through no fault of the message, in a row */
@@ -56,6 +57,8 @@ struct entry {
 	uint8_t state;			/* enum entry_state; set by entry_move only */
 	uint8_t again;			/* lost attempts in a row */
 	bool is_bounce : 1;
+	bool is_8bit : 1;		/* what the envelope says that it needs */
+	bool is_utf8 : 1;
 	bool warned : 1;		/* the delay warning was sent */
 	bool doomed : 1;		/* delete it when its job comes back */
 	bool pinned : 1;		/* its note is not on disk: the envelope must stay in memory */
@@ -90,6 +93,15 @@ struct way {
 	unsigned ngateway;
 	struct node ready;
 	size_t nready;
+	unsigned base;		/* narrow ones: the way of which these are the upstreams that fit, as bits */
+	uint64_t mask;
+};
+
+/* What an upstream said in its newest EHLO. */
+struct offer {
+	bool known, utf8, eightbit;
+	uint64_t size;		/* 0: any */
+	char host[256];		/* that said it */
 };
 
 enum lane_state { LANE_OPENING, LANE_IDLE, LANE_BUSY, LANE_CLOSING };
@@ -131,11 +143,11 @@ struct gateway {
 	struct credential credential;
 	struct alarm down, login;	/* alert.c */
 	struct token *token;		/* NULL: none was asked for yet */
+	bool login_later;		/* its last login was told so: another is for mail only */
 	char *asked;			/* the name being resolved */
 	bool has_active;
 	struct candidate active;
-	bool caps_known;
-	struct caps caps;		/* of the newest connection */
+	struct offer offer;
 	struct timer retry;		/* the gate's next try */
 	struct timer recheck;
 	struct queue *queue;
@@ -180,8 +192,8 @@ struct queue {
 	size_t nslabs;
 	size_t nopen;			/* envelopes in memory */
 
-	struct way *way;
-	unsigned nway;
+	struct way *way;		/* the routes, the default, and nway - nbase narrow ones */
+	unsigned nway, nbase;
 	struct node unrouted;		/* READY entries whose way must be looked up */
 	struct gateway **gateway;
 	unsigned ngateway;
@@ -280,10 +292,20 @@ void retry_freeze(struct queue *q, bool frozen);
 void dispatch_soon(struct queue *q);
 void dispatch_changed(struct queue *q);		/* some upstream takes mail again, or no longer */
 void dispatch_configure(struct queue *q);	/* ways from the config; entries are routed again */
+unsigned dispatch_base(const struct queue *q, unsigned way);	/* the one that a narrow way is part of, or itself */
 unsigned dispatch_way(const struct queue *q, const struct envelope *env, const struct recipient *r);
+void dispatch_anew(struct queue *q);		/* what is ready is routed again */
 void dispatch_ready(struct queue *q, struct entry *e);	/* into its way's list */
 bool dispatch_is_closed(const struct queue *q, unsigned way);
 const struct gateway *dispatch_find_gateway(const struct queue *q, unsigned way);
+
+/* fit.c: what upstreams can take */
+void fit_learn(struct gateway *g, const struct caps *caps);	/* the EHLO of a new connection */
+unsigned fit_way(struct queue *q, const struct entry *e, unsigned way);	/* of these upstreams those that fit; all, if none does */
+void fit_limit(const struct queue *q, unsigned way, struct route_limit *out);
+void fit_review(struct queue *q, const struct entry *e, struct job *j);	/* refused there, but not everywhere: again */
+void fit_save(const struct queue *q, struct buf *out);
+void fit_load(struct queue *q, struct str saved);	/* nonsense is ignored */
 
 /* lane.c */
 struct lane *lane_new(struct gateway *g);		/* OPENING */

@@ -13,6 +13,17 @@
 
 enum { COMPACT_SLICE = 1 << 20 };
 
+/* As `retry' does (CONTRACT.md 4): the trouble may have been in the configuration. */
+static void
+retry_all(struct queue *q)
+{
+	struct heap_node *n;
+
+	while ((n = heap_find(&q->waiting)) != NULL)
+		entry_move(q, container_of(n, struct entry, at.due), ENTRY_READY, 0);
+	queue_open_gates(q, NULL);
+}
+
 static void
 on_config(struct queue *q, struct config_memo *m)
 {
@@ -26,7 +37,7 @@ on_config(struct queue *q, struct config_memo *m)
 	bucket_init(&q->bounces, q->config->queue.bounce_limit, loop_now_ms(q->loop));
 	admit_limits(q, true);
 	alert_configure(q);
-	queue_open_gates(q, NULL);
+	retry_all(q);
 	config_unref(&old);
 	users_unref(&m->users);
 	tls_unref(&m->tls);
@@ -260,6 +271,7 @@ queue_free(struct queue **qp)
 		free(q->way[i].gateway);
 	free(q->way);
 	admit_clear(q);
+	memo_limits_clear(&q->limits);
 	channel_free(&q->channel);
 	config_unref(&q->config);
 	free(q->listener);

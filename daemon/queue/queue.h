@@ -41,7 +41,7 @@ struct queue_totals {
 void queue_get_totals(const struct queue *q, struct queue_totals *out);
 
 struct queue_upstream {		/* borrowed until the next turn */
-	const char *name, *host;
+	const char *name, *host, *capture;	/* capture: a Maildir instead of a host; "" */
 	const struct gate *gate;
 	char reason[280];		/* of its state, in words */
 	const struct route *route;

@@ -138,7 +138,7 @@ report_held(struct queue *q, struct entry *e, const char *reason)
 	hold(q, e, reason, true);
 }
 
-/* Recipients that still wait fail (of one way, or WAYS_MAX: of all): past the deadline, and an attempt has just
+/* Recipients that still wait fail (of one way, or WAY_NONE: of all): past the deadline, and an attempt has just
  * failed.  What was said last stays as it was; mail/dsn knows by its kind that time was up. */
 static void
 expire(struct queue *q, struct entry *e, unsigned way, const char *reason)
@@ -146,7 +146,7 @@ expire(struct queue *q, struct entry *e, unsigned way, const char *reason)
 	for (unsigned i = 0; i < e->envelope->nrcpt; i++) {
 		struct recipient *r = &e->envelope->rcpt[i];
 
-		if (r->state != RCPT_WAITING || (way != WAYS_MAX && dispatch_way(q, e->envelope, r) != way))
+		if (r->state != RCPT_WAITING || (way != WAY_NONE && dispatch_way(q, e->envelope, r) != dispatch_base(q, way)))
 			continue;
 		if (r->last.kind != OUTCOME_DEFER)
 			outcome_set(&r->last, OUTCOME_DEFER, 0, "4.4.7", str_of(reason));
@@ -254,7 +254,7 @@ end_round(struct queue *q, struct entry *e, const struct peer *peer)
 	if (e->attempts < UINT16_MAX)
 		e->attempts++;
 	if (envelope_open(e->envelope) > 0 && retry_is_expired(q, e))
-		expire(q, e, WAYS_MAX, "no attempt succeeded");
+		expire(q, e, WAY_NONE, "no attempt succeeded");
 	conclude(q, e, peer, loop_now_ms(q->loop) + retry_delay_ms(q->config, e->attempts));
 }
 
@@ -318,6 +318,7 @@ settle_entry(struct queue *q, struct entry *e, struct job *j)
 		for (unsigned i = 0; i < j->nrcpt; i++)
 			if (j->result[i].kind == OUTCOME_DEFER && !j->result[i].maybe)
 				j->result[i].kind = OUTCOME_AGAIN;
+	fit_review(q, e, j);
 	cap_again(e, j);
 	for (unsigned i = 0; i < j->nrcpt; i++)
 		changed |= settle_rcpt(q, e, j, i);

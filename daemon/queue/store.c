@@ -35,6 +35,8 @@ store_put(struct queue *q, struct entry *e, uint64_t id, const struct envelope *
 		return -1;
 	e->size = env->size;
 	e->recipients = env->nrcpt;
+	e->is_8bit = env->is_8bit;
+	e->is_utf8 = env->is_utf8;
 	e->is_bounce = env->is_bounce;
 	return 0;
 }
@@ -182,6 +184,8 @@ on_found(void *arg, uint64_t id, struct str head, uint64_t octets)
 	e->arrived_queue_s = arrived;
 	e->size = peek.size;
 	e->recipients = peek.nrcpt;
+	e->is_8bit = peek.is_8bit;
+	e->is_utf8 = peek.is_utf8;
 	e->is_bounce = peek.is_bounce;
 	entry_list(q, e);
 	return &e->item;
@@ -300,6 +304,8 @@ store_memory(struct queue *q)
 		buf_clear(&one);
 	}
 	save(q, "ports", &b);
+	fit_save(q, &b);
+	save(q, "offers", &b);
 }
 
 void
@@ -350,6 +356,9 @@ store_recall(struct queue *q)
 	buf_cut(&b, 0);
 	if (spool_file_load(q->spool, "ports", &b) == 0)
 		recall_ports(q, cursor_init(b.data, b.len));
+	buf_cut(&b, 0);
+	if (spool_file_load(q->spool, "offers", &b) == 0)
+		fit_load(q, buf_str(&b));
 	buf_clear(&b);
 	pacing_recall(q);
 }

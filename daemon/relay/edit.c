@@ -99,16 +99,47 @@ put_key(struct buf *out, const char *name, const struct job *j, const unsigned *
 	buf_puts(out, "\r\n");
 }
 
+/* The octets before the "<" of the field's first address; 0: it has none, or another one without brackets stands before it.
+ * In a quoted name and in a comment (RFC 5322 3.2.2, 3.2.4) these signs mean nothing. */
+static size_t
+before_angle(struct str field)
+{
+	unsigned depth = 0;
+	bool quoted = false;
+
+	for (size_t i = 0; i < field.n; i++)
+		switch (field.p[i]) {
+		case '\\':
+			i += quoted || depth > 0;
+			break;
+		case '"':
+			quoted ^= depth == 0;
+			break;
+		case '(':
+			depth += !quoted;
+			break;
+		case ')':
+			depth -= !quoted && depth > 0;
+			break;
+		case '<':
+		case ',':
+			if (!quoted && depth == 0)
+				return field.p[i] == '<' ? i : 0;
+			break;
+		}
+	return 0;
+}
+
 /* Keeps the name that people read, folded as it is. */
 static void
 put_from(struct buf *out, struct str field, const char *sender)
 {
-	const char *angle = memchr(field.p, '<', field.n);
+	size_t n = before_angle(field);
 
-	if (angle == NULL || memchr(field.p, ',', (size_t)(angle - field.p)) != NULL)
+	if (n == 0)
 		buf_printf(out, "From: %s\r\n", sender);
 	else
-		buf_printf(out, "%.*s<%s>\r\n", (int)(angle - field.p), field.p, sender);
+		buf_printf(out, "%.*s<%s>\r\n", (int)n, field.p, sender);
 }
 
 static void

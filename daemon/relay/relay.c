@@ -7,6 +7,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "relay/capture.h"
 #include "relay/client.h"
 #include "relay/dial.h"
 
@@ -16,7 +17,8 @@
 struct lane {
 	struct relay *relay;
 	uint32_t number;
-	struct client *client;	/* NULL: the race is still on */
+	struct client *client;
+	struct capture *capture;	/* neither of the two: the race is still on */
 };
 
 struct race {
@@ -47,6 +49,7 @@ lane_free(struct lane *l)
 {
 	map_take(&l->relay->lanes, (uint64_t)l->number + 1);
 	client_free(&l->client);
+	capture_close(&l->capture);
 	loop_bury(l->relay->loop, l, free);
 }
 
@@ -159,22 +162,44 @@ cancel_races(struct relay *r)
 
 /* --- memos ---------------------------------------------------------------------------- */
 
+/* There is no race for a Maildir: it is there, or it is not. */
+static void
+open_capture(struct relay *r, struct lane *l, struct open *o)
+{
+	struct why why;
+
+	if (capture_open(&l->capture, o, &why) == 0) {
+		o->result = OPENED_UP;
+		o->caps = (struct caps){ .esmtp = true, .eightbit = true, .utf8 = true };
+	} else {
+		o->result = OPENED_ALL_FAILED;
+		outcome_set(&o->outcome, OUTCOME_DEFER, 0, "4.3.0", str_of(why.text));
+		lane_free(l);
+	}
+	o->memo.kind = MEMO_OPENED;
+	memo_post(r->queue, &o->memo);
+}
+
 static void
 take_open(struct relay *r, struct open *o)
 {
-	struct lane *l = mem_zero(sizeof *l);
+	struct lane *l;
 	struct race *race;
 
 	if (r->draining) {
-		free(l);
 		o->result = OPENED_CANCELLED;
 		o->memo.kind = MEMO_OPENED;
 		memo_post(r->queue, &o->memo);
 		return;
 	}
+	l = mem_zero(sizeof *l);
 	l->relay = r;
 	l->number = o->lane;
 	map_put(&r->lanes, (uint64_t)o->lane + 1, l);
+	if (o->settings->capture[0] != '\0') {
+		open_capture(r, l, o);
+		return;
+	}
 	race = race_new(r);
 	race->dial = dial_start(r->loop, o, &(struct dial_owner){ race, on_opened, on_heard, on_race_over });
 }
@@ -210,11 +235,16 @@ take_job(struct relay *r, struct job *j)
 {
 	struct lane *l = find_lane(r, j->lane);
 
-	if (l == NULL || l->client == NULL || r->draining) {
+	if (l == NULL || (l->client == NULL && l->capture == NULL) || r->draining) {
 		return_job(r, j);
 		return;
 	}
-	client_put(l->client, j);
+	if (l->client != NULL) {
+		client_put(l->client, j);
+		return;
+	}
+	capture_deliver(l->capture, j);
+	on_report(l, j);
 }
 
 static void
@@ -228,6 +258,11 @@ close_lane(struct relay *r, uint32_t number)
 		client_close(l->client);
 		return;
 	}
+	if (l->capture != NULL) {
+		post_closed(r, number, false);
+		lane_free(l);
+		return;
+	}
 	list_each(n, &r->races) {
 		struct race *race = container_of(n, struct race, node);
 
@@ -239,6 +274,21 @@ close_lane(struct relay *r, uint32_t number)
 	}
 }
 
+/* Nothing is ever on its way there between two memos. */
+static void
+close_captures(struct relay *r)
+{
+	struct lane *l;
+	size_t at = 0;
+	uint64_t key;
+
+	while ((l = map_next(&r->lanes, &at, &key)) != NULL)
+		if (l->capture != NULL) {
+			close_lane(r, l->number);
+			at = 0;
+		}
+}
+
 static void
 drain(struct relay *r)
 {
@@ -248,6 +298,7 @@ drain(struct relay *r)
 
 	r->draining = true;
 	cancel_races(r);
+	close_captures(r);
 	while ((l = map_next(&r->lanes, &at, &key)) != NULL)
 		client_close(l->client);
 	loop_at_turn_end(r->loop, &r->check, check_drained, r);
@@ -330,6 +381,7 @@ relay_free(struct relay **rp)
 	*rp = NULL;
 	r->draining = true;
 	cancel_races(r);
+	close_captures(r);
 	while (at = 0, (l = map_next(&r->lanes, &at, &key)) != NULL)
 		client_cut(l->client, "the program ends");
 	channel_drain(r->channel);

@@ -211,7 +211,7 @@ START_TEST(a_port_in_use_is_named)
 	char out[4096], name[32];
 
 	world_new(&w, PROVIDER_STARTTLS, NULL, PROVIDER_IMPLICIT, NULL, PROVIDER_STARTTLS, NULL);
-	w.l465 = w.p465;
+	w.l465 = provider_listen(w.provider, "127.0.0.1", 0, PROVIDER_STARTTLS, NULL);
 	world_configure(&w, "", "");
 	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "run"), 1);
 	snprintf(name, sizeof name, "127.0.0.1:%u", w.l465);

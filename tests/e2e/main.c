@@ -10,6 +10,7 @@ Suite *flight_suite(void);
 Suite *live_suite(void);
 Suite *logins_suite(void);
 Suite *pace_suite(void);
+Suite *route_suite(void);
 Suite *table_suite(void);
 Suite *told_suite(void);
 
@@ -26,6 +27,7 @@ main(void)
 	srunner_add_suite(runner, live_suite());
 	srunner_add_suite(runner, logins_suite());
 	srunner_add_suite(runner, pace_suite());
+	srunner_add_suite(runner, route_suite());
 	srunner_add_suite(runner, table_suite());
 	srunner_add_suite(runner, told_suite());
 	srunner_run_all(runner, CK_ENV);

@@ -47,6 +47,10 @@ struct rig {
 	bool lane_lost, hold_jobs;
 	const char *refuse_to;		/* this recipient alone is refused */
 	struct job *held;
+	struct caps caps, backup_caps;	/* what upstreams offer: the one named backup, and all others */
+	const char *refuse_as;		/* so many jobs are refused by the relay itself, with this status */
+	unsigned refusals;
+	struct route_limit told;	/* of the first route, last */
 	uint64_t claim;			/* size that submitted messages claim; 0: the true one */
 	char sent_to[4096];		/* "upstream:recipient " each */
 	struct buf last_body;
@@ -74,7 +78,11 @@ on_listener(void *arg, struct link *l)
 		r->last_id = s->id;
 		memo_submit_free(&s);
 	} else {
+		struct limits *limits = (struct limits *)m;
+
 		ck_assert_int_eq(m->kind, MEMO_LIMITS);
+		r->told = limits->route[0];
+		memo_limits_clear(limits);
 		free(m);
 	}
 }
@@ -108,13 +116,16 @@ answer_job(struct rig *r, struct job *j)
 
 		outcome_set(&j->result[i], kind, kind == OUTCOME_SENT ? 250 : refused ? 550 : r->code,
 		    kind == OUTCOME_SENT ? "2.0.0" : refused ? "5.1.1" : "4.2.0", STR("said the provider"));
-		if (kind == OUTCOME_SENT) {
+		if (r->refusals > 0)
+			outcome_set(&j->result[i], OUTCOME_REFUSE, 0, r->refuse_as, STR("the provider cannot"));
+		if (j->result[i].kind == OUTCOME_SENT) {
 			size_t at = strlen(r->sent_to);
 
 			r->sent++;
 			snprintf(r->sent_to + at, sizeof r->sent_to - at, "%s:%s ", name, to);
 		}
 	}
+	r->refusals -= r->refusals > 0;
 	j->upstream = r->upstream;
 	j->lane_lost = r->lane_lost;
 	snprintf(j->peer.upstream, sizeof j->peer.upstream, "%s", name);
@@ -128,6 +139,7 @@ answer_open(struct rig *r, struct open *o)
 	r->opens++;
 	o->result = r->down != NULL && strcmp(o->settings->name, r->down) == 0 ? OPENED_ALL_FAILED : r->open_result;
 	o->winner = o->candidate[0];
+	o->caps = strcmp(o->settings->name, "backup") == 0 ? r->backup_caps : r->caps;
 	if (o->result != OPENED_UP)
 		outcome_set(&o->outcome, OUTCOME_DEFER, 0, "4.4.1", STR("no port works"));
 	o->memo.kind = MEMO_OPENED;

@@ -226,7 +226,7 @@ rig_close(struct rig *r)
 }
 
 /* A port of the provider, next in the order of the race. */
-static unsigned
+static __attribute__((unused)) unsigned
 rig_port(struct rig *r, enum provider_mode mode, enum tls_mode tls, const char *script)
 {
 	struct candidate *c = &r->candidate[r->ncandidate];

@@ -52,6 +52,8 @@ on_listener(void *arg, struct link *l)
 
 	(void)arg;
 	if (m->kind != MEMO_VERDICT) {
+		if (m->kind == MEMO_LIMITS)
+			memo_limits_clear(container_of(m, struct limits, memo));
 		free(m);
 		return;
 	}

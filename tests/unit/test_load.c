@@ -394,9 +394,8 @@ static const struct {
 	{ TOKENS("", "refresh_token_file = key client_secret_file = empty"), "a.conf:2: client_secret_file: " },
 	{ "upstream u { host = h\n oauth2 { token_url = \"https://t/\" client_id = x refresh_token_file = key } }\n", "a.conf:1: username: missing, though there is a password" },
 	/* what nothing acts on yet */
-	{ "upstream u { host = h\n capture = x }\n", "a.conf:2: capture: this option is not supported by this version; remove it" },
-	{ "upstream u { host = h\n sender = a@b.example }\n", "a.conf:2: sender: this option is not supported" },
-	{ "upstream u { host = h\n rewrite_from = true }\n", "a.conf:2: rewrite_from: this option is not supported" },
+	{ "upstream u {\n capture = \"m\" chain = {} }\n", "a.conf:2: chain: " },
+	{ "upstream u { host = h\n rewrite_from = true }\n", "a.conf:2: rewrite_from: there is no address to write; add sender" },
 	{ "alert {\n webhook = \"http://hooks.example/x\"\n}\n", "a.conf:2: webhook: plain http to another machine; use https" },
 	{ "alert {\n webhook = \"http://127.0.0.1@hooks.example/x\"\n}\n", "a.conf:2: webhook: plain http to another machine" },
 	{ "alert {\n webhook = x\n}\n", "a.conf:2: webhook: `x' is not a URL; write it as https://example.com/path" },
@@ -463,6 +462,28 @@ START_TEST(refuses_a_password_for_all_to_read)
 	ck_assert_int_eq(chmod(scratch_path("pw.conf"), 0640), 0);
 	c = load(text);
 	ck_assert_str_eq(c->upstream[0].password, "p");
+	config_unref(&c);
+}
+END_TEST
+
+/* One line makes it harmless, whatever else stands there. */
+START_TEST(capture)
+{
+	struct config *c = load(HOST "upstream u { host = h.example username = me password_file = \"no-such-file\"\n"
+	    "  capture = mail }\n"
+	    "upstream v { host = i.example auth = none }\n"
+	    "route r { upstreams = {v, u} }\nroute s { upstreams = {u, v} }\n");
+	const struct upstream *u = &c->upstream[0];
+
+	ck_assert_str_eq(u->host, "");
+	ck_assert_uint_eq(u->nchain, 0);
+	ck_assert_ptr_null(u->password);
+	ck_assert_str_eq(u->password_file, "");
+	ck_assert(u->capture[0] == '/' && strcmp(strrchr(u->capture, '/'), "/mail") == 0);
+	ck_assert_ptr_nonnull(strstr(warned, "upstream u: capture: its mail goes to /"));
+	ck_assert_ptr_nonnull(strstr(warned, "without a route: upstream v stands behind u, which captures, and gets nothing"));
+	ck_assert_ptr_nonnull(strstr(warned, "s: upstream v stands behind u"));
+	ck_assert_ptr_null(strstr(warned, "r: upstream"));
 	config_unref(&c);
 }
 END_TEST
@@ -738,6 +759,7 @@ test_load(void)
 	tcase_add_test(t, a_preset_with_tokens_leaves_passwords_alone);
 	tcase_add_loop_test(t, refuses, 0, sizeof refused / sizeof refused[0]);
 	tcase_add_test(t, refuses_a_password_for_all_to_read);
+	tcase_add_test(t, capture);
 	tcase_add_test(t, warnings);
 	tcase_add_test(t, users_file_of_trusted_listeners_only);
 	tcase_add_test(t, without_secrets);

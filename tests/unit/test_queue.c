@@ -551,6 +551,196 @@ START_TEST(over_spool_size_nothing_is_accepted)	/* D-33 */
 }
 END_TEST
 
+START_TEST(the_upstream_hears_the_sender_that_it_wants)
+{
+	struct rig r;
+
+	rig_up(&r, "upstream \"up\" { host = \"127.0.0.1\" chain = {\"2525/none\"} auth = \"none\" sender = \"out@x.example\" }\n");
+	r.job_result = OUTCOME_REFUSE;
+	r.code = 550;
+	submit(&r, "a@b.example", NULL);
+	turn_until(&r, r.jobs == 1);
+	ck_assert_str_eq(r.last_sender, "out@x.example");
+	turn_until(&r, r.jobs == 2);	/* the notification goes to the one who sent it, from nobody */
+	ck_assert_str_eq(r.last_sender, "");
+	ck_assert_ptr_nonnull(strstr(r.last_body.data, "To: <app@client.example>"));
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(a_login_told_later_is_tried_again_only_for_mail)	/* B-021 */
+{
+	struct rig r;
+
+	rig_up(&r, two_upstreams);
+	r.open_result = OPENED_LOGIN_LATER;
+	submit(&r, "one@b.example", NULL);
+	turn_until(&r, gateway_find(r.queue, "up")->gate.state == GATE_DOWN && gateway_find(r.queue, "backup")->gate.state == GATE_DOWN);
+	r.open_result = OPENED_UP;
+	r.down = "up";
+	queue_open_gates(r.queue, "backup");
+	turn_until(&r, r.sent == 1);
+	r.down = NULL;
+	r.opens = 0;
+	clock_fake_add(6 * 60 * 1000);
+	settle(&r);
+	ck_assert_uint_eq(r.opens, 0);
+	submit(&r, "two@b.example", NULL);
+	turn_until(&r, gateway_find(r.queue, "up")->gate.state == GATE_UP);
+	rig_down(&r);
+}
+END_TEST
+
+/* Learned at the first connection; a small one goes as ever, a large one to who takes it, and neither waits for the other. */
+START_TEST(what_the_first_lacks_the_next_takes)	/* B-111, B-142 */
+{
+	struct rig r;
+
+	rig_up(&r, two_upstreams);
+	r.caps.size = 1000;
+	r.claim = 2000;
+	submit(&r, "one@b.example", NULL);
+	turn_until(&r, r.sent == 1);
+	ck_assert_str_eq(r.sent_to, "backup:one@b.example ");
+	r.claim = 0;
+	submit(&r, "two@b.example", NULL);
+	turn_until(&r, r.sent == 2);
+	ck_assert_str_eq(r.sent_to, "backup:one@b.example up:two@b.example ");
+	turn_until(&r, totals(&r).messages == 0);
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(who_waits_for_the_next_upstream_blocks_nobody)	/* B-142 */
+{
+	struct rig r;
+
+	rig_up(&r, two_upstreams);
+	r.caps.size = 1000;
+	r.down = "backup";
+	r.claim = 2000;
+	submit(&r, "one@b.example", NULL);
+	turn_until(&r, gateway_find(r.queue, "backup")->gate.state == GATE_DOWN);
+	r.claim = 0;
+	submit(&r, "two@b.example", NULL);
+	turn_until(&r, r.sent == 1);
+	ck_assert_str_eq(r.sent_to, "up:two@b.example ");
+	settle(&r);
+	ck_assert_uint_eq(totals(&r).messages, 1);
+	ck_assert_uint_eq(totals(&r).deferred, 1);
+	r.down = NULL;
+	clock_fake_add(31000);
+	turn_until(&r, r.sent == 2);
+	ck_assert_str_eq(r.sent_to, "up:two@b.example backup:one@b.example ");
+	rig_down(&r);
+}
+END_TEST
+
+/* Past its deadline, when the only upstream that takes it fails, it bounces: another that is up does not keep it. */
+START_TEST(it_expires_though_others_are_up)	/* B-140 */
+{
+	struct rig r;
+
+	rig_up(&r, two_upstreams);
+	r.caps.size = 100000;
+	r.down = "backup";
+	r.claim = 200000;
+	submit(&r, "one@b.example", NULL);
+	turn_until(&r, gateway_find(r.queue, "backup")->gate.state == GATE_DOWN);
+	r.claim = 0;
+	clock_fake_add(INT64_C(6) * 86400000);
+	turn_until(&r, r.sent == 1);
+	ck_assert_str_eq(r.sent_to, "up:app@client.example ");
+	ck_assert_ptr_nonnull(strstr(r.last_body.data, "one@b.example"));
+	turn_until(&r, totals(&r).messages == 0);
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(what_none_takes_is_refused_by_the_first)	/* B-111: 5.3.4, and the sender is told */
+{
+	struct rig r;
+
+	rig_up(&r, two_upstreams);
+	r.caps.size = r.backup_caps.size = 100000;
+	r.claim = 200000;
+	r.refuse_as = "5.3.4";
+	r.refusals = 1;
+	submit(&r, "one@b.example", NULL);
+	turn_until(&r, r.sent == 1);
+	ck_assert(gateway_find(r.queue, "backup")->offer.known);	/* it was asked first */
+	ck_assert_uint_eq(r.jobs, 2);
+	ck_assert_str_eq(r.sent_to, "up:app@client.example ");
+	ck_assert_ptr_nonnull(strstr(r.last_body.data, "5.3.4"));
+	turn_until(&r, totals(&r).messages == 0);
+	rig_down(&r);
+}
+END_TEST
+
+/* An old connection lacks what the newest EHLO offers: that is no refusal. */
+START_TEST(an_old_connection_decides_nothing)	/* B-110 */
+{
+	struct rig r;
+
+	rig_up(&r, basic);
+	r.refuse_as = "5.6.7";
+	r.refusals = 1;
+	submit(&r, "one@b.example", NULL);
+	turn_until(&r, r.sent == 1);
+	ck_assert_uint_eq(r.jobs, 2);
+	ck_assert_uint_eq(r.opens, 2);
+	ck_assert_str_eq(r.sent_to, "up:one@b.example ");
+	turn_until(&r, totals(&r).messages == 0);
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(offers_are_remembered)	/* D12 */
+{
+	static const char elsewhere[] =
+	    "upstream \"up\" { host = \"127.0.0.2\" chain = {\"2525/none\"} auth = \"none\" message_size = \"7K\" }\n";
+	struct rig r;
+
+	rig_up(&r, basic);
+	turn_until(&r, r.told.eightbit);	/* not known: it may */
+	ck_assert(!r.told.utf8 && r.told.message_max == 0);
+	r.caps = (struct caps){ .utf8 = true, .size = 5000 };
+	submit(&r, "one@b.example", NULL);
+	turn_until(&r, r.told.utf8);
+	ck_assert(!r.told.eightbit && r.told.message_max == 5000);
+	turn_until(&r, totals(&r).messages == 0);
+	clock_fake_add(61000);
+	settle(&r);
+	memset(&r.told, 0, sizeof r.told);
+	restart(&r, basic);
+	turn_until(&r, r.told.utf8);
+	ck_assert(!r.told.eightbit && r.told.message_max == 5000);
+	restart(&r, elsewhere);		/* another host has said nothing yet */
+	turn_until(&r, r.told.message_max == 7 * 1024);
+	ck_assert(!r.told.utf8 && r.told.eightbit);
+	rig_down(&r);
+}
+END_TEST
+
+/* The next takes over while the first is down; when the first is back, found by its timer, the very next message goes there. */
+START_TEST(who_is_back_is_found_without_mail)
+{
+	struct rig r;
+
+	rig_up(&r, two_upstreams);
+	r.down = "up";
+	submit(&r, "one@b.example", NULL);
+	turn_until(&r, r.sent == 1);
+	r.down = NULL;
+	clock_fake_add(31000);
+	turn_until(&r, gateway_find(r.queue, "up")->gate.state == GATE_UP);
+	submit(&r, "two@b.example", NULL);
+	turn_until(&r, r.sent == 2);
+	ck_assert_str_eq(r.sent_to, "backup:one@b.example up:two@b.example ");
+	rig_down(&r);
+}
+END_TEST
+
 Suite *test_queue(void);
 
 Suite *
@@ -588,6 +778,15 @@ test_queue(void)
 	tcase_add_test(t, a_reload_routes_queued_mail_anew);
 	tcase_add_test(t, draining_waits_for_what_is_out_and_starts_nothing);
 	tcase_add_test(t, over_spool_size_nothing_is_accepted);
+	tcase_add_test(t, the_upstream_hears_the_sender_that_it_wants);
+	tcase_add_test(t, who_is_back_is_found_without_mail);
+	tcase_add_test(t, a_login_told_later_is_tried_again_only_for_mail);
+	tcase_add_test(t, what_the_first_lacks_the_next_takes);
+	tcase_add_test(t, who_waits_for_the_next_upstream_blocks_nobody);
+	tcase_add_test(t, it_expires_though_others_are_up);
+	tcase_add_test(t, what_none_takes_is_refused_by_the_first);
+	tcase_add_test(t, an_old_connection_decides_nothing);
+	tcase_add_test(t, offers_are_remembered);
 	suite_add_tcase(s, t);
 	return s;
 }
