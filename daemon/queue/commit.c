@@ -88,7 +88,12 @@ settle(struct queue *q)
 
 	if (c->failed)
 		give_up(c->why.text);
+	if (spool_sync_trouble(c->running) != NULL)
+		log_event(LOG_WARNING, "not_saved", log_text("reason", spool_sync_trouble(c->running)));
 	spool_sync_end(q->spool, &c->running);
+	if (q->quota_flying)
+		pacing_saved(q);
+	q->quota_flying = false;
 	count_add(COUNT_SYNCS, 1);
 	q->sync_running = false;
 	q->compacting = true;	/* what this batch freed can go */
@@ -127,6 +132,8 @@ write_batch(struct queue *q)
 
 	if (y == NULL)
 		give_up(why.text);
+	q->quota_flying = q->quota_staged;
+	q->quota_staged = q->quota_urgent = false;
 	q->syncing = q->batch;
 	q->nsyncing = q->nbatch;
 	q->cap_syncing = q->cap_batch;
@@ -200,7 +207,7 @@ commit_turn(struct queue *q)
 {
 	if (q->sync_running || !spool_is_dirty(q->spool))
 		return;
-	if (q->nbatch > 0 || q->nbatch_own > 0)
+	if (q->nbatch > 0 || q->nbatch_own > 0 || q->quota_urgent)
 		start_sync(q);
 	else if (!heap_has(&q->lazy.node))
 		loop_timer(q->loop, &q->lazy, loop_now_ms(q->loop) + LAZY_MS);

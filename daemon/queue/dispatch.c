@@ -57,8 +57,8 @@ put_ready(struct queue *q, struct entry *e)
 {
 	list_put(&q->way[e->way].ready, &e->at.ready);
 	q->way[e->way].nready++;
-	if (q->nopen > OPEN_MAX)
-		entry_park(q, e);
+	if (q->nopen > OPEN_MAX && e->envelope != NULL)
+		entry_park_later(q, e);
 }
 
 void

@@ -190,6 +190,28 @@ out:
 	return rc;
 }
 
+/* Who moved it may still want its envelope. */
+void
+entry_park_later(struct queue *q, struct entry *e)
+{
+	buf_put(&q->crowded, &e->item.id, sizeof e->item.id);
+}
+
+void
+entry_park_crowded(struct queue *q)
+{
+	for (size_t at = 0; at + sizeof(uint64_t) <= q->crowded.len; at += sizeof(uint64_t)) {
+		struct entry *e;
+		uint64_t id;
+
+		memcpy(&id, q->crowded.data + at, sizeof id);
+		e = order_find(&q->order, id);
+		if (e != NULL && e->state == ENTRY_READY)
+			entry_park(q, e);
+	}
+	buf_cut(&q->crowded, 0);
+}
+
 void
 entry_park(struct queue *q, struct entry *e)
 {

@@ -56,6 +56,11 @@ pacing_may_send(struct gateway *g)
 		pacing_check(g);
 		return false;
 	}
+	if (pace_is_unsaved(&g->pace, true)) {	/* goes on when that is on disk */
+		g->pace.going = g->queue->quota_changed = g->queue->quota_urgent = true;
+		pacing_save(g->queue, false);
+		return false;
+	}
 	wait = pace_wait_ms(&g->pace, now);
 	if (wait > 0)
 		loop_timer(g->queue->loop, &g->pacing, now + wait);
@@ -83,10 +88,8 @@ pacing_sent(struct gateway *g, const struct job *j)
 
 	pace_take(&g->pace, j->nrcpt, loop_now_ms(q->loop));
 	q->quota_changed = true;
-	if (pace_is_unsaved(&g->pace, true))
+	if (pace_is_unsaved(&g->pace, false))
 		pacing_save(q, false);
-	else if (pace_is_unsaved(&g->pace, false))
-		store_soon(q);
 }
 
 /* Whether the provider means its quota or our pace it says in words only, but for a refusal for good. */
@@ -228,10 +231,9 @@ void
 pacing_save(struct queue *q, bool final)
 {
 	struct buf b = { 0 };
-	struct why why;
 	bool any = false;
 
-	if (!q->quota_changed && !final)
+	if (!final && (!q->quota_changed || q->quota_flying))
 		return;
 	q->quota_changed = false;
 	buf_put_u8(&b, QUOTA_VERSION);
@@ -249,9 +251,18 @@ pacing_save(struct queue *q, bool final)
 		buf_clear(&one);
 	}
 	buf_put_u32(&b, crc32c(0, b.data, b.len));
-	if (any && spool_file_save(q->spool, "quota", buf_str(&b), &why) < 0)
-		log_event(LOG_WARNING, "not_saved", log_text("file", "quota"), log_text("reason", why.text));
+	if (any)
+		spool_file_put(q->spool, "quota", buf_str(&b));
+	q->quota_staged |= any;
 	buf_clear(&b);
+}
+
+/* Also where it could not be written: mail goes on while the disk is full. */
+void
+pacing_saved(struct queue *q)
+{
+	for (unsigned i = 0; i < q->ngateway; i++)
+		pace_saved(&q->gateway[i]->pace);
 }
 
 static void

@@ -191,6 +191,7 @@ struct queue {
 	void **slabs;
 	size_t nslabs;
 	size_t nopen;			/* envelopes in memory */
+	struct buf crowded;		/* ids: their envelopes are too many, and leave at the end of the turn */
 
 	struct way *way;		/* the routes, the default, and nway - nbase narrow ones */
 	unsigned nway, nbase;
@@ -235,6 +236,8 @@ struct queue {
 	size_t nuser_bucket;
 	bool draining, drained, memory_changed, compacting;
 	bool quota_changed;		/* to be saved within the minute */
+	bool quota_staged, quota_flying;	/* it is in the next batch; in the one being synced */
+	bool quota_urgent;		/* a message waits for it */
 	bool finishing;			/* the relays have gone */
 	int64_t compact_at_ms;
 };
@@ -245,6 +248,8 @@ void entry_free(struct queue *q, struct entry *e);	/* leaves every list, totals 
 void entry_move(struct queue *q, struct entry *e, enum entry_state to, int64_t due_at_ms);
 void entry_list(struct queue *q, struct entry *e);	/* known from now on: order and totals */
 int entry_load(struct queue *q, struct entry *e, struct why *why) must_check; /* envelope into memory */
+void entry_park_later(struct queue *q, struct entry *e);	/* at the end of the turn, if it is READY then */
+void entry_park_crowded(struct queue *q);
 void entry_park(struct queue *q, struct entry *e);	/* envelope out of memory where that loses nothing */
 void entry_count(struct queue *q, struct entry *e);	/* recipients left, into totals */
 void entry_keep(struct queue *q, struct entry *e);	/* HELD, and not because the operator wished it */
@@ -340,6 +345,7 @@ bool pacing_is_over_quota(struct gateway *g);
 bool pacing_spares(const struct queue *q, struct entry *e, const struct gateway *g);
 void pacing_print_reason(const struct gateway *g, char *out, size_t size);	/* of its state, in words */
 void pacing_save(struct queue *q, bool final);	/* the day's counts, if there is anything new */
+void pacing_saved(struct queue *q);		/* what pacing_save gave has been written */
 void pacing_recall(struct queue *q);
 
 /* quirk.c: what servers announce and cannot do */

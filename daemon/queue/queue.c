@@ -99,6 +99,7 @@ on_turn_end(void *arg)
 
 	if (q->compacting)
 		q->compacting = spool_compact(q->spool, COMPACT_SLICE);
+	entry_park_crowded(q);
 	commit_turn(q);
 	report_drained(q);
 }
@@ -262,6 +263,7 @@ queue_free(struct queue **qp)
 	queue_finish(q);
 	alert_stop(q);
 	owed_clear(q);
+	buf_clear(&q->crowded);
 	spool_close(&q->spool);
 	dns_stop(&q->dns);
 	free_entries(q);

@@ -272,10 +272,7 @@ store_open(struct queue *q, struct why *why)
 static void
 save(struct queue *q, const char *name, struct buf *b)
 {
-	struct why why;
-
-	if (spool_file_save(q->spool, name, buf_str(b), &why) < 0)
-		log_event(LOG_WARNING, "not_saved", log_text("file", name), log_text("reason", why.text));
+	spool_file_put(q->spool, name, buf_str(b));
 	buf_clear(b);
 }
 

@@ -12,7 +12,8 @@ enum {
 	STEPS = 20,			/* …of which so many lead from nothing to the ceiling */
 	RECENT_MS = 10 * 1000,		/* over which a rate is measured */
 	RECENT_LEAST = 10,		/* fewer messages show none */
-	SAVE_PART = 50			/* of the quota is counted between two saves */
+	SAVE_PART = 50,			/* of the quota is counted between two saves */
+	SAVE_RECIPIENTS = 100		/* and a common transaction more */
 };
 
 static const struct {
@@ -234,6 +235,8 @@ pace_most_recipients(struct pace *p, int64_t now_ms)
 {
 	int64_t left = p->recipients ? pace_quota_left(p, now_ms) : -1;
 
+	if (left > (int64_t)p->left && p->left > 0)
+		left = p->left;
 	return left < 0 || left > UINT_MAX ? UINT_MAX : (unsigned)left;
 }
 
@@ -290,6 +293,12 @@ pace_room(struct pace *p, unsigned wanted, int64_t now_ms)
 	return wanted;
 }
 
+static void
+spare(uint32_t *left, uint32_t n)
+{
+	*left -= n < *left ? n : *left;
+}
+
 void
 pace_take(struct pace *p, unsigned nrcpt, int64_t now_ms)
 {
@@ -299,8 +308,8 @@ pace_take(struct pace *p, unsigned nrcpt, int64_t now_ms)
 	p->recent++;
 	p->out_messages++;
 	p->out_recipients += nrcpt;
-	p->unsaved += p->recipients ? nrcpt : 1;
-	p->going = true;
+	spare(&p->left, p->recipients ? nrcpt : 1);
+	spare(&p->next, p->recipients ? nrcpt : 1);
 }
 
 void
@@ -370,7 +379,13 @@ save_step(const struct pace *p)
 bool
 pace_is_unsaved(const struct pace *p, bool late)
 {
-	return p->quota > 0 && (late ? p->unsaved > p->ahead : p->unsaved >= save_step(p));
+	return p->quota > 0 && (late ? p->left == 0 : p->going && p->next <= save_step(p));
+}
+
+void
+pace_saved(struct pace *p)
+{
+	p->left = p->next;
 }
 
 /* u32 ms since the slot began, u32 on its way, u32 how far to run ahead, u8 how many slots, and for each u8 how
@@ -381,14 +396,15 @@ pace_save(struct pace *p, struct buf *b, bool final, int64_t now_ms)
 	uint8_t n = 0;
 
 	/* Processes that die before they have sent anything use nothing up, however many. */
-	p->ahead = final || !p->going ? 0 : 2 * save_step(p);
-	p->unsaved = 0;
+	p->next = final || !p->going ? 0 : 2 * save_step(p) + (p->recipients ? SAVE_RECIPIENTS : 0);
+	if (p->next > p->quota)
+		p->next = p->quota;
 	advance(p, now_ms);
 	for (unsigned i = 0; i < PACE_SLOTS; i++)
 		n = (uint8_t)(n + (p->slot[i] > 0));
 	buf_put_u32(b, (uint32_t)(now_ms - p->slot_at_ms));
 	buf_put_u32(b, (uint32_t)out(p));
-	buf_put_u32(b, p->ahead);
+	buf_put_u32(b, p->next);
 	buf_put_u8(b, n);
 	for (unsigned i = 0; i < PACE_SLOTS; i++) {
 		uint32_t count = p->slot[(p->now_slot + PACE_SLOTS - i) % PACE_SLOTS];

@@ -52,8 +52,8 @@ struct pace {
 	int64_t slot_at_ms;		/* when it began */
 	uint64_t used;			/* their sum */
 	unsigned out_messages, out_recipients;	/* on their way */
-	uint32_t unsaved, ahead;	/* taken since pace_save, and how far that ran ahead */
-	bool going;			/* something was taken since the start */
+	uint32_t left, next;		/* how many more may be taken as the file on disk has it, and the one being written */
+	bool going;			/* something is to be sent in this life */
 };
 
 enum { PACE_REPORTS = -1 };	/* all that is left is on its way: a report will tell */
@@ -86,10 +86,12 @@ bool pace_is_over_quota(struct pace *p, int64_t now_ms);	/* that, or the provide
 int64_t pace_quota_left(struct pace *p, int64_t now_ms);	/* -1: no quota */
 
 /*
- * The day's count across a restart.  What is saved runs ahead of what was counted: a process that ends without saving again
- * has sent no more than that.  pace_is_unsaved: it is time to save; `late': before anything else goes.
+ * The day's count across a restart.  What is saved runs ahead of what was counted, and no more than that is taken until a newer
+ * one is on disk: a process that ends without another save has sent no more.  pace_is_unsaved: it is time to save; `late':
+ * nothing may be taken before.  pace_saved: what pace_save gave last is on disk.
  */
 bool pace_is_unsaved(const struct pace *p, bool late);
+void pace_saved(struct pace *p);
 void pace_save(struct pace *p, struct buf *out, bool final, int64_t now_ms);	/* final: nothing is sent after it */
 bool pace_load(struct pace *p, struct str bytes, int64_t away_ms, int64_t now_ms) must_check;	/* false: nonsense; no change */
 

@@ -1,31 +1,86 @@
-/* Small files beside the log, replaced whole. */
+/* Small files beside the log, replaced whole, by whoever runs the sync: no loop waits for the disk. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "spool/disk.h"
 #include "spool/state.h"
 
 enum { NAME_MAX_OCTETS = 64, FILE_MAX = 1 << 20 };
 
-int
-spool_file_save(struct spool *s, const char *name, struct str bytes, struct why *why)
+struct sidefile {
+	struct node node;
+	char name[NAME_MAX_OCTETS];
+	struct buf bytes;
+};
+
+static struct sidefile *
+find(struct spool_sync *y, const char *name)
+{
+	list_each(n, &y->files) {
+		struct sidefile *f = container_of(n, struct sidefile, node);
+
+		if (strcmp(f->name, name) == 0)
+			return f;
+	}
+	return NULL;
+}
+
+void
+spool_file_put(struct spool *s, const char *name, struct str bytes)
+{
+	struct sidefile *f = find(s->next, name);
+
+	if (f == NULL) {
+		f = mem_zero(sizeof *f);
+		snprintf(f->name, sizeof f->name, "%s", name);
+		list_put(&s->next->files, &f->node);
+	}
+	buf_cut(&f->bytes, 0);
+	buf_putstr(&f->bytes, bytes);
+}
+
+static int
+write_one(int dir, const struct sidefile *f, struct why *why)
 {
 	char temporary[NAME_MAX_OCTETS + 8];
 	int fd;
 
-	snprintf(temporary, sizeof temporary, "%s.new", name);
-	if ((fd = disk_open(s->dir, temporary, O_RDWR | O_CREAT)) < 0)
+	snprintf(temporary, sizeof temporary, "%s.new", f->name);
+	if ((fd = disk_open(dir, temporary, O_RDWR | O_CREAT)) < 0)
 		return fail(why, "cannot create %s: %s", temporary, strerror(errno));
-	if (disk_truncate(fd, 0) < 0 || disk_write(fd, bytes.p, bytes.n, 0) < 0 || disk_sync(fd) < 0 ||
-	    disk_rename(s->dir, temporary, s->dir, name) < 0 || disk_sync(s->dir) < 0) {
-		fail(why, "cannot write %s: %s", name, strerror(errno));
+	if (disk_truncate(fd, 0) < 0 || disk_write(fd, f->bytes.data, f->bytes.len, 0) < 0 || disk_sync(fd) < 0 ||
+	    disk_rename(dir, temporary, dir, f->name) < 0 || disk_sync(dir) < 0) {
+		fail(why, "cannot write %s: %s", f->name, strerror(errno));
 		disk_close(&fd);
 		return -1;
 	}
 	disk_close(&fd);
 	return 0;
+}
+
+void
+sidefile_write_all(struct spool_sync *y)
+{
+	list_each(n, &y->files)
+		if (write_one(y->dir, container_of(n, struct sidefile, node), &y->trouble) < 0)
+			return;
+}
+
+void
+sidefile_clear(struct spool_sync *y)
+{
+	struct node *n;
+
+	while ((n = list_take(&y->files)) != NULL) {
+		struct sidefile *f = container_of(n, struct sidefile, node);
+
+		buf_clear(&f->bytes);
+		free(f);
+	}
 }
 
 int

@@ -330,7 +330,7 @@ spool_live_bytes(const struct spool *s)
 bool
 spool_is_dirty(const struct spool *s)
 {
-	return !list_is_empty(&s->next->chunks);
+	return !list_is_empty(&s->next->chunks) || !list_is_empty(&s->next->files);
 }
 
 struct spool_blobs *

@@ -107,6 +107,9 @@ struct spool_sync *spool_write(struct spool *s, struct why *why) must_check;
  * dead.  -1 is final: nothing of the batch may be acknowledged, the process must end (D-07, D-08). */
 int spool_sync_run(struct spool_sync *y, struct why *why) must_check;
 
+/* After it: which small file could not be written, and why; NULL: none. */
+const char *spool_sync_trouble(const struct spool_sync *y);
+
 /* Queue's thread, after spool_sync_run returned 0: takes emptied files back for use, frees *y. */
 void spool_sync_end(struct spool *s, struct spool_sync **y);
 
@@ -145,8 +148,8 @@ void spool_blob_free(struct spool_blob **b);	/* not put: it is gone */
 
 /* --- small files beside the log (port memory, quota) ---------------------- */
 
-/* Replaced whole: after a crash the old or the new. */
-int spool_file_save(struct spool *s, const char *name, struct str bytes, struct why *why) must_check;
+/* Stages it; replaced whole: after a crash the old or the new.  What cannot be written is spool_sync_trouble's. */
+void spool_file_put(struct spool *s, const char *name, struct str bytes);
 int spool_file_load(struct spool *s, const char *name, struct buf *out); /* -1: there is none; at most 1 MB */
 
 /* --- annals: what happened, kept for a while for people to look up ------------- */

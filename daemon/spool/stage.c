@@ -24,6 +24,8 @@ stage_new(struct spool *s)
 	y->first_seq = s->seq;
 	list_init(&y->chunks);
 	list_init(&y->new_blobs);
+	list_init(&y->files);
+	y->dir = s->dir;
 	list_init(&y->retired);
 	return y;
 }
@@ -59,6 +61,7 @@ stage_free(struct spool *s, struct spool_sync **y)
 
 		segment_free(&g);
 	}
+	sidefile_clear(*y);
 	buf_clear(&(*y)->dead_blobs);
 	free(*y);
 	*y = NULL;

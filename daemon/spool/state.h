@@ -26,6 +26,9 @@ struct spool_sync {
 	struct node chunks;
 	struct node new_blobs;		/* struct spool_blob: to be named */
 	struct buf dead_blobs;		/* ids, u64 each */
+	struct node files;		/* struct sidefile: small files, written last */
+	int dir;			/* where they are */
+	struct why trouble;		/* with one of them */
 	struct node retired;		/* struct segment, oldest first: nothing in them is needed */
 	bool entries;			/* files were made in log/ */
 	uint64_t first_seq;		/* of its first record */
@@ -133,6 +136,11 @@ int read_place(struct spool *s, uint32_t number, uint32_t at, uint32_t n, struct
 /* The same, with zeros for what cannot be read: for damaged/. */
 void read_raw(struct spool *s, uint32_t number, uint32_t at, uint32_t n, struct buf *out);
 int read_file(struct spool *s, struct segment *g, struct why *why) must_check;	/* opens it, closing another */
+
+/* --- sidefile.c: small files beside the log --------------------------------- */
+
+void sidefile_write_all(struct spool_sync *y);	/* what went wrong is in y->trouble */
+void sidefile_clear(struct spool_sync *y);
 
 /* --- aside.c ---------------------------------------------------------------- */
 

@@ -147,7 +147,14 @@ spool_sync_run(struct spool_sync *y, struct why *why)
 		if (remove_segment(y, container_of(n, struct segment, node), why) < 0)
 			return -1;
 	}
+	sidefile_write_all(y);
 	return 0;
+}
+
+const char *
+spool_sync_trouble(const struct spool_sync *y)
+{
+	return y->trouble.text[0] != '\0' ? y->trouble.text : NULL;
 }
 
 /* The file of a segment that is gone for good becomes a spare one. */

@@ -245,10 +245,9 @@ model_save(void)
 {
 	char text[40];
 	int n = snprintf(text, sizeof text, "version %u", ++model.saved);
-	struct why why;
 
-	if (spool_file_save(model.s, "small", (struct str){ text, (size_t)n }, &why) < 0)
-		broken("save", &why);
+	spool_file_put(model.s, "small", (struct str){ text, (size_t)n });
+	model_commit();
 	model.saved_safe = model.saved;
 }
 

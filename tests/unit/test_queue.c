@@ -695,6 +695,34 @@ START_TEST(an_old_connection_decides_nothing)	/* B-110 */
 }
 END_TEST
 
+/* More wait than have their envelopes in memory; what is written down of one must not need luck. */
+START_TEST(a_crowd_of_waiting_messages)	/* I3 */
+{
+	enum { CROWD = OPEN_MAX + 50 };
+	struct rig r;
+	struct why why;
+	uint64_t held;
+
+	rig_up(&r, "upstream \"up\" { host = \"127.0.0.1\" chain = {\"2525/none\"} auth = \"none\" max_recipients = 1 }\n");
+	r.open_result = OPENED_ALL_FAILED;
+	held = submit(&r, "held@b.example", NULL);
+	submit(&r, "first@b.example", "second@b.example");
+	turn_until(&r, gateway_find(r.queue, "up")->gate.state == GATE_DOWN);
+	ck_assert_int_eq(queue_act(r.queue, held, QUEUE_HOLD, &why), 0);
+	for (unsigned i = 0; i < CROWD; i++)
+		submit(&r, "you@b.example", NULL);
+	turn_until(&r, totals(&r).messages == CROWD + 2);
+	settle(&r);
+	ck_assert_uint_le(r.queue->nopen, OPEN_MAX + 1);
+	ck_assert_int_eq(queue_act(r.queue, held, QUEUE_RELEASE, &why), 0);
+	r.open_result = OPENED_UP;
+	queue_open_gates(r.queue, NULL);
+	turn_until(&r, r.sent == CROWD + 3);	/* one of them in two transactions */
+	turn_until(&r, totals(&r).messages == 0);
+	rig_down(&r);
+}
+END_TEST
+
 START_TEST(offers_are_remembered)	/* D12 */
 {
 	static const char elsewhere[] =
@@ -786,6 +814,7 @@ test_queue(void)
 	tcase_add_test(t, it_expires_though_others_are_up);
 	tcase_add_test(t, what_none_takes_is_refused_by_the_first);
 	tcase_add_test(t, an_old_connection_decides_nothing);
+	tcase_add_test(t, a_crowd_of_waiting_messages);
 	tcase_add_test(t, offers_are_remembered);
 	suite_add_tcase(s, t);
 	return s;

@@ -336,11 +336,16 @@ START_TEST(small_files)
 
 	rig_open();
 	ck_assert_int_lt(spool_file_load(rig.s, "ports", &b), 0);
-	ck_assert_int_eq(spool_file_save(rig.s, "ports", STR("one"), &rig.why), 0);
-	ck_assert_int_eq(spool_file_save(rig.s, "ports", STR("and two"), &rig.why), 0);
+	spool_file_put(rig.s, "ports", STR("one"));
+	rig_commit();
+	spool_file_put(rig.s, "ports", STR("two"));
+	spool_file_put(rig.s, "ports", STR("and two"));
+	ck_assert(spool_is_dirty(rig.s));
+	rig_commit();
 	ck_assert_int_eq(spool_file_load(rig.s, "ports", &b), 0);
 	ck_assert(str_is(buf_str(&b), "and two"));
-	ck_assert_int_eq(spool_file_save(rig.s, "ports", STR(""), &rig.why), 0);
+	spool_file_put(rig.s, "ports", STR(""));
+	rig_commit();
 	buf_cut(&b, 0);
 	ck_assert_int_eq(spool_file_load(rig.s, "ports", &b), 0);
 	ck_assert_uint_eq(b.len, 0);
