@@ -263,6 +263,7 @@ queue_free(struct queue **qp)
 	alert_stop(q);
 	owed_clear(q);
 	spool_close(&q->spool);
+	network_stop(q);
 	dns_stop(&q->dns);
 	free_entries(q);
 	gateway_free_all(q);
