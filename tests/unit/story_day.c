@@ -245,6 +245,7 @@ print_status(struct buf *out)
 			.has_active = up[i].has_active, .active = up[i].active, .quota_left = -1
 		};
 
+		snprintf(u.reason, sizeof u.reason, "%s", up[i].gate.reason);
 		json_array_append_new(list, snapshot_upstream(&u, &up[i].settings, now_ms(), wall_s()));
 	}
 	doc = json_pack("{s:o}", "upstreams", list);
@@ -381,11 +382,11 @@ static const struct {
 	{ AT(11, 30), "587", AT(11, 37), 0, 350, NULL },
 	{ AT(12, 50), "587", 0, 0, 50, "main (main.example): up" },
 	/* AUTH refused for good: no port hopping, the next upstream */
-	{ AT(13, 0), "b587", 0, 0, 50, "main (main.example): login refused|correct its credentials|587 starttls  192.0.2.1 |up" },
+	{ AT(13, 0), "b587", 0, 0, 50, "main (main.example): login refused: 535 5.7.8 no|correct its credentials|587 starttls  192.0.2.1 |up" },
 	{ AT(15, 30), "b587", 0, 0, 50, "main (main.example): login refused" },
 	{ AT(15, 40), "587", 0, 0, 350, "main (main.example): up" },
 	/* busy inside TLS: every port is, no ladder */
-	{ AT(17, 10), "b587", 0, 0, 50, "main (main.example): down|587 starttls  192.0.2.1 |up" },
+	{ AT(17, 10), "b587", 0, 0, 50, "main (main.example): down: 421 4.3.2 out of order|587 starttls  192.0.2.1 |up" },
 	{ AT(18, 10), "b587", 0, 0, 50, NULL },
 	{ AT(18, 20), "587", 0, 0, 350, "main (main.example): up" },
 	/* over its quota */
