@@ -39,7 +39,8 @@ lib_obj		:= $(lib_src:%.c=$B/%.o)
 main_obj	:= $(main_src:%.c=$B/%.o)
 headers		:= $(wildcard daemon/*/*.h)
 unit_src	:= $(wildcard $(sort $(patsubst %,tests/unit/test_%.c,$(basename $(notdir \
-		   $(lib_src) $(foreach r,$(ROOMS),$(wildcard daemon/$r/*.h)))))))
+		   $(lib_src) $(foreach r,$(ROOMS),$(wildcard daemon/$r/*.h)))))) \
+		   $(wildcard tests/unit/story_*.c))
 unit_obj	:= $(unit_src:%.c=$B/%.o) $B/tests/unit/main.o
 
 all: $B/gatepost

@@ -53,9 +53,17 @@ describe(json_t *c, enum door_state state, const char *reason, json_int_t since,
 	json_object_set_new(c, "retry_in_s", json_integer(retry));
 }
 
+/* A door's own recheck, or where the upstream as a whole is down the next race, which tries them all. */
+static int64_t
+next_try_at(const struct door *d, const struct gate *gate)
+{
+	return d->recheck_at_ms == 0 && gate->state == GATE_DOWN ? gate->retry_at_ms : d->recheck_at_ms;
+}
+
 /* Before the first look-up there are no doors yet: the chain stands for them. */
 static json_t *
-candidates(const struct route *route, const struct upstream *settings, int64_t now_ms, int64_t wall_s)
+candidates(const struct route *route, const struct upstream *settings, const struct gate *gate, int64_t now_ms,
+    int64_t wall_s)
 {
 	json_t *list = json_array();
 	const struct door *d;
@@ -64,7 +72,7 @@ candidates(const struct route *route, const struct upstream *settings, int64_t n
 	for (unsigned n = 0; route != NULL && (d = route_find(route, n)) != NULL; n++) {
 		c = candidate(d->at.port, d->at.tls, d->at.address);
 		describe(c, d->state, d->reason, since_s(wall_s, d->since_wall_s),
-		    seconds_until(now_ms, d->recheck_at_ms));
+		    seconds_until(now_ms, next_try_at(d, gate)));
 		json_array_append_new(list, c);
 	}
 	if (json_array_size(list) > 0 || settings == NULL)
@@ -92,7 +100,7 @@ snapshot_upstream(const struct queue_upstream *u, const struct upstream *setting
 	    "connections", (json_int_t)u->connections,
 	    "active", active,
 	    "quota_left", (json_int_t)u->quota_left,
-	    "candidates", candidates(u->route, settings, now_ms, wall_s));
+	    "candidates", candidates(u->route, settings, u->gate, now_ms, wall_s));
 	if (u->capture != NULL && u->capture[0] != '\0')	/* only where there is something to tell */
 		json_object_set_new(doc, "capture", snapshot_text(u->capture));
 	return doc;

@@ -251,6 +251,7 @@ daemon_build(struct daemon *d, struct why *why)
 	queue_set_peers(d->queue, listener, d->nlistener, relay, d->nrelay);
 	d->control = control_start(d->queue_part.loop, d->queue, d->control_fd);
 	queue_start(d->queue);
+	queue_watch_network(d->queue);
 	return 0;
 }
 

@@ -422,6 +422,13 @@ dns_resolve(struct dns *d, const char *host,
 }
 
 void
+dns_refresh(struct dns *d)
+{
+	list_each(n, &d->questions)
+		container_of(n, struct question, node)->until_ms = 0;
+}
+
+void
 dns_forget(struct dns *d, const void *arg)
 {
 	list_each(n, &d->questions) {

@@ -38,6 +38,9 @@ void dns_stop(struct dns **d);	/* questions under way are dropped; waits for nob
  * Cached 60 s.  `answer' lives until fn returns. */
 void dns_resolve(struct dns *d, const char *host, void (*fn)(void *arg, const struct dns_answer *answer), void *arg);
 
+/* The network is another one: what is kept is not answered any more. */
+void dns_refresh(struct dns *d);
+
 /* Whoever asked with this arg is not told. */
 void dns_forget(struct dns *d, const void *arg);
 

@@ -255,7 +255,7 @@ credential_changed(struct gateway *g)
 	log_event(LOG_INFO, "secret_changed", log_text("upstream", g->name));
 	g->credential.again = false;
 	if (g->gate.state == GATE_AUTH_FAILED)
-		gateway_tell(g, GATE_EV_NETWORK, "", 0);
+		gateway_tell(g, GATE_EV_RETRY, "", 0);
 }
 
 void

@@ -11,7 +11,10 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { LOGIN_LATER_MS = 5 * 60 * 1000 };	/* at least, after a login was told "later" (B-021) */
+enum {
+	LOGIN_LATER_MS = 5 * 60 * 1000,	/* at least, after a login was told "later" (B-021) */
+	EARLY_MAX = 100			/* thousandths of a wait */
+};
 
 struct gateway *
 gateway_find(const struct queue *q, const char *name)
@@ -112,22 +115,6 @@ post_open(struct gateway *g, const struct credential_said *said)
 	memo_post(q->relay[l->relay], &m->memo);
 }
 
-static bool
-leads_to_us(struct gateway *g, const struct dns_answer *a)
-{
-	char reason[200];
-
-	for (unsigned i = 0; i < a->n; i++)
-		for (unsigned k = 0; k < g->settings->nchain; k++)
-			if (config_is_own(g->queue->config, a->address[i].text, g->settings->chain[k].port)) {
-				snprintf(reason, sizeof reason, "%s port %u is a listener of gatepost itself: correct host or chain",
-				    a->address[i].text, g->settings->chain[k].port);
-				gateway_tell(g, GATE_EV_ALL_FAILED, reason, 0);
-				return true;
-			}
-	return false;
-}
-
 static void
 open_wanted(struct gateway *g, const struct credential_said *said)
 {
@@ -142,16 +129,7 @@ open_capture(struct gateway *g)
 	open_wanted(g, &(struct credential_said){ .answer = CREDENTIAL_HERE });
 }
 
-static void on_addresses(void *arg, const struct dns_answer *a);
-
-static void
-resolve(struct gateway *g)
-{
-	g->resolving = true;
-	free(g->asked);
-	g->asked = mem_text(g->settings->host);
-	dns_resolve(g->queue->dns, g->asked, on_addresses, g);
-}
+static void on_found(struct gateway *g);
 
 /* The addresses are known: with the secret, connections can be opened. */
 static void
@@ -165,7 +143,7 @@ on_credential(struct gateway *g, const struct credential_said *said)
 		return;
 	}
 	if (strcmp(g->asked, g->settings->host) != 0) {	/* a reload came between */
-		resolve(g);
+		names_ask(g, on_found);
 		return;
 	}
 	switch (said->answer) {
@@ -185,37 +163,11 @@ on_credential(struct gateway *g, const struct credential_said *said)
 }
 
 static void
-on_addresses(void *arg, const struct dns_answer *a)
+on_found(struct gateway *g)
 {
-	struct gateway *g = arg;
-	const char *address[DNS_ADDRESSES_MAX];
-	char reason[200];
-
-	g->resolving = false;
-	if (g->settings == NULL || g->queue->draining)
-		return;
-	if (g->settings->capture[0] != '\0') {
+	if (g->settings->capture[0] != '\0') {	/* a reload came between */
 		open_capture(g);
 		return;
-	}
-	if (strcmp(g->asked, g->settings->host) != 0) {	/* a reload came between */
-		resolve(g);
-		return;
-	}
-	if (a->result == DNS_OK && leads_to_us(g, a))
-		return;
-	if (a->result == DNS_OK) {
-		for (unsigned i = 0; i < a->n; i++)
-			address[i] = a->address[i].text;
-		route_addresses(g->route, address, a->n);
-	} else {
-		snprintf(reason, sizeof reason, "the name %.120s does not resolve: %.50s", g->settings->host, a->why);
-		if (!route_has_addresses(g->route)) {
-			gateway_tell(g, GATE_EV_ALL_FAILED, reason, 0);
-			return;
-		}
-		log_event(LOG_WARNING, "name_failed", log_text("upstream", g->name), log_text("reason", reason),
-		    log_text("advice", "the last known addresses serve"));
 	}
 	g->resolving = true;		/* it is no second time's turn until the secret is there */
 	credential_ask(g, on_credential);
@@ -238,7 +190,7 @@ gateway_open(struct gateway *g, unsigned n)
 	if (g->settings->capture[0] != '\0')
 		open_capture(g);
 	else
-		resolve(g);
+		names_ask(g, on_found);
 }
 
 static void
@@ -262,7 +214,7 @@ opened_up(struct gateway *g, struct lane *l, const struct open *m)
 	if (g->settings != NULL && g->settings == m->settings)
 		fit_learn(g, &m->caps);
 	gateway_tell(g, GATE_EV_OPENED, "", 0);
-	if (g->settings == NULL || g->settings != m->settings)
+	if (g->settings == NULL || g->settings != m->settings || l->stale)
 		lane_close(g->queue, l);
 }
 
@@ -288,7 +240,7 @@ gateway_on_opened(struct queue *q, struct open *m)
 	}
 	lane_free(g, l);
 	others = g->nlane > g->nopening;	/* it works for some: no more of them, then */
-	if (others && m->result != OPENED_LOGIN_REFUSED) {
+	if (others && m->result != OPENED_LOGIN_REFUSED && m->result != OPENED_CANCELLED) {
 		pace_no_more(&g->pace, g->nlane, loop_now_ms(q->loop));
 		goto out;
 	}
@@ -306,6 +258,9 @@ gateway_on_opened(struct queue *q, struct open *m)
 		break;
 	case OPENED_BUSY:
 		gateway_tell(g, GATE_EV_BUSY, text, 0);
+		break;
+	case OPENED_CANCELLED:
+		dispatch_soon(q);
 		break;
 	case OPENED_LOCAL:		/* our own fault says nothing of the upstream (B-004) */
 		log_event(LOG_ERROR, "out_of_resources", log_text("upstream", g->name), log_text("reason", text));
@@ -381,7 +336,7 @@ gateway_on_heard(struct queue *q, struct heard_memo *m)
 
 	if (g != NULL && was_probe)
 		g->probing = false;
-	if (g != NULL && g->settings != NULL) {
+	if (g != NULL && g->settings != NULL && !network_is_old(q, m)) {
 		if (route_tell(g->route, &m->candidate, m->heard, m->reason, loop_now_ms(q->loop), clock_wall_s())) {
 			q->memory_changed = true;
 			store_soon(q);
@@ -389,8 +344,9 @@ gateway_on_heard(struct queue *q, struct heard_memo *m)
 			if (m->heard == HEARD_UP)	/* a better door than some lanes use */
 				lane_make_stale(g, m->candidate.rank + 1);
 		}
-		plan_recheck(g);
 	}
+	if (g != NULL)
+		plan_recheck(g);
 	memo_heard_free(&m);
 }
 
@@ -425,6 +381,8 @@ gateway_new(struct queue *q, const struct upstream *u)
 	g->number = q->ngateway;
 	g->route = route_new(u);
 	gate_init(&g->gate);
+	g->gate.early = arc4random_uniform(EARLY_MAX + 1);
+	names_init(g);
 	list_init(&g->idle);
 	pacing_init(g);
 	list_init(&g->half);
@@ -483,9 +441,9 @@ gateway_free_all(struct queue *q)
 		loop_cancel(q->loop, &g->retry);
 		loop_cancel(q->loop, &g->recheck);
 		credential_clear(g);
+		names_clear(g);
 		route_free(&g->route);
 		tls_unref(&g->tls);
-		free(g->asked);
 		free(g->name);
 		free(g);
 	}

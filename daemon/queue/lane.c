@@ -56,23 +56,27 @@ lane_free(struct gateway *g, struct lane *l)
 	free(l);
 }
 
+static void
+post_close(struct queue *q, const struct lane *l)
+{
+	struct lane_memo *m = (struct lane_memo *)memo_new(MEMO_CLOSE, sizeof *m);
+
+	m->lane = l->number;
+	memo_post(q->relay[l->relay], &m->memo);
+}
+
 /* Asks the relay to end an idle lane; it is gone when CLOSED comes. */
 void
 lane_close(struct queue *q, struct lane *l)
 {
-	struct lane_memo *m;
-
 	if (q->finishing) {
 		lane_free(q->gateway[l->gateway], l);
 		return;
 	}
-	m = (struct lane_memo *)memo_new(MEMO_CLOSE, sizeof *m);
-
 	list_remove(&l->node);
 	l->state = LANE_CLOSING;
 	q->gateway[l->gateway]->nclosing++;
-	m->lane = l->number;
-	memo_post(q->relay[l->relay], &m->memo);
+	post_close(q, l);
 }
 
 void
@@ -185,4 +189,20 @@ lane_trim(struct gateway *g)
 {
 	while (has_excess(g) && !list_is_empty(&g->idle))
 		lane_close(g->queue, container_of(g->idle.prev, struct lane, node));
+}
+
+void
+lane_abandon(struct gateway *g)
+{
+	struct lane *l;
+	size_t at = 0;
+	uint64_t key;
+
+	lane_make_stale(g, 0);
+	while ((l = map_next(&g->queue->lanes, &at, &key)) != NULL) {
+		if (l->gateway != g->number || l->state != LANE_OPENING || l->stale)
+			continue;
+		l->stale = true;
+		post_close(g->queue, l);	/* OPENED comes all the same */
+	}
 }

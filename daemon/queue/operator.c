@@ -255,7 +255,7 @@ queue_open_gates(struct queue *q, const char *upstream)
 {
 	for (unsigned i = 0; i < q->ngateway; i++)
 		if (upstream == NULL || strcmp(q->gateway[i]->name, upstream) == 0)
-			gateway_tell(q->gateway[i], GATE_EV_NETWORK, "", 0);
+			gateway_tell(q->gateway[i], GATE_EV_RETRY, "", 0);
 }
 
 static void

@@ -145,6 +145,9 @@ struct gateway {
 	struct token *token;		/* NULL: none was asked for yet */
 	bool login_later;		/* its last login was told so: another is for mail only */
 	char *asked;			/* the name being resolved */
+	void (*found)(struct gateway *g);
+	struct timer patience;		/* with DNS */
+	bool name_failed;		/* and was logged */
 	bool has_active;
 	struct candidate active;
 	struct offer offer;
@@ -228,6 +231,8 @@ struct queue {
 	struct turn_job dispatch;
 	struct timer slice;		/* more to route */
 	struct timer rest;		/* until then nothing is dispatched: we lack descriptors */
+	struct links *links;		/* NULL: the network is not watched */
+	int64_t network_at_ms;		/* it last changed */
 	struct bucket bounces;
 	struct node owed;		/* notices over bounce_limit, by address */
 	struct timer owed_due;
@@ -325,6 +330,8 @@ void lane_load(struct gateway *g, struct lane *l, uint64_t octets);	/* a job of 
 void lane_put(struct gateway *g, struct lane *l, bool lost);	/* a job has come back */
 /* Lanes that use a later door than one that works again (rank >= above), or old settings (0: all), end when they can. */
 void lane_make_stale(struct gateway *g, unsigned above_rank);
+/* All of them: idle ones and races under way end now, busy ones when they can. */
+void lane_abandon(struct gateway *g);
 
 /* Idle lanes beyond what the pace allows end. */
 void lane_trim(struct gateway *g);
@@ -364,6 +371,16 @@ void gateway_free_all(struct queue *q);
 /* lookout.c: files with secrets that change */
 void lookout_configure(struct queue *q);
 void lookout_stop(struct queue *q);
+
+/* names.c: an upstream's name to addresses */
+void names_init(struct gateway *g);
+void names_clear(struct gateway *g);
+/* The route's addresses are as good as they can be: fn is called.  There are none: the gate is told. */
+void names_ask(struct gateway *g, void (*fn)(struct gateway *g));
+
+/* network.c: the machine's network changing */
+void network_stop(struct queue *q);
+bool network_is_old(const struct queue *q, const struct heard_memo *m);	/* a verdict on the network as it was */
 
 /* report.c: what an attempt ended in */
 void report_job(struct queue *q, struct job *j);

@@ -265,6 +265,7 @@ queue_free(struct queue **qp)
 	owed_clear(q);
 	buf_clear(&q->crowded);
 	spool_close(&q->spool);
+	network_stop(q);
 	dns_stop(&q->dns);
 	free_entries(q);
 	gateway_free_all(q);

@@ -76,6 +76,10 @@ int queue_act(struct queue *q, uint64_t id, enum queue_action a, struct why *why
 /* retry: also opens the gates (of one upstream, or all with NULL). */
 void queue_open_gates(struct queue *q, const char *upstream);
 
+/* The machine's network changing: all ports are unknown again, and what was down is tried at once. */
+void queue_watch_network(struct queue *q);	/* logs if that cannot be; before a sandbox closes */
+void queue_network_changed(struct queue *q);
+
 /* Calls fn once when the message has ended or its next attempt has been reported, for `gatepost test'. */
 void queue_follow(struct queue *q, uint64_t id, void (*fn)(void *arg, uint64_t id, const char *event, const char *text), void *arg);
 void queue_unfollow(struct queue *q, void *arg);

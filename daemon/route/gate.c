@@ -59,6 +59,12 @@ delay_ms(const struct delay *d, unsigned failures)
 	return ms < d->most_ms ? ms : d->most_ms;
 }
 
+static int64_t
+early_ms(const struct gate *g, enum gate_state to, int64_t delay)
+{
+	return to == GATE_DOWN ? delay * g->early / 1000 : 0;
+}
+
 /* One more failure of this kind.  A wait that has begun is not shortened, unless the
  * one who set the pause knows better. */
 static bool
@@ -69,6 +75,8 @@ close_gate(struct gate *g, enum gate_state to, const char *reason,
 
 	g->failures = g->state == to ? g->failures + 1 : 1;
 	g->retry_at_ms = now_ms + delay_ms(d, g->failures);
+	g->retry_at_ms -= early_ms(g, to, g->retry_at_ms - now_ms);
+	g->not_before_ms = until_ms;
 	if (g->retry_at_ms < until_ms)
 		g->retry_at_ms = until_ms;
 	if (g->retry_at_ms < waits_until_ms)
@@ -97,17 +105,25 @@ comes_late(const struct gate *g, enum gate_event ev)
 	}
 }
 
-/* A pause is not ours to end; the rest is tried at once.  After a change of the network
- * the count begins anew, but a password is not better for it. */
-static bool
+/* The count begins anew. */
+static void
+network_changed(struct gate *g, int64_t now_ms)
+{
+	if (g->state != GATE_DOWN)
+		return;
+	g->failures = 0;
+	g->retry_at_ms = g->not_before_ms > now_ms ? g->not_before_ms : now_ms;
+}
+
+/* A pause is not ours to end; the rest is tried at once.  A password is not better for being asked to try it. */
+static void
 try_now(struct gate *g, int64_t now_ms)
 {
 	if (g->state != GATE_DOWN && g->state != GATE_AUTH_FAILED)
-		return false;
+		return;
 	if (g->state == GATE_DOWN)
 		g->failures = 0;
 	g->retry_at_ms = now_ms;
-	return false;
 }
 
 /* What was closed for another reason stays closed. */
@@ -127,13 +143,13 @@ gate_tell(struct gate *g, enum gate_event ev, const char *reason,
 {
 	if (!gate_may_try(g, now_ms) && comes_late(g, ev)) {
 		if (g->retry_at_ms < until_ms)
-			g->retry_at_ms = until_ms;
+			g->retry_at_ms = g->not_before_ms = until_ms;
 		return false;
 	}
 	switch (ev) {
 	case GATE_EV_OPENED:
 		g->failures = 0;
-		g->retry_at_ms = 0;
+		g->retry_at_ms = g->not_before_ms = 0;
 		return move(g, GATE_UP, "", wall_s);
 	case GATE_EV_ALL_FAILED:
 	case GATE_EV_BUSY:
@@ -148,7 +164,11 @@ gate_tell(struct gate *g, enum gate_event ev, const char *reason,
 	case GATE_EV_RESUME:
 		return resume(g, wall_s);
 	case GATE_EV_NETWORK:
-		return try_now(g, now_ms);
+		network_changed(g, now_ms);
+		return false;
+	case GATE_EV_RETRY:
+		try_now(g, now_ms);
+		return false;
 	case GATE_EVENTS:
 		break;
 	}

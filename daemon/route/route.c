@@ -10,12 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SAVE_VERSION = 1 };
+enum { SAVE_VERSION = 2, GOOD_S = 24 * 3600, NOTE_S = 3600 };
 
 struct route {
 	struct chain chain;
 	int64_t recheck_ms;
 	int64_t now_ms;		/* the latest that we were told */
+	int64_t found_wall_s;	/* the addresses, by DNS */
+	int64_t noted_wall_s;	/* found_wall_s, as we last said that it is worth saving */
 	char *host;
 	char *way;		/* settings that a network's verdict depends on… */
 	char *safety;		/* …and those that the verdict on TLS does */
@@ -75,15 +77,20 @@ route_free(struct route **r)
 	*r = NULL;
 }
 
-/* Makes the doors anew for these addresses. */
-static void
+/* Makes the doors anew for these addresses; true if they are not the same as before. */
+static bool
 rebuild(struct route *r, const char *const *address, unsigned n)
 {
 	struct chain *old = mem_copy(&r->chain, sizeof r->chain);
+	bool changed;
 
 	chain_build(&r->chain, old, address, n);
+	changed = r->chain.ndoor != old->ndoor;
+	for (unsigned i = 0; i < r->chain.ndoor && !changed; i++)
+		changed = chain_find(old, &r->chain.door[i].door.at) == NULL;
 	free(old);
 	plan(r);
+	return changed;
 }
 
 static void
@@ -133,17 +140,25 @@ route_configure(struct route *r, const struct upstream *u)
 	plan(r);
 }
 
-void
-route_addresses(struct route *r, const char *const *address, unsigned n)
+bool
+route_addresses(struct route *r, const char *const *address, unsigned n, int64_t wall_s)
 {
-	if (n > 0)
-		rebuild(r, address, n);
+	int64_t noted_s = wall_s - r->noted_wall_s;
+
+	if (n == 0)
+		return false;
+	r->found_wall_s = wall_s;
+	if (!rebuild(r, address, n) && noted_s >= 0 && noted_s < NOTE_S)
+		return false;
+	r->noted_wall_s = wall_s;
+	return true;
 }
 
+/* A clock that was set back makes nothing old. */
 bool
-route_has_addresses(const struct route *r)
+route_has_addresses(const struct route *r, int64_t wall_s)
 {
-	return r->chain.ndoor > 0;
+	return r->chain.ndoor > 0 && wall_s - r->found_wall_s < GOOD_S;
 }
 
 unsigned
@@ -231,6 +246,7 @@ route_save(const struct route *r, struct buf *out)
 
 	buf_put_u8(out, SAVE_VERSION);
 	buf_put_text(out, str_of(r->host));
+	buf_put_u64(out, (uint64_t)r->found_wall_s);
 	buf_put_u16(out, r->chain.ndoor);
 	for (unsigned i = 0; i < r->chain.ndoor; i++)
 		breaker_save(&r->chain.door[i], out);
@@ -239,7 +255,7 @@ route_save(const struct route *r, struct buf *out)
 
 /* Reads what route_save wrote of the same host; -1 if it is anything else. */
 static int
-read_saved(const struct route *r, struct str bytes, struct breaker *saved)
+read_saved(const struct route *r, struct str bytes, struct breaker *saved, int64_t *found_wall_s)
 {
 	struct cursor c = cursor_init(bytes.p, bytes.n);
 	struct str host;
@@ -248,8 +264,9 @@ read_saved(const struct route *r, struct str bytes, struct breaker *saved)
 	if (cursor_u8(&c) != SAVE_VERSION)
 		return -1;
 	host = cursor_text(&c);
+	*found_wall_s = (int64_t)cursor_u64(&c);
 	n = cursor_u16(&c);
-	if (!str_is(host, r->host) || n > ROUTE_CANDIDATES_MAX)
+	if (!str_is(host, r->host) || n > ROUTE_CANDIDATES_MAX || *found_wall_s < 0)
 		return -1;
 	for (int i = 0; i < n; i++)
 		if (!breaker_load(&saved[i], &c))
@@ -267,12 +284,15 @@ route_load(struct route *r, struct str bytes, int64_t now_ms)
 {
 	struct breaker *saved = mem_array(ROUTE_CANDIDATES_MAX, sizeof *saved);
 	const char *address[ROUTE_CANDIDATES_MAX];
-	int n = read_saved(r, bytes, saved);
+	int64_t found_wall_s;
+	int n = read_saved(r, bytes, saved, &found_wall_s);
 
 	for (int i = 0; i < n; i++)
 		address[i] = saved[i].door.at.address;
-	if (r->chain.ndoor == 0 && n > 0)
-		rebuild(r, address, n);
+	if (r->chain.ndoor == 0 && n > 0) {
+		(void)rebuild(r, address, n);
+		r->found_wall_s = r->noted_wall_s = found_wall_s;
+	}
 	for (int i = 0; i < n; i++) {
 		struct breaker *b = chain_find(&r->chain, &saved[i].door.at);
 		unsigned rank;

@@ -60,9 +60,11 @@ void route_free(struct route **r);
 void route_configure(struct route *r, const struct upstream *u);	/* after a reload: keeps what still applies */
 
 /* After a look-up: the addresses in the resolver's order.  Memory of addresses that went is dropped,
- * but an entry that was bad at all of them is not tried before others because its address is new. */
-void route_addresses(struct route *r, const char *const *address, unsigned n);
-bool route_has_addresses(const struct route *r);
+ * but an entry that was bad at all of them is not tried before others because its address is new.
+ * True if that is worth saving: others than before, or the same after an hour. */
+bool route_addresses(struct route *r, const char *const *address, unsigned n, int64_t wall_s);
+/* Some that were found less than 24 h ago: they serve while DNS fails (B-001). */
+bool route_has_addresses(const struct route *r, int64_t wall_s);
 
 /*
  * The order of the next race: doors that are up in chain order, then unknown, then unsafe and
@@ -108,6 +110,9 @@ struct gate {
 	int64_t retry_at_ms;	/* when closed: the next try; 0 else */
 	unsigned failures;	/* in a row, for the delays */
 	bool worked;		/* the last that was known of it, but for pauses */
+	int64_t not_before_ms;	/* the upstream's own wish, while it is down */
+	unsigned early;		/* in thousandths, at most 100: so much earlier than its time a gate that is down is tried,
+				 * lest all who use a provider come back together; the owner's to set */
 };
 
 enum gate_event {
@@ -118,8 +123,9 @@ enum gate_event {
 				 * after a login was told "later" (B-021): that is for the caller's `until_ms' */
 	GATE_EV_QUOTA,		/* until retry_at_ms, handed in as `until_ms' */
 	GATE_EV_RESUME,		/* a pause has ended, and only a pause: open as it was before */
-	GATE_EV_NETWORK,	/* the network changed, or reload, or the operator's retry: try now, unless
-				 * it is a pause */
+	GATE_EV_NETWORK,	/* the network changed: what was down is tried now, but not earlier than the upstream
+				 * itself asked for; a refused login is not better for it */
+	GATE_EV_RETRY,		/* a reload, or the operator's retry: try now, unless it is a pause */
 	GATE_EVENTS
 };
 

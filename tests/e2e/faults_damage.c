@@ -54,11 +54,12 @@ find_record(const struct specimen *s, const char *kind, unsigned message)
 	return NULL;
 }
 
-/* A spool with six messages that wait, each tried once; kept in spool.whole. */
+/* A spool with six messages that wait, each tried at least once; kept in spool.whole. */
 static void
 specimen_new(struct specimen *s, struct ledger *l, int how)
 {
 	struct client *c;
+	unsigned tried;
 
 	memset(s, 0, sizeof *s);
 	s->l = l;
@@ -70,7 +71,8 @@ specimen_new(struct specimen *s, struct ledger *l, int how)
 		snprintf(s->id[i], sizeof s->id[i], "%.15s", client_id(c));
 	}
 	client_free(&c);
-	while (provider_said(s->w.provider, "MAIL") < 2 * MESSAGES)
+	tried = provider_said(s->w.provider, "MAIL");	/* the first may have been, while the last was still to come */
+	while (provider_said(s->w.provider, "MAIL") < tried + 2 * MESSAGES)
 		faults_pause_ms(10);
 	ck_assert_int_eq(world_stop(&s->w, how), how == SIGTERM ? 0 : -how);
 	provider_listen(s->w.provider, "127.0.0.1", s->w.p587, PROVIDER_STARTTLS, NULL);
@@ -254,7 +256,7 @@ START_TEST(a_torn_tail_costs_what_was_torn)	/* D-05 */
 		char what[64];
 
 		for (unsigned k = 0; k < MESSAGES; k++)
-			want |= find_record(&s, "message", k)->at < r->at || i >= 9 ? 1u << k : 0;
+			want |= find_record(&s, "message", k)->at < r->at ? 1u << k : 0;
 		snprintf(what, sizeof what, "cut %u at %u", i, at);
 		specimen_restore(&s);
 		cut(&s, at, end - at, (enum cut)(i % 3));

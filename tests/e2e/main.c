@@ -13,6 +13,7 @@ Suite *pace_suite(void);
 Suite *route_suite(void);
 Suite *table_suite(void);
 Suite *told_suite(void);
+Suite *ways_suite(void);
 
 int
 main(void)
@@ -30,6 +31,7 @@ main(void)
 	srunner_add_suite(runner, route_suite());
 	srunner_add_suite(runner, table_suite());
 	srunner_add_suite(runner, told_suite());
+	srunner_add_suite(runner, ways_suite());
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

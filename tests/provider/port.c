@@ -96,8 +96,10 @@ accept_run(void *arg)
 	for (;;) {
 		int fd = accept4(port->fd, NULL, NULL, SOCK_CLOEXEC);
 
-		if (fd >= 0)
+		if (fd >= 0) {	/* a flight of several writes would wait for an ACK that is delayed by 40 ms */
+			setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
 			welcome(port, fd);
+		}
 		else if (errno != EINTR && errno != ECONNABORTED)
 			return NULL;
 	}

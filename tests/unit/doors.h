@@ -55,7 +55,7 @@ look_up(struct route *r, const char *names)
 		put_address(text[n], names[n]);
 		address[n] = text[n];
 	}
-	route_addresses(r, address, n);
+	route_addresses(r, address, n, WALL_S);
 }
 
 static inline struct candidate

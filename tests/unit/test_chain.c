@@ -65,7 +65,7 @@ START_TEST(many_addresses)
 		snprintf(text[i], 48, i < 30 ? "192.0.2.%u" : "2001:db8::%u", i);
 		address[i] = text[i];
 	}
-	route_addresses(route, address, 60);
+	route_addresses(route, address, 60, WALL_S);
 	for (; (d = route_find(route, n)) != NULL; n++) {
 		ck_assert_uint_eq(d->at.rank, n / 21);
 		v6 += strchr(d->at.address, ':') != NULL;
@@ -83,14 +83,14 @@ START_TEST(odd_addresses)
 		"2345678901234567890", "192.0.2.1%lo"
 	};
 
-	ck_assert(!route_has_addresses(route));
-	route_addresses(route, odd, sizeof odd / sizeof odd[0]);
-	ck_assert(route_has_addresses(route));
+	ck_assert(!route_has_addresses(route, WALL_S));
+	route_addresses(route, odd, sizeof odd / sizeof odd[0], WALL_S);
+	ck_assert(route_has_addresses(route, WALL_S));
 	ck_assert_str_eq(route_find(route, 0)->at.address, "192.0.2.1");
 	ck_assert_str_eq(route_find(route, 1)->at.address, "fe80::1%lo");
 	ck_assert_uint_eq(route_find(route, 2)->at.port, 465);
-	route_addresses(route, NULL, 0);	/* nothing learned, nothing lost */
-	ck_assert(route_has_addresses(route));
+	route_addresses(route, NULL, 0, WALL_S);	/* nothing learned, nothing lost */
+	ck_assert(route_has_addresses(route, WALL_S));
 }
 END_TEST
 

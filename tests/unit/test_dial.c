@@ -197,6 +197,37 @@ START_TEST(dropped)
 }
 END_TEST
 
+/* IPv6 that goes nowhere: the same port over IPv4 comes race_delay later (RFC 8305); where there is no IPv6 at all, at once. */
+START_TEST(six_goes_nowhere)
+{
+	enum provider_mode mode = _i == 0 ? PROVIDER_DROP : PROVIDER_REFUSE;
+	int64_t began, took;
+	unsigned port;
+	struct rig r;
+
+	rig_open(&r, "me", "race_delay = \"200ms\" connect_timeout = \"2s\"");
+	port = provider_listen(r.provider, "::1", 0, mode, NULL);
+	if (port == 0) {
+		fprintf(stderr, "test_dial: six_goes_nowhere skipped, this machine has no IPv6\n");
+		rig_close(&r);
+		return;
+	}
+	r.candidate[r.ncandidate++] = (struct candidate){ .address = "::1", .port = (uint16_t)port, .tls = TLS_STARTTLS };
+	rig_port(&r, PROVIDER_STARTTLS, TLS_STARTTLS, NULL);
+	rig_port(&r, PROVIDER_IMPLICIT, TLS_IMPLICIT, NULL);
+	began = clock_now_ms();
+	ck_assert_int_eq(rig_race(&r, 1)->result, OPENED_UP);
+	took = clock_now_ms() - began;
+	ck_assert_uint_eq(r.opened->winner.port, r.candidate[1].port);
+	ck_assert_msg(took < 1900, "%lld ms", (long long)took);
+	ck_assert(mode == PROVIDER_REFUSE || took >= 190);
+	rig_wait(&r, &r.nheard, 2);
+	ck_assert_int_eq(rig_find_heard(&r, port)->heard, HEARD_BLOCKED);
+	ck_assert_uint_eq(provider_connections(r.provider, r.candidate[2].port), 0);
+	rig_close(&r);
+}
+END_TEST
+
 /* B-005, and the other silences of the short column. */
 static const struct { const char *script; enum provider_mode mode; enum heard heard; const char *reason; } silences[] = {
 	{ "connect: !silent", PROVIDER_STARTTLS, HEARD_BLOCKED, "no banner in 30 s" },
@@ -453,6 +484,7 @@ test_dial(void)
 	tcase_set_timeout(t, 20);
 	tcase_add_test(t, slow_but_living);
 	tcase_add_test(t, dropped);
+	tcase_add_loop_test(t, six_goes_nowhere, 0, 2);
 	tcase_add_loop_test(t, a_silence, 0, sizeof silences / sizeof silences[0]);
 	tcase_add_test(t, bystander);
 	tcase_add_test(t, tie);

@@ -2,6 +2,7 @@
  * which stands before the C library's; all others go there. */
 #include "net/dns.h"
 
+#include "support_dns.h"
 #include "support_net.h"
 
 #include <dlfcn.h>
@@ -14,7 +15,7 @@
 static struct loop *l;
 static struct dns *d;
 static atomic_int calls;
-static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;	/* held: the helper waits */
+pthread_mutex_t support_dns_gate = PTHREAD_MUTEX_INITIALIZER;	/* held: the helper waits */
 
 /* --- the resolver that is tested against ------------------------------------------------ */
 
@@ -88,8 +89,8 @@ getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
 	    (hints->ai_flags & AI_NUMERICHOST) != 0)
 		return real(node, service, hints, res);
 	atomic_fetch_add(&calls, 1);
-	pthread_mutex_lock(&gate);
-	pthread_mutex_unlock(&gate);
+	pthread_mutex_lock(&support_dns_gate);
+	pthread_mutex_unlock(&support_dns_gate);
 	for (size_t i = 0; i < sizeof fakes / sizeof fakes[0]; i++) {
 		if (strcasecmp(node, fakes[i].name) != 0)
 			continue;
@@ -242,10 +243,10 @@ START_TEST(one_question_for_all_who_ask)
 {
 	struct question q[3] = { 0 };
 
-	pthread_mutex_lock(&gate);
+	pthread_mutex_lock(&support_dns_gate);
 	for (int i = 0; i < 3; i++)
 		dns_resolve(d, "four.dns.test", on_answer, &q[i]);
-	pthread_mutex_unlock(&gate);
+	pthread_mutex_unlock(&support_dns_gate);
 	UNTIL(l, q[0].told && q[1].told && q[2].told);
 	ck_assert_int_eq(atomic_load(&calls), 1);
 	for (int i = 0; i < 3; i++)
@@ -257,11 +258,11 @@ START_TEST(forgotten)
 {
 	struct question q[2] = { 0 };
 
-	pthread_mutex_lock(&gate);
+	pthread_mutex_lock(&support_dns_gate);
 	dns_resolve(d, "four.dns.test", on_answer, &q[0]);
 	dns_resolve(d, "four.dns.test", on_answer, &q[1]);
 	dns_forget(d, &q[0]);
-	pthread_mutex_unlock(&gate);
+	pthread_mutex_unlock(&support_dns_gate);
 	UNTIL(l, q[1].told == 1);
 	ck_assert_int_eq(q[0].told, 0);
 	buf_clear(&q[1].got);
@@ -275,7 +276,7 @@ START_TEST(the_line_has_an_end)
 	char host[32];
 	int refused = 0, left = MANY;
 
-	pthread_mutex_lock(&gate);
+	pthread_mutex_lock(&support_dns_gate);
 	for (int i = 0; i < MANY; i++) {
 		snprintf(host, sizeof host, "n%d.dns.test", i);
 		dns_resolve(d, host, on_answer, &q[i]);
@@ -286,7 +287,7 @@ START_TEST(the_line_has_an_end)
 			refused++;
 	ck_assert_int_eq(refused, MANY - 256);
 	ck_assert_str_eq(q[MANY - 1].why, "too many names to resolve");
-	pthread_mutex_unlock(&gate);
+	pthread_mutex_unlock(&support_dns_gate);
 	while (left > 0) {
 		UNTIL(l, q[left - 1].told == 1);
 		buf_clear(&q[--left].got);
@@ -298,14 +299,14 @@ START_TEST(stop_waits_for_nobody)
 {
 	struct question q[2] = { 0 };
 
-	pthread_mutex_lock(&gate);
+	pthread_mutex_lock(&support_dns_gate);
 	dns_resolve(d, "four.dns.test", on_answer, &q[0]);
 	dns_resolve(d, "mixed.dns.test", on_answer, &q[1]);
 	while (atomic_load(&calls) == 0)	/* the helper is inside */
 		sched_yield();
 	dns_stop(&d);
 	ck_assert_ptr_null(d);
-	pthread_mutex_unlock(&gate);
+	pthread_mutex_unlock(&support_dns_gate);
 	loop_turn(l, false);
 	ck_assert_int_eq(q[0].told + q[1].told, 0);
 	ck_assert_int_eq(atomic_load(&calls), 1);

@@ -156,16 +156,20 @@ START_TEST(quota_may_be_raised)
 END_TEST
 
 static const struct {
-	enum gate_event event;
+	enum gate_event event, now;
 	bool may_try;
 	int next_ms;	/* the wait after one more failure */
 } tries[] = {
-	{ GATE_EV_ALL_FAILED, true, 30 * S },
-	{ GATE_EV_LOGIN_REFUSED, true, 4 * MIN },	/* a password is not better for it */
-	{ GATE_EV_QUOTA, false, 0 },
+	{ GATE_EV_ALL_FAILED, GATE_EV_RETRY, true, 30 * S },
+	{ GATE_EV_LOGIN_REFUSED, GATE_EV_RETRY, true, 4 * MIN },
+	{ GATE_EV_QUOTA, GATE_EV_RETRY, false, 0 },
+	{ GATE_EV_ALL_FAILED, GATE_EV_NETWORK, true, 30 * S },
+	{ GATE_EV_BUSY, GATE_EV_NETWORK, true, 30 * S },
+	{ GATE_EV_LOGIN_REFUSED, GATE_EV_NETWORK, false, 0 },	/* a password is not better for it */
+	{ GATE_EV_QUOTA, GATE_EV_NETWORK, false, 0 },
 };
 
-/* The network changed, a reload, or `gatepost retry'. */
+/* The network changed; a reload, or `gatepost retry'. */
 START_TEST(tries_now)
 {
 	enum gate_event ev = tries[_i].event;
@@ -178,7 +182,7 @@ START_TEST(tries_now)
 	before = gate.state;
 	now_ms += 1;
 	ck_assert(!gate_may_try(&gate, now_ms));
-	ck_assert(!tell(GATE_EV_NETWORK, 0));
+	ck_assert(!tell(tries[_i].now, 0));
 	ck_assert_int_eq(gate.state, before);
 	ck_assert(gate_is_closed(&gate));	/* until it is seen to work */
 	ck_assert_int_eq(gate_may_try(&gate, now_ms), tries[_i].may_try);
@@ -190,11 +194,46 @@ START_TEST(tries_now)
 }
 END_TEST
 
+/* B-021: who was told "later" keeps to it on any network, but not against the operator. */
+START_TEST(a_wish_outlives_a_network)
+{
+	tell(GATE_EV_BUSY, START_MS + 5 * MIN);
+	now_ms += 40 * S;
+	tell(GATE_EV_NETWORK, 0);
+	ck_assert_int_eq(gate.retry_at_ms, START_MS + 5 * MIN);
+	tell(GATE_EV_RETRY, 0);
+	ck_assert_int_eq(gate.retry_at_ms, now_ms);
+	tell(GATE_EV_OPENED, 0);
+	tell(GATE_EV_ALL_FAILED, 0);
+	tell(GATE_EV_NETWORK, 0);
+	ck_assert_int_eq(gate.retry_at_ms, now_ms);
+}
+END_TEST
+
+/* Not all who use a provider come back together (B.1), but none later than the contract says, and no login earlier. */
+START_TEST(comes_early)
+{
+	gate.early = 100;
+	tell(GATE_EV_ALL_FAILED, 0);
+	ck_assert_int_eq(gate.retry_at_ms - now_ms, 27 * S);
+	now_ms = gate.retry_at_ms;
+	tell(GATE_EV_ALL_FAILED, 0);
+	ck_assert_int_eq(gate.retry_at_ms - now_ms, 54 * S);
+	now_ms = gate.retry_at_ms;
+	tell(GATE_EV_BUSY, now_ms + 5 * MIN);
+	ck_assert_int_eq(gate.retry_at_ms - now_ms, 5 * MIN);
+	now_ms = gate.retry_at_ms;
+	tell(GATE_EV_LOGIN_REFUSED, 0);
+	ck_assert_int_eq(gate.retry_at_ms - now_ms, 1 * MIN);
+}
+END_TEST
+
 START_TEST(open_stays_open)
 {
 	ck_assert(!tell(GATE_EV_NETWORK, 0));
 	ck_assert_int_eq(gate.state, GATE_UNKNOWN);
 	tell(GATE_EV_OPENED, 0);
+	ck_assert(!tell(GATE_EV_RETRY, 0));
 	ck_assert(!tell(GATE_EV_NETWORK, 0));
 	ck_assert_int_eq(gate.state, GATE_UP);
 	ck_assert_int_eq(gate.retry_at_ms, 0);
@@ -246,6 +285,8 @@ test_gate(void)
 	LOOP(tc, one_then_another, pairs);
 	tcase_add_test(tc, quota_may_be_raised);
 	LOOP(tc, tries_now, tries);
+	tcase_add_test(tc, a_wish_outlives_a_network);
+	tcase_add_test(tc, comes_early);
 	tcase_add_test(tc, open_stays_open);
 	tcase_add_test(tc, a_pause_ends_as_it_began);
 	tcase_add_test(tc, names);

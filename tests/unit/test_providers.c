@@ -6,37 +6,46 @@
 
 #define SHIPPED "conf/providers.conf"	/* tests run at the root of the tree */
 
-/* What PROVIDERS.md says of some, in the shape of a chain. */
+/* What is known of each: name, host, chain, user name; then the limits, 0 or NULL where nothing is said. */
 static const struct {
 	const char *name, *host, *chain, *username;
+	unsigned connections, recipients, messages, mib, quota;
+	const char *rate, *too_fast;
+	enum auth_method auth;
 } facts[] = {
-	{ "gmail", "smtp.gmail.com", "587s 465i", "" },
-	{ "google-workspace", "smtp-relay.gmail.com", "587s 465i", "" },
-	{ "office365", "smtp.office365.com", "587s", "" },
-	{ "outlook", "smtp-mail.outlook.com", "587s", "" },
-	{ "yahoo", "smtp.mail.yahoo.com", "465i 587s", "" },
-	{ "icloud", "smtp.mail.me.com", "587s", "" },
-	{ "zoho", "smtp.zoho.com", "587s 465i", "" },
-	{ "fastmail", "smtp.fastmail.com", "587s 465i", "" },
-	{ "mailgun", "smtp.mailgun.org", "587s 465i 2525s", "" },
-	{ "mailgun-eu", "smtp.eu.mailgun.org", "587s 465i 2525s", "" },
-	{ "ses", "", "587s 465i 2587s 2465i", "" },
-	{ "mandrill", "smtp.mandrillapp.com", "587s 465i 2525s", "" },
-	{ "sparkpost", "smtp.sparkpostmail.com", "587s 2525s", "SMTP_Injection" },
-	{ "sparkpost-eu", "smtp.eu.sparkpostmail.com", "587s 2525s", "SMTP_Injection" },
-	{ "sendgrid", "smtp.sendgrid.net", "587s 465i 2525s", "apikey" },
-	{ "mailjet", "in-v3.mailjet.com", "587s 465i 2525s", "" },
-	{ "postmark", "smtp.postmarkapp.com", "587s 2525s", "" },
-	{ "brevo", "smtp-relay.brevo.com", "587s 465i 2525s", "" },
-	{ "smtp2go", "mail.smtp2go.com", "587s 465i 2525s 8025s 8465i 443i 80s", "" },
-	{ "socketlabs", "smtp.socketlabs.com", "587s 465i 2525s", "" },
-	{ "mailtrap", "live.smtp.mailtrap.io", "587s 2525s", "api" },
-	{ "mailtrap-bulk", "bulk.smtp.mailtrap.io", "587s 2525s", "api" },
-	{ "resend", "smtp.resend.com", "587s 465i 2587s 2465i", "resend" },
-	{ "scaleway", "smtp.tem.scw.cloud", "587s 465i 2587s 2465i", "" },
-	{ "ovh", "ssl0.ovh.net", "587s 465i", "" },
-	{ "mailchannels", "smtp.mailchannels.net", "587s 465i 2525s", "" },
-	{ "smtpeter", "mail.smtpeter.com", "587s 465i 2525s", "" },
+	{ .name = "gmail", .host = "smtp.gmail.com", .chain = "587s 465i", .mib = 25, .quota = 500,
+	  .too_fast = "454/4.7.0 421/4.7.0 450/4.2.1 550/5.4.5" },
+	{ .name = "google-workspace", .host = "smtp-relay.gmail.com", .chain = "587s 465i", .quota = 10000,
+	  .too_fast = "450/4.2.1 421/4.7.0 550/5.4.5" },
+	{ .name = "office365", .host = "smtp.office365.com", .chain = "587s", .connections = 3, .quota = 10000, .rate = "30/60",
+	  .too_fast = "432/4.3.2" },
+	{ .name = "outlook", .host = "smtp-mail.outlook.com", .chain = "587s" },
+	{ .name = "yahoo", .host = "smtp.mail.yahoo.com", .chain = "465i 587s" },
+	{ .name = "icloud", .host = "smtp.mail.me.com", .chain = "587s" },
+	{ .name = "zoho", .host = "smtp.zoho.com", .chain = "587s 465i" },
+	{ .name = "fastmail", .host = "smtp.fastmail.com", .chain = "587s 465i" },
+	{ .name = "mailgun", .host = "smtp.mailgun.org", .chain = "587s 465i 2525s" },
+	{ .name = "mailgun-eu", .host = "smtp.eu.mailgun.org", .chain = "587s 465i 2525s" },
+	{ .name = "ses", .host = "", .chain = "587s 465i 2587s 2465i", .messages = 100, .too_fast = "454/" },
+	{ .name = "mandrill", .host = "smtp.mandrillapp.com", .chain = "587s 465i 2525s", .username = "gatepost" },
+	{ .name = "sparkpost", .host = "smtp.sparkpostmail.com", .chain = "587s 2525s", .username = "SMTP_Injection",
+	  .messages = 100, .auth = AUTH_LOGIN },
+	{ .name = "sparkpost-eu", .host = "smtp.eu.sparkpostmail.com", .chain = "587s 2525s", .username = "SMTP_Injection",
+	  .messages = 100, .auth = AUTH_LOGIN },
+	{ .name = "sendgrid", .host = "smtp.sendgrid.net", .chain = "587s 465i 2525s", .username = "apikey", .messages = 5000 },
+	{ .name = "mailjet", .host = "in-v3.mailjet.com", .chain = "587s 465i 2525s" },
+	{ .name = "postmark", .host = "smtp.postmarkapp.com", .chain = "587s 2525s" },
+	{ .name = "brevo", .host = "smtp-relay.brevo.com", .chain = "587s 465i 2525s" },
+	{ .name = "smtp2go", .host = "mail.smtp2go.com", .chain = "587s 465i 2525s 8025s 8465i 443i 80s" },
+	{ .name = "socketlabs", .host = "smtp.socketlabs.com", .chain = "587s 465i 2525s", .connections = 20,
+	  .recipients = 500, .messages = 50, .mib = 40, .too_fast = "421/4.4.5" },
+	{ .name = "mailtrap", .host = "live.smtp.mailtrap.io", .chain = "587s 2525s", .username = "api" },
+	{ .name = "mailtrap-bulk", .host = "bulk.smtp.mailtrap.io", .chain = "587s 2525s", .username = "api" },
+	{ .name = "resend", .host = "smtp.resend.com", .chain = "587s 465i 2587s 2465i", .username = "resend" },
+	{ .name = "scaleway", .host = "smtp.tem.scw.cloud", .chain = "587s 465i 2587s 2465i", .recipients = 10, .mib = 50 },
+	{ .name = "ovh", .host = "ssl0.ovh.net", .chain = "587s 465i" },
+	{ .name = "mailchannels", .host = "smtp.mailchannels.net", .chain = "587s 465i 2525s" },
+	{ .name = "smtpeter", .host = "mail.smtpeter.com", .chain = "587s 465i 2525s" },
 };
 #define FACTS (int)(sizeof facts / sizeof facts[0])
 
@@ -90,12 +99,77 @@ START_TEST(shipped)
 	}
 	ck_assert_str_eq(chain, facts[_i].chain);
 	config_unref(&c);
-	if (facts[_i].username[0] == '\0' || facts[_i].host[0] == '\0')
+	if (facts[_i].username == NULL)
 		return;
 	snprintf(text, sizeof text, "provider = %s\npassword = p\n", facts[_i].name);
 	c = load(text, &why);
 	ck_assert_msg(c != NULL, "%s", why.text);
 	ck_assert_str_eq(c->upstream[0].username, facts[_i].username);
+	config_unref(&c);
+}
+END_TEST
+
+static void
+print_too_fast(const struct upstream *u, char *out, size_t size)
+{
+	out[0] = '\0';
+	for (unsigned i = 0; i < u->ntoo_fast; i++) {
+		size_t n = strlen(out);
+
+		snprintf(out + n, size - n, "%s%d/%s", i > 0 ? " " : "", u->too_fast[i].code, u->too_fast[i].status);
+	}
+}
+
+/* Where nothing is said of a limit, ours is the default. */
+START_TEST(limits)
+{
+	char text[256], too_fast[128], rate[64] = "";
+	struct config *c;
+	struct upstream *u;
+	struct why why;
+
+	snprintf(text, sizeof text, "provider = %s\nusername = me password = p\n%s", facts[_i].name,
+	    facts[_i].host[0] == '\0' ? "host = h.example" : "");
+	c = load(text, &why);
+	ck_assert_msg(c != NULL, "%s", why.text);
+	u = &c->upstream[0];
+	ck_assert_uint_eq(u->connections, facts[_i].connections != 0 ? facts[_i].connections : 8);
+	ck_assert_uint_eq(u->max_recipients, facts[_i].recipients != 0 ? facts[_i].recipients : 100);
+	ck_assert_uint_eq(u->messages_per_connection, facts[_i].messages != 0 ? facts[_i].messages : 500);
+	ck_assert_uint_eq(u->message_size, (uint64_t)facts[_i].mib << 20);
+	ck_assert_uint_eq(u->daily_quota, facts[_i].quota);
+	ck_assert_int_eq(u->quota_recipients, facts[_i].quota == 10000);
+	ck_assert_int_eq(u->auth, facts[_i].auth);
+	ck_assert_int_le(u->idle_ms, 30 * 1000);
+	if (u->rate.count > 0)
+		snprintf(rate, sizeof rate, "%lld/%lld", (long long)u->rate.count, (long long)u->rate.per_ms / 1000);
+	ck_assert_str_eq(rate, facts[_i].rate != NULL ? facts[_i].rate : "");
+	print_too_fast(u, too_fast, sizeof too_fast);
+	ck_assert_str_eq(too_fast, facts[_i].too_fast != NULL ? facts[_i].too_fast : "");
+	config_unref(&c);
+}
+END_TEST
+
+/* A provider with several regions: the preset, and a host of ours. */
+static const struct { const char *name, *host; unsigned nchain; } regions[] = {
+	{ "ses", "email-smtp.eu-central-1.amazonaws.com", 4 },
+	{ "zoho", "smtppro.zoho.eu", 2 },
+	{ "mailgun", "smtp.eu.mailgun.org", 3 },
+	{ "postmark", "smtp-broadcasts.postmarkapp.com", 2 },
+};
+
+START_TEST(a_region)
+{
+	char text[256];
+	struct config *c;
+	struct why why;
+
+	snprintf(text, sizeof text, "provider = %s host = %s username = u password = p", regions[_i].name, regions[_i].host);
+	c = load(text, &why);
+	ck_assert_msg(c != NULL, "%s", why.text);
+	ck_assert_str_eq(c->upstream[0].host, regions[_i].host);
+	ck_assert_str_eq(c->upstream[0].tls_name, regions[_i].host);
+	ck_assert_uint_eq(c->upstream[0].nchain, regions[_i].nchain);
 	config_unref(&c);
 }
 END_TEST
@@ -227,6 +301,8 @@ test_providers(void)
 
 	tcase_add_checked_fixture(t, make, scratch_remove);
 	tcase_add_loop_test(t, shipped, 0, FACTS);
+	tcase_add_loop_test(t, limits, 0, FACTS);
+	tcase_add_loop_test(t, a_region, 0, sizeof regions / sizeof regions[0]);
 	tcase_add_test(t, shipped_is_whole);
 	tcase_add_test(t, limits_and_quirks);
 	tcase_add_loop_test(t, refuses, 0, sizeof refused / sizeof refused[0]);

@@ -172,7 +172,7 @@ START_TEST(is_loaded)
 
 	route = route_new(&upstream);
 	route_load(route, saved, 7000);
-	ck_assert(route_has_addresses(route));	/* B-001: the last known ones */
+	ck_assert(route_has_addresses(route, WALL_S));	/* B-001: the last known ones */
 	ck_assert_str_eq(ordered(route), "465/1 465/a 2525/a 2525/1 587/a 587/1");
 	d = door(587, 'a');
 	ck_assert_int_eq(d->state, DOOR_BLOCKED);
@@ -182,6 +182,35 @@ START_TEST(is_loaded)
 	ck_assert_int_eq(d->recheck_at_ms, 7000 + RECHECK_MS);
 	look_up(route, "1");
 	ck_assert_str_eq(ordered(route), "465/1 2525/1 587/1");
+	buf_clear(&b);
+}
+END_TEST
+
+/* B-001: the last known addresses serve for a day, and what is worth saving is told. */
+START_TEST(addresses_age)
+{
+	static const char *const one[] = { "192.0.2.1" }, *const two[] = { "192.0.2.1", "2001:db8::1" },
+	    *const swapped[] = { "2001:db8::1", "192.0.2.1" };
+	const int64_t day_s = 24 * 3600;
+	struct buf b = { 0 };
+
+	ck_assert(!route_has_addresses(route, WALL_S));
+	ck_assert(route_addresses(route, one, 1, WALL_S));
+	ck_assert(!route_addresses(route, one, 1, WALL_S + 3599));
+	ck_assert(route_addresses(route, one, 1, WALL_S + 3600));
+	ck_assert(route_addresses(route, two, 2, WALL_S + 3601));
+	ck_assert(!route_addresses(route, swapped, 2, WALL_S + 3602));
+	ck_assert(route_addresses(route, one, 1, WALL_S + 3603));
+	ck_assert(route_addresses(route, one, 1, WALL_S));	/* the clock was set back */
+	ck_assert(route_has_addresses(route, WALL_S + day_s - 1));
+	ck_assert(!route_has_addresses(route, WALL_S + day_s));
+	ck_assert(route_has_addresses(route, WALL_S - day_s));
+	route_save(route, &b);
+	route_free(&route);
+	route = route_new(&upstream);
+	route_load(route, buf_str(&b), NOW_MS);
+	ck_assert(route_has_addresses(route, WALL_S + day_s - 1));
+	ck_assert(!route_has_addresses(route, WALL_S + day_s));
 	buf_clear(&b);
 }
 END_TEST
@@ -228,19 +257,19 @@ START_TEST(nonsense_is_ignored)
 	route_save(route, &b);
 	for (size_t n = 0; n < b.len; n++) {
 		load_into_new((struct str){ b.data, n });
-		ck_assert(!route_has_addresses(route));
+		ck_assert(!route_has_addresses(route, WALL_S));
 	}
 	for (size_t i = 0; i < b.len; i++) {
 		b.data[i] ^= 1 << i % 8;
 		load_into_new(buf_str(&b));
-		ck_assert(!route_has_addresses(route));
+		ck_assert(!route_has_addresses(route, WALL_S));
 		b.data[i] ^= 1 << i % 8;
 	}
 	load_into_new(buf_str(&b));
-	ck_assert(route_has_addresses(route));
+	ck_assert(route_has_addresses(route, WALL_S));
 	buf_putc(&b, 0);
 	load_into_new(buf_str(&b));
-	ck_assert(!route_has_addresses(route));
+	ck_assert(!route_has_addresses(route, WALL_S));
 	buf_clear(&b);
 }
 END_TEST
@@ -251,21 +280,22 @@ static const struct {
 	int64_t since;
 	bool good;
 } forged[] = {
-	{ 1, 1, 587, 1, 2, "mail.example", "192.0.2.1", "why", 5, true },
-	{ 1, 1, 587, 1, 2, "mail.example", "fe80::1%eth0", "why", 5, true },
-	{ 2, 1, 587, 1, 2, "mail.example", "192.0.2.1", "why", 5, false },
-	{ 1, 2, 587, 1, 2, "mail.example", "192.0.2.1", "why", 5, false },
-	{ 1, 0, 587, 1, 2, "mail.example", "192.0.2.1", "why", 5, false },
-	{ 1, 65, 587, 1, 2, "mail.example", "192.0.2.1", "why", 5, false },
-	{ 1, 1, 0, 1, 2, "mail.example", "192.0.2.1", "why", 5, false },
-	{ 1, 1, 587, 3, 2, "mail.example", "192.0.2.1", "why", 5, false },
-	{ 1, 1, 587, 1, 4, "mail.example", "192.0.2.1", "why", 5, false },
-	{ 1, 1, 587, 1, 2, "other.example", "192.0.2.1", "why", 5, false },
-	{ 1, 1, 587, 1, 2, "mail.example", "192.0.2", "why", 5, false },
-	{ 1, 1, 587, 1, 2, "mail.example", "", "why", 5, false },
-	{ 1, 1, 587, 1, 2, "mail.example", "192.0.2.1", "a\nb", 5, false },
-	{ 1, 1, 587, 1, 2, "mail.example", "192.0.2.1", "\xff", 5, false },
-	{ 1, 1, 587, 1, 2, "mail.example", "192.0.2.1", "why", -5, false },
+	{ 2, 1, 587, 1, 2, "mail.example", "192.0.2.1", "why", 5, true },
+	{ 2, 1, 587, 1, 2, "mail.example", "fe80::1%eth0", "why", 5, true },
+	{ 1, 1, 587, 1, 2, "mail.example", "192.0.2.1", "why", 5, false },
+	{ 3, 1, 587, 1, 2, "mail.example", "192.0.2.1", "why", 5, false },
+	{ 2, 2, 587, 1, 2, "mail.example", "192.0.2.1", "why", 5, false },
+	{ 2, 0, 587, 1, 2, "mail.example", "192.0.2.1", "why", 5, false },
+	{ 2, 65, 587, 1, 2, "mail.example", "192.0.2.1", "why", 5, false },
+	{ 2, 1, 0, 1, 2, "mail.example", "192.0.2.1", "why", 5, false },
+	{ 2, 1, 587, 3, 2, "mail.example", "192.0.2.1", "why", 5, false },
+	{ 2, 1, 587, 1, 4, "mail.example", "192.0.2.1", "why", 5, false },
+	{ 2, 1, 587, 1, 2, "other.example", "192.0.2.1", "why", 5, false },
+	{ 2, 1, 587, 1, 2, "mail.example", "192.0.2", "why", 5, false },
+	{ 2, 1, 587, 1, 2, "mail.example", "", "why", 5, false },
+	{ 2, 1, 587, 1, 2, "mail.example", "192.0.2.1", "a\nb", 5, false },
+	{ 2, 1, 587, 1, 2, "mail.example", "192.0.2.1", "\xff", 5, false },
+	{ 2, 1, 587, 1, 2, "mail.example", "192.0.2.1", "why", -5, false },
 };
 
 /* Even with a sum that is right. */
@@ -275,6 +305,7 @@ START_TEST(forgery_is_ignored)
 
 	buf_put_u8(&b, forged[_i].version);
 	buf_put_text(&b, str_of(forged[_i].host));
+	buf_put_u64(&b, WALL_S);
 	buf_put_u16(&b, forged[_i].ndoor);
 	buf_put_text(&b, str_of(forged[_i].address));
 	buf_put_u16(&b, forged[_i].port);
@@ -284,7 +315,7 @@ START_TEST(forgery_is_ignored)
 	buf_put_text(&b, str_of(forged[_i].reason));
 	buf_put_u32(&b, crc32c(0, b.data, b.len));
 	load_into_new(buf_str(&b));
-	ck_assert_int_eq(route_has_addresses(route), forged[_i].good);
+	ck_assert_int_eq(route_has_addresses(route, WALL_S), forged[_i].good);
 	buf_clear(&b);
 }
 END_TEST
@@ -305,6 +336,7 @@ test_route(void)
 	tcase_add_test(tc, chain_changes);
 	LOOP(tc, settings_change, settings);
 	tcase_add_test(tc, is_loaded);
+	tcase_add_test(tc, addresses_age);
 	tcase_add_test(tc, is_loaded_late);
 	tcase_add_test(tc, nonsense_is_ignored);
 	LOOP(tc, forgery_is_ignored, forged);

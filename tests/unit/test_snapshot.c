@@ -59,7 +59,7 @@ START_TEST(upstream_by_its_doors)
 	gate_init(&gate);
 	gate_tell(&gate, GATE_EV_OPENED, "", 0, 1000, 2000);
 	u.gate = &gate;
-	route_addresses(route, addresses, 1);
+	route_addresses(route, addresses, 1, 2000);
 	route_tell(route, &blocked, HEARD_BLOCKED, "no answer to TCP in 10 s", 1000, 2000);
 	route_tell(route, &open, HEARD_UP, "", 1000, 2000);
 	doc = snapshot_upstream(&u, &settings, 1000 + 120000, 2000 + 120);
