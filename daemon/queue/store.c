@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/crc32c.h"
 #include "base/count.h"
 #include "base/mem.h"
 
@@ -272,8 +273,30 @@ store_open(struct queue *q, struct why *why)
 static void
 save(struct queue *q, const char *name, struct buf *b)
 {
+	buf_put_u32(b, crc32c(0, b->data, b->len));
 	spool_file_put(q->spool, name, buf_str(b));
 	buf_clear(b);
+}
+
+/* What save wrote; nothing if it is damaged, which costs no message. */
+static struct str
+recalled(struct queue *q, const char *name, struct buf *b)
+{
+	uint32_t crc;
+
+	buf_cut(b, 0);
+	if (spool_file_load(q->spool, name, b) < 0)
+		return (struct str){ "", 0 };
+	if (b->len >= 4) {
+		struct cursor end = cursor_init(b->data + b->len - 4, 4);
+
+		crc = cursor_u32(&end);
+		buf_cut(b, b->len - 4);
+		if (crc == crc32c(0, b->data, b->len))
+			return buf_str(b);
+	}
+	log_event(LOG_WARNING, "not_read", log_text("file", name), log_text("reason", "it is damaged; what it remembered is lost, no message is"));
+	return (struct str){ "", 0 };
 }
 
 void
@@ -346,16 +369,14 @@ void
 store_recall(struct queue *q)
 {
 	struct buf b = { 0 };
+	struct str clock, ports;
 
 	q->clock_base_at_ms = clock_now_ms();
-	if (spool_file_load(q->spool, "clock", &b) == 0)
-		recall_clock(q, cursor_init(b.data, b.len));
-	buf_cut(&b, 0);
-	if (spool_file_load(q->spool, "ports", &b) == 0)
-		recall_ports(q, cursor_init(b.data, b.len));
-	buf_cut(&b, 0);
-	if (spool_file_load(q->spool, "offers", &b) == 0)
-		fit_load(q, buf_str(&b));
+	clock = recalled(q, "clock", &b);
+	recall_clock(q, cursor_init(clock.p, clock.n));
+	ports = recalled(q, "ports", &b);
+	recall_ports(q, cursor_init(ports.p, ports.n));
+	fit_load(q, recalled(q, "offers", &b));
 	buf_clear(&b);
 	pacing_recall(q);
 }

@@ -723,6 +723,37 @@ START_TEST(a_crowd_of_waiting_messages)	/* I3 */
 }
 END_TEST
 
+/* The queue's clock, with any bit of its file flipped: messages wait as ever, they do not grow old at once. */
+START_TEST(a_spoiled_clock_expires_nothing)	/* D-05, D-16 */
+{
+	struct rig r;
+	char path[128];
+	int octet;
+	FILE *f;
+
+	rig_up(&r, basic);
+	r.job_result = OUTCOME_DEFER;
+	submit(&r, "one@b.example", NULL);
+	turn_until(&r, r.jobs == 1 && totals(&r).deferred == 1);
+	free_loop(&r);
+	snprintf(path, sizeof path, "%s/spool/clock", r.dir);
+	ck_assert_ptr_nonnull(f = fopen(path, "r+"));
+	ck_assert_int_eq(fseek(f, _i, SEEK_SET), 0);
+	ck_assert_int_ne(octet = fgetc(f), EOF);
+	ck_assert_int_eq(fseek(f, _i, SEEK_SET), 0);
+	fputc(octet ^ 0x80, f);
+	fclose(f);
+	make_loop(&r);
+	start(&r, basic);
+	clock_fake_add(31000);
+	turn_until(&r, r.jobs == 2 && totals(&r).deferred == 1);
+	settle(&r);
+	ck_assert_uint_eq(r.jobs, 2);
+	ck_assert_uint_eq(totals(&r).messages, 1);
+	rig_down(&r);
+}
+END_TEST
+
 START_TEST(offers_are_remembered)	/* D12 */
 {
 	static const char elsewhere[] =
@@ -815,6 +846,7 @@ test_queue(void)
 	tcase_add_test(t, what_none_takes_is_refused_by_the_first);
 	tcase_add_test(t, an_old_connection_decides_nothing);
 	tcase_add_test(t, a_crowd_of_waiting_messages);
+	tcase_add_loop_test(t, a_spoiled_clock_expires_nothing, 0, 21);
 	tcase_add_test(t, offers_are_remembered);
 	suite_add_tcase(s, t);
 	return s;
