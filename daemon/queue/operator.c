@@ -254,8 +254,11 @@ void
 queue_open_gates(struct queue *q, const char *upstream)
 {
 	for (unsigned i = 0; i < q->ngateway; i++)
-		if (upstream == NULL || strcmp(q->gateway[i]->name, upstream) == 0)
+		if (upstream == NULL || strcmp(q->gateway[i]->name, upstream) == 0) {
+			if (q->gateway[i]->settings != NULL)
+				pacing_resume(q->gateway[i]);
 			gateway_tell(q->gateway[i], GATE_EV_RETRY, "", 0);
+		}
 }
 
 static void

@@ -132,6 +132,13 @@ pacing_check(struct gateway *g)
 	tell_gate(g, "the provider said so");
 }
 
+void
+pacing_resume(struct gateway *g)
+{
+	pace_resume(&g->pace, loop_now_ms(g->queue->loop));
+	pacing_check(g);
+}
+
 /* The words of the recipient that was refused. */
 static const struct outcome *
 find_refusal(const struct job *j)

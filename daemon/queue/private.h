@@ -352,6 +352,7 @@ bool pacing_is_over_quota(struct gateway *g);
 bool pacing_spares(const struct queue *q, struct entry *e, const struct gateway *g);
 void pacing_print_reason(const struct gateway *g, char *out, size_t size);	/* of its state, in words */
 void pacing_save(struct queue *q, bool final);	/* the day's counts, if there is anything new */
+void pacing_resume(struct gateway *g);		/* the operator's retry */
 void pacing_saved(struct queue *q);		/* what pacing_save gave has been written */
 void pacing_recall(struct queue *q);
 

@@ -352,6 +352,13 @@ pace_refuse(struct pace *p, enum pace_refusal r, unsigned lanes, int64_t now_ms)
 	return p->paused_until_ms;
 }
 
+void
+pace_resume(struct pace *p, int64_t now_ms)
+{
+	if (!pace_is_over_quota(p, now_ms) && p->paused_until_ms > now_ms)
+		p->paused_until_ms = now_ms;
+}
+
 int64_t
 pace_paused_until_ms(struct pace *p, int64_t now_ms)
 {

@@ -79,6 +79,8 @@ enum pace_refusal { PACE_TOO_FAST, PACE_QUOTA };
 int64_t pace_refuse(struct pace *p, enum pace_refusal r, unsigned lanes, int64_t now_ms);
 void pace_no_more(struct pace *p, unsigned lanes, int64_t now_ms);	/* a further connection was refused */
 
+void pace_resume(struct pace *p, int64_t now_ms);	/* the operator ends a pause for "too fast"; a quota stays used up */
+
 /* Until when nothing may go, for a pause or for the quota; 0: it may. */
 int64_t pace_paused_until_ms(struct pace *p, int64_t now_ms);
 bool pace_is_used_up(struct pace *p, int64_t now_ms);	/* our own count says so */

@@ -547,6 +547,22 @@ START_TEST(too_fast_pauses_and_spends_no_attempt)
 }
 END_TEST
 
+START_TEST(the_operator_ends_a_pause)
+{
+	struct rig r;
+
+	rig_up(&r, UP(""));
+	r.code = 421;
+	r.text = "4.7.0 slow down";
+	submit(&r, "a@b.example", 1);
+	turn_until(&r, r.jobs == 1 && upstream(&r).gate->state == GATE_PAUSED);
+	r.code = 0;
+	queue_open_gates(r.queue, NULL);
+	turn_until(&r, r.up == 1);
+	rig_down(&r);
+}
+END_TEST
+
 START_TEST(the_next_upstream_takes_what_is_too_fast_for_the_first)
 {
 	struct rig r;
@@ -700,6 +716,7 @@ test_pacing(void)
 	tcase_add_test(t, the_count_survives_restarts_and_clocks);
 	tcase_add_test(t, a_crash_forgets_nothing_that_was_sent);
 	tcase_add_loop_test(t, too_fast_pauses_and_spends_no_attempt, 0, (int)(sizeof refusals / sizeof refusals[0]));
+	tcase_add_test(t, the_operator_ends_a_pause);
 	tcase_add_test(t, the_next_upstream_takes_what_is_too_fast_for_the_first);
 	tcase_add_test(t, many_lanes_refused_at_once_are_one_refusal);
 	tcase_add_test(t, a_busy_upstream_gets_fewer_connections);
