@@ -45,6 +45,8 @@ struct caller {
 	unsigned header;		/* where in the header its text has come to */
 	struct queue_trace *trace;
 	bool allowed;			/* to see it */
+	struct queue_wait sync;
+	bool durable;			/* what was decided is */
 	bool following, waited;
 	char event[32], text[512];	/* what was followed came to this */
 };

@@ -288,9 +288,23 @@ begin_action(struct caller *c, const struct action *a)
 	return true;
 }
 
+static void
+on_durable(void *arg)
+{
+	struct caller *c = arg;
+
+	c->durable = true;
+	caller_wake(c);
+}
+
+/* What the operator is told to be done stays done, whatever happens next. */
 static enum answer
 end_action(struct caller *c)
 {
+	if (list_is_linked(&c->sync.node))
+		return ANSWER_LATER;
+	if (!c->durable && queue_await(c->host->queue, &c->sync, on_durable, c))
+		return ANSWER_LATER;
 	log_event(LOG_INFO, "asked", log_text("command", c->request.command), log_num("uid", c->asker.uid),
 	    log_num("done", (int64_t)c->done), log_num("failed", (int64_t)c->failed));
 	caller_say(c, json_pack("{s:I}", "count", (json_int_t)c->done));
@@ -368,7 +382,8 @@ commands_forget(struct caller *c)
 {
 	if (c->following)
 		queue_unfollow(c->host->queue, c);
-	c->following = c->waited = false;
+	c->following = c->waited = c->durable = false;
+	queue_forget(&c->sync);
 	queue_trace_stop(&c->trace);
 	if (c->reader != NULL)
 		spool_read_close(&c->reader);

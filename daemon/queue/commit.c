@@ -82,6 +82,22 @@ answer(struct queue *q, struct submit *m)
 }
 
 static void
+wake_waiters(struct queue *q)
+{
+	struct node *n, *next;
+
+	for (n = q->awaiting.next; n != &q->awaiting; n = next) {
+		struct queue_wait *w = container_of(n, struct queue_wait, node);
+
+		next = n->next;
+		if (--w->batches > 0)
+			continue;
+		list_remove(n);
+		w->fn(w->arg);
+	}
+}
+
+static void
 settle(struct queue *q)
 {
 	struct committer *c = q->committer;
@@ -109,6 +125,7 @@ settle(struct queue *q)
 		}
 	}
 	q->nsyncing = q->nsyncing_own = 0;
+	wake_waiters(q);
 }
 
 static void
@@ -133,7 +150,7 @@ write_batch(struct queue *q)
 	if (y == NULL)
 		give_up(why.text);
 	q->quota_flying = q->quota_staged;
-	q->quota_staged = q->quota_urgent = false;
+	q->quota_staged = q->urgent = false;
 	q->syncing = q->batch;
 	q->nsyncing = q->nbatch;
 	q->cap_syncing = q->cap_batch;
@@ -195,6 +212,26 @@ give_late(struct queue *q, struct submit **v, size_t n)
 	}
 }
 
+bool
+queue_await(struct queue *q, struct queue_wait *w, void (*fn)(void *arg), void *arg)
+{
+	unsigned batches = (q->sync_running ? 1 : 0) + (spool_is_dirty(q->spool) ? 1 : 0);
+
+	if (batches == 0)
+		return false;
+	*w = (struct queue_wait){ .fn = fn, .arg = arg, .batches = batches };
+	list_put(&q->awaiting, &w->node);
+	q->urgent = true;
+	return true;
+}
+
+void
+queue_forget(struct queue_wait *w)
+{
+	if (list_is_linked(&w->node))
+		list_remove(&w->node);
+}
+
 void
 commit_second(struct queue *q)
 {
@@ -207,7 +244,7 @@ commit_turn(struct queue *q)
 {
 	if (q->sync_running || !spool_is_dirty(q->spool))
 		return;
-	if (q->nbatch > 0 || q->nbatch_own > 0 || q->quota_urgent)
+	if (q->nbatch > 0 || q->nbatch_own > 0 || q->urgent)
 		start_sync(q);
 	else if (!heap_has(&q->lazy.node))
 		loop_timer(q->loop, &q->lazy, loop_now_ms(q->loop) + LAZY_MS);

@@ -57,7 +57,7 @@ pacing_may_send(struct gateway *g)
 		return false;
 	}
 	if (pace_is_unsaved(&g->pace, true)) {	/* goes on when that is on disk */
-		g->pace.going = g->queue->quota_changed = g->queue->quota_urgent = true;
+		g->pace.going = g->queue->quota_changed = g->queue->urgent = true;
 		pacing_save(g->queue, false);
 		return false;
 	}

@@ -242,7 +242,8 @@ struct queue {
 	bool draining, drained, memory_changed, compacting;
 	bool quota_changed;		/* to be saved within the minute */
 	bool quota_staged, quota_flying;	/* it is in the next batch; in the one being synced */
-	bool quota_urgent;		/* a message waits for it */
+	bool urgent;			/* somebody waits for what is staged, though no submit does */
+	struct node awaiting;		/* struct queue_wait */
 	bool finishing;			/* the relays have gone */
 	int64_t compact_at_ms;
 };

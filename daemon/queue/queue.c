@@ -156,6 +156,7 @@ queue_new(struct queue **out, struct loop *l, const struct queue_options *o, str
 	q->config = config_ref(o->config);
 	list_init(&q->unrouted);
 	list_init(&q->followers);
+	list_init(&q->awaiting);
 	q->channel = channel_new(l, on_memo, q);
 	q->dns = dns_start(l);
 	q->errands = o->errands != NULL ? o->errands : errand_start(l, -1, o->config);

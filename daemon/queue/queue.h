@@ -73,6 +73,16 @@ int queue_read_message(struct queue *q, uint64_t id, struct spool_reader **out, 
 enum queue_action { QUEUE_RETRY, QUEUE_HOLD, QUEUE_RELEASE, QUEUE_DELETE };
 /* -1: no such message, or not possible now (why).  DELETE of a message that is being sent waits for its report. */
 int queue_act(struct queue *q, uint64_t id, enum queue_action a, struct why *why) must_check;
+/* Calls fn once, when all that was decided so far is on disk; false: it is already.  `w' is the caller's; at most one use at a time. */
+struct queue_wait {
+	struct node node;
+	void (*fn)(void *arg);
+	void *arg;
+	unsigned batches;
+};
+bool queue_await(struct queue *q, struct queue_wait *w, void (*fn)(void *arg), void *arg);
+void queue_forget(struct queue_wait *w);	/* also if it was never used, or has been called */
+
 /* retry: also opens the gates (of one upstream, or all with NULL). */
 void queue_open_gates(struct queue *q, const char *upstream);
 

@@ -54,20 +54,28 @@ write_one(int dir, const struct sidefile *f, struct why *why)
 		return fail(why, "cannot create %s: %s", temporary, strerror(errno));
 	if (disk_truncate(fd, 0) < 0 || disk_write(fd, f->bytes.data, f->bytes.len, 0) < 0 || disk_sync(fd) < 0 ||
 	    disk_rename(dir, temporary, dir, f->name) < 0 || disk_sync(dir) < 0) {
-		fail(why, "cannot write %s: %s", f->name, strerror(errno));
+		int error = errno;
+
+		fail(why, "cannot write %s: %s", f->name, strerror(error));
 		disk_close(&fd);
+		errno = error;
 		return -1;
 	}
 	disk_close(&fd);
 	return 0;
 }
 
-void
-sidefile_write_all(struct spool_sync *y)
+int
+sidefile_write_all(struct spool_sync *y, struct why *why)
 {
-	list_each(n, &y->files)
-		if (write_one(y->dir, container_of(n, struct sidefile, node), &y->trouble) < 0)
-			return;
+	list_each(n, &y->files) {
+		if (write_one(y->dir, container_of(n, struct sidefile, node), &y->trouble) == 0)
+			continue;
+		if (errno == EIO)	/* a disk that says so is not to be trusted with messages either */
+			return fail(why, "%s", y->trouble.text);
+		return 0;
+	}
+	return 0;
 }
 
 void

@@ -139,7 +139,8 @@ int read_file(struct spool *s, struct segment *g, struct why *why) must_check;	/
 
 /* --- sidefile.c: small files beside the log --------------------------------- */
 
-void sidefile_write_all(struct spool_sync *y);	/* what went wrong is in y->trouble */
+/* -1: the disk is sick.  What else went wrong, as for want of room, is in y->trouble. */
+int sidefile_write_all(struct spool_sync *y, struct why *why) must_check;
 void sidefile_clear(struct spool_sync *y);
 
 /* --- aside.c ---------------------------------------------------------------- */

@@ -147,8 +147,7 @@ spool_sync_run(struct spool_sync *y, struct why *why)
 		if (remove_segment(y, container_of(n, struct segment, node), why) < 0)
 			return -1;
 	}
-	sidefile_write_all(y);
-	return 0;
+	return sidefile_write_all(y, why);
 }
 
 const char *

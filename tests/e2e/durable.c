@@ -150,6 +150,33 @@ START_TEST(mail_waits_while_the_provider_is_down_and_goes_when_it_is_back)
 }
 END_TEST
 
+/* What the operator was told is done outlives a SIGKILL in the same moment. */
+START_TEST(the_operators_word_stands)
+{
+	static const char *const said[] = { "delete --all --yes", "hold --all" };
+	struct world w;
+	struct client *c;
+	char out[16384];
+
+	world_new(&w, PROVIDER_REFUSE, NULL, PROVIDER_REFUSE, NULL, PROVIDER_REFUSE, NULL);
+	world_configure(&w, "", "");
+	world_start(&w);
+	c = client_new(&w, w.l465, CLIENT_IMPLICIT);
+	ck_assert(client_login(c));
+	for (unsigned i = 0; i < 5; i++)
+		ck_assert_int_eq(client_mail(c, "app@client.example", "you@far.example", "Subject: x\r\n\r\ny\r\n"), 250);
+	client_free(&c);
+	ck_assert(world_wait_log(&w, "state=down", 15000));
+	ck_assert_msg(world_run(&w, out, sizeof out, NULL, said[_i]) == 0, "%s", out);
+	ck_assert_int_eq(world_stop(&w, SIGKILL), -SIGKILL);
+	world_start(&w);
+	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "status --json"), 0);
+	ck_assert_msg(strstr(out, _i == 0 ? "\"messages\":0," : "\"held\":5,") != NULL, "%s", out);
+	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
+	world_free(&w);
+}
+END_TEST
+
 START_TEST(a_large_message_arrives_byte_for_byte)	/* A-165, S5 */
 {
 	struct world w;
@@ -203,6 +230,7 @@ durable_suite(void)
 	tcase_set_timeout(t, 180);
 	tcase_add_test(t, killed_under_load_nothing_acknowledged_is_lost);
 	tcase_add_test(t, mail_waits_while_the_provider_is_down_and_goes_when_it_is_back);
+	tcase_add_loop_test(t, the_operators_word_stands, 0, 2);
 	tcase_add_test(t, a_large_message_arrives_byte_for_byte);
 	tcase_add_test(t, a_second_daemon_on_the_same_spool_refuses);
 	suite_add_tcase(s, t);
