@@ -107,6 +107,8 @@ settle_active(struct recovery *r, struct why *why)
 	struct spool *s = r->s;
 	uint32_t number = r->log.n > 0 ? r->log.v[r->log.n - 1] : 0;
 
+	if (number > SEGMENT_LAST / 2)	/* a stray file's: our own do not come so far */
+		number = 0;
 	if (r->last != NULL && r->clean && r->last->end + FRAME_HEAD <= r->last->size)
 		return read_file(s, r->last, why);
 	if (r->last != NULL)

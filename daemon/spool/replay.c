@@ -71,8 +71,12 @@ open_segment(struct recovery *r, uint32_t number, struct why *why)
 		return fail(why, "log/%s has format %" PRIu32 ", this program knows %d: it was written by a "
 		    "newer version", name, head.version, SEGMENT_VERSION);
 	case SEGMENT_GOOD:
-		if (head.number == number)
+		if (head.number == number && number < SEGMENT_LAST)
 			break;
+		if (head.number == number) {
+			disk_close(&fd);
+			return fail(why, "log/%s: no segment can follow one of this number", name);
+		}
 		/* FALLTHROUGH */
 	case SEGMENT_SPOILT:
 		disk_close(&fd);

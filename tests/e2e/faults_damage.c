@@ -288,6 +288,7 @@ static const struct {
 	{ "touch log/extra log/00000009.new log/zzzzzzzz.seg log/0000000g.new extra blob/extra && mkdir log/00000008.new "
 	    "log/0000000a.dir blob/dir && mkfifo log/00000007.new blob/fifo fifo && ln -s ../../none log/00000006.new && ln -s none link",
 	    NULL, 0 },
+	{ "touch log/ffffffff.new log/ffffffff.seg", NULL, 0 },
 	{ "rm -f clock ports && mkfifo -m 600 clock ports && ln -s ../kept clock.new", NULL, 0 },
 	{ "touch log/00000000.seg log/00000004.seg && mkdir -m 700 damaged && mkfifo damaged/unfinished", NULL, 0 },
 	{ "rm blob/* && mkfifo blob/$BLOB", NULL, 0x08 },
