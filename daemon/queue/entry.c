@@ -209,6 +209,20 @@ entry_damaged(struct queue *q, struct entry *e, const char *what)
 	entry_free(q, e);
 }
 
+/* Recovery: the last run was cut short while it wrote this. */
+void
+entry_unfinished(void *arg, uint64_t id, const char *file, const char *what)
+{
+	struct queue *q = arg;
+
+	q->totals.damaged++;
+	count_add(COUNT_DAMAGED, 1);
+	if (id != 0)
+		log_event(LOG_WARNING, "damaged", log_id("msg", id), log_text("file", file), log_text("reason", what));
+	else
+		log_event(LOG_WARNING, "damaged", log_text("file", file), log_text("reason", what));
+}
+
 bool
 entry_is_local(int error)
 {

@@ -252,6 +252,7 @@ void entry_damaged(struct queue *q, struct entry *e, const char *what); /* set a
 /* After entry_load or spool_read_open failed, with its errno: set aside, or, where it is we who lack descriptors or
  * memory, left for later (everything rests for a second). */
 void entry_unreadable(struct queue *q, struct entry *e, const struct why *why);
+void entry_unfinished(void *arg, uint64_t id, const char *file, const char *what);	/* spool_owner.unfinished */
 bool entry_is_local(int error);	/* an errno of ours, not of the disk's */
 
 /* store.c: what goes to the spool and comes back */

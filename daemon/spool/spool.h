@@ -45,6 +45,9 @@ struct spool_owner {
 	/* A record could not be read and was set aside, in `file' (a name in the spool); id 0 if not even
 	 * that was readable.  Also while running, from spool_set_aside, and with id 0 from compaction. */
 	void (*damaged)(void *arg, uint64_t id, const char *file, const char *what);
+	/* The same of what was being written when the last run was cut short, and probably never
+	 * acknowledged.  NULL: that is no different. */
+	void (*unfinished)(void *arg, uint64_t id, const char *file, const char *what);
 };
 
 struct spool_options {

@@ -142,6 +142,7 @@ enum { ASIDE_NAME = 32 };
 int aside_bytes(struct spool *s, uint32_t number, uint32_t at, struct str bytes, char out[ASIDE_NAME],
     struct why *why) must_check;
 int aside_segment(struct spool *s, uint32_t number, char out[ASIDE_NAME], struct why *why) must_check;
+void aside_blob(struct spool *s, uint64_t id);	/* if it has one */
 
 /* --- recover.c ---------------------------------------------------------------- */
 

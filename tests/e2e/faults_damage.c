@@ -157,7 +157,7 @@ static void
 flip(const struct specimen *s, enum where where, unsigned message, unsigned at)
 {
 	const struct record *r = where <= IN_TEXT ? find_record(s, "message", message) : where == IN_NOTE ?
-	    find_record(s, "note", message) : find_record(s, "seal", MESSAGES);
+	    find_record(s, "note", message) : where == IN_SEAL ? find_record(s, "seal", MESSAGES) : &s->record[0];
 	char blob[32];
 
 	switch (where) {
@@ -188,13 +188,15 @@ START_TEST(a_flipped_bit_costs_one_message)	/* D-05 */
 	static char out[16384];
 	struct specimen s;
 
-	specimen_new(&s, &l, SIGTERM);
+	specimen_new(&s, &l, _i == 0 ? SIGTERM : SIGKILL);
 	ck_assert(faults_run(&s.w, "cp -a spool.whole spool"));
 	read_dump(&s);
 	for (size_t i = 0; i < sizeof flips / sizeof flips[0]; i++) {
 		bool hurt = flips[i].lost != 0;
 		int status;
 
+		if (_i > 0 && flips[i].flip[0].where == IN_SEAL)
+			continue;	/* a kill leaves none */
 		specimen_restore(&s);
 		for (unsigned k = 0; k < flips[i].flips; k++)
 			flip(&s, flips[i].flip[k].where, flips[i].flip[k].message, flips[i].flip[k].at);
@@ -234,6 +236,43 @@ cut(const struct specimen *s, unsigned at, unsigned n, enum cut how)
 		fputc(how == CUT_ONES ? 0xff : 0, file);
 	fclose(file);
 }
+
+/* A kill, and the last record that was acknowledged has gone bad: it is lost, but not without a word. */
+START_TEST(the_last_record_is_missed)	/* D-05 */
+{
+	static struct ledger l;
+	static char out[16384];
+	struct specimen s;
+	unsigned end;
+
+	specimen_new(&s, &l, SIGKILL);
+	ck_assert(faults_run(&s.w, "cp -a spool.whole spool"));
+	read_dump(&s);
+	end = s.record[s.nrecord - 1].at + s.record[s.nrecord - 1].size;
+	for (unsigned i = 0; i < 6; i++) {
+		const struct record *r = find_record(&s, "message", 1 + i % 3);
+		unsigned want = 0;
+		int status;
+
+		specimen_restore(&s);
+		cut(&s, r->at + r->size, end - r->at - r->size, CUT_ZEROS);
+		flip(&s, (enum where)(i / 2), 1 + i % 3, 16);
+		for (unsigned k = 0; k < MESSAGES; k++)
+			want |= find_record(&s, "message", k)->at < r->at ? 1u << k : 0;
+		for (unsigned k = 0; k < MESSAGES; k++)
+			l.acknowledged[k] = want & 1u << k;
+		status = world_run(&s.w, out, sizeof out, NULL, "spool check");
+		ck_assert_msg(status == 1 && strstr(out, "probably never acknowledged") != NULL, "%u: %d %s", i, status, out);
+		world_start(&s.w);
+		ck_assert(world_wait_log(&s.w, "event=damaged level=warning", 1000));
+		ck_assert(world_wait_log(&s.w, s.id[1 + i % 3], 1000));
+		ck_assert_uint_gt(faults_files(&s.w, "damaged"), 0);
+		expect(&s, "the last record", want);
+		ck_assert_int_eq(world_stop(&s.w, SIGTERM), 0);
+	}
+	faults_free(&s.w, &s.f);
+}
+END_TEST
 
 /* The log ends at this octet.  What was whole before comes; nothing comes that is not as it was sent. */
 START_TEST(a_torn_tail_costs_what_was_torn)	/* D-05 */
@@ -333,7 +372,8 @@ faults_damage_case(void)
 	TCase *t = tcase_create("damage");
 
 	tcase_set_timeout(t, 120);
-	tcase_add_test(t, a_flipped_bit_costs_one_message);
+	tcase_add_loop_test(t, a_flipped_bit_costs_one_message, 0, 2);
+	tcase_add_test(t, the_last_record_is_missed);
 	tcase_add_test(t, a_torn_tail_costs_what_was_torn);
 	tcase_add_test(t, a_hostile_directory_is_refused_or_ignored);
 	return t;

@@ -62,6 +62,166 @@ START_TEST(last_number)
 }
 END_TEST
 
+/* --- the last record, after a kill --------------------------------------------------------- */
+
+enum { LAST_TEXT, LAST_META, LAST_NOTE, LAST_DONE, LAST_LARGE, LASTS };
+
+/* A message that is well, and behind it the record in question; returns where that is. */
+static uint32_t
+last_record(int kind, uint32_t *size)
+{
+	uint32_t at;
+
+	rig_open();
+	rig_put(1, 700);
+	rig_commit();
+	at = rig.s->active->end;
+	if (kind == LAST_NOTE)
+		rig_note(1, "how far it has come");
+	else if (kind == LAST_DONE)
+		rig_done(1);
+	else
+		rig_put(2, kind == LAST_LARGE ? 12000 : 700);
+	rig_commit();
+	*size = rig.s->active->end - at;
+	rig_kill();
+	return at;
+}
+
+static void
+count_line(void *arg, const char *line)
+{
+	*(unsigned *)arg += strstr(line, "never acknowledged") != NULL;
+}
+
+static void
+expect_reported(uint64_t id)
+{
+	unsigned lines = 0;
+
+	ck_assert_int_eq(spool_inspect(rig.dir, false, count_line, &lines, &rig.why), 1);
+	ck_assert_uint_eq(lines, 1);
+	rig_open();
+	ck_assert_uint_eq(rig.damaged, 1);
+	ck_assert_uint_eq(rig.damaged_id, id);
+	ck_assert_msg(strstr(rig.damaged_what, "damaged") != NULL, "%s", rig.damaged_what);
+	ck_assert(rig_has(rig.damaged_file));
+	rig_read(1, 700);
+	ck_assert_uint_eq(rig.kept.n, 1);
+	rig_put(3, 700);
+	rig_commit();
+	rig_kill();
+	rig_open();
+	ck_assert_uint_eq(rig.damaged, 0);	/* once is enough */
+	ck_assert_uint_eq(rig.kept.n, 2);
+	rig_read(3, 700);
+	rig_kill();
+	rig_remove();
+	rig_make();
+}
+
+START_TEST(last_record_flipped)	/* D-05 */
+{
+	uint32_t size, end = _i == LAST_NOTE ? 60 : _i == LAST_DONE ? FRAME_HEAD : _i == LAST_META ? 56 : 700;
+
+	for (uint32_t at = 0; at < end; at += at < 60 ? 1 : 90) {
+		uint32_t from = last_record(_i, &size);
+
+		rig_flip("log/00000001.seg", from + at);
+		expect_reported(_i == LAST_NOTE || _i == LAST_DONE ? 1 : 2);
+	}
+}
+END_TEST
+
+/* More than one octet of the head: what it says is not known, but that there was something is. */
+START_TEST(last_record_hurt)	/* D-05 */
+{
+	uint32_t size, from = last_record(LAST_TEXT, &size);
+
+	rig_flip("log/00000001.seg", from + 8);
+	rig_flip("log/00000001.seg", from + 17);
+	expect_reported(0);
+}
+END_TEST
+
+/* A sector that was never written: the write did not end. */
+START_TEST(last_record_torn)	/* D-05 */
+{
+	for (uint32_t keep = 0; keep < 12000; keep += 512) {
+		uint32_t size, from = last_record(LAST_LARGE, &size), cut = from + keep;
+		unsigned lines = 0;
+
+		cut -= cut % 512;
+		ck_assert_int_eq(truncate(rig_path("log/00000001.seg"), cut > from ? cut : from), 0);
+		ck_assert_int_eq(truncate(rig_path("log/00000001.seg"), RIG_SEGMENT), 0);
+		ck_assert_int_eq(spool_inspect(rig.dir, false, count_line, &lines, &rig.why), 0);
+		rig_open();
+		ck_assert_uint_eq(rig.damaged, 0);
+		ck_assert(!rig_has("damaged"));
+		ck_assert_uint_eq(rig.kept.n, 1);
+		rig_read(1, 700);
+		rig_kill();
+		rig_remove();
+		rig_make();
+	}
+}
+END_TEST
+
+/* Behind the last word of a run: what comes after it is not in order. */
+START_TEST(last_record_after_clean_end)
+{
+	uint32_t at;
+
+	rig_open();
+	rig_put(1, 700);
+	rig_commit();
+	rig_close();
+	rig_open();
+	at = rig.s->active->end;
+	rig_put(2, 700);
+	rig_commit();
+	rig_kill();
+	rig_flip("log/00000001.seg", at + (_i == 0 ? 3 : 500));
+	expect_reported(2);
+}
+END_TEST
+
+/* What lay in the file in its earlier life is nothing. */
+START_TEST(leftovers)	/* D-06 */
+{
+	rig_open();
+	for (uint64_t id = 1; id < 40; id++) {
+		rig_put(id, 9000);
+		rig_commit();
+		rig_done(id);
+		rig_commit();
+		rig_kill();
+		rig_open();
+		ck_assert_uint_eq(rig.damaged, 0);
+	}
+}
+END_TEST
+
+/* The content that goes with a record that is set aside is kept with it. */
+START_TEST(blob_goes_along)
+{
+	uint32_t at;
+
+	rig_open();
+	rig_put(1, 700);
+	rig_commit();
+	at = rig.s->active->end;
+	ck_assert_int_eq(rig_try_put(2, 5000, 4000), 0);
+	rig_commit();
+	rig_kill();
+	rig_flip("log/00000001.seg", at + FRAME_HEAD + 20);
+	rig_open();
+	ck_assert_uint_eq(rig.damaged_id, 2);
+	ck_assert(rig_has("damaged/0000000000002.blob"));
+	ck_assert(!rig_has("blob/0000000000002"));
+}
+END_TEST
+
 Suite *test_recover(void);
 Suite *
 test_recover(void)
@@ -72,6 +232,12 @@ test_recover(void)
 	tcase_add_checked_fixture(tc, rig_make, rig_remove);
 	tcase_add_loop_test(tc, stray_numbers, 0, sizeof stray / sizeof stray[0]);
 	tcase_add_test(tc, last_number);
+	tcase_add_loop_test(tc, last_record_flipped, 0, LASTS);
+	tcase_add_test(tc, last_record_hurt);
+	tcase_add_test(tc, last_record_torn);
+	tcase_add_loop_test(tc, last_record_after_clean_end, 0, 2);
+	tcase_add_test(tc, leftovers);
+	tcase_add_test(tc, blob_goes_along);
 	suite_add_tcase(s, tc);
 	return s;
 }
