@@ -141,8 +141,8 @@ open_spool(struct spool *s, const char *dir, struct why *why)
 	if ((s->dir = disk_open_dir(-1, dir, false)) < 0 ||
 	    (s->log = disk_open_dir(s->dir, "log", false)) < 0)
 		return fail(why, "cannot open the spool %s: %s", dir, strerror(errno));
-	if ((s->lock = disk_open(s->dir, "lock", O_RDONLY)) >= 0 && disk_lock(s->lock, true) < 0)
-		return fail(why, "%s is in use by a running daemon", dir);
+	if (lock_take(s, dir, true, why) < 0)
+		return -1;
 	if ((blob = disk_open_dir(s->dir, "blob", false)) < 0)
 		return fail(why, "cannot open %s/blob: %s", dir, strerror(errno));
 	s->blobs = blob_new_place(blob);

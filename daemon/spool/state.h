@@ -144,6 +144,10 @@ int aside_bytes(struct spool *s, uint32_t number, uint32_t at, struct str bytes,
 int aside_segment(struct spool *s, uint32_t number, char out[ASIDE_NAME], struct why *why) must_check;
 void aside_blob(struct spool *s, uint64_t id);	/* if it has one */
 
+/* --- lock.c ------------------------------------------------------------------ */
+
+int lock_take(struct spool *s, const char *dir, bool shared, struct why *why) must_check;
+
 /* --- recover.c ---------------------------------------------------------------- */
 
 int recover(struct spool *s, struct why *why) must_check;
