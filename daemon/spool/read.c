@@ -41,6 +41,8 @@ read_file(struct spool *s, struct segment *g, struct why *why)
 			break;
 		if (other->file == NULL || other->busy > 0 || other == g || other == s->active)
 			continue;
+		if (atomic_load(&other->file->refs) > 1)
+			continue;	/* opened again, it would not know that somebody reads from it (sync.c, retire) */
 		segment_shut(other);
 		s->nopen--;
 	}
