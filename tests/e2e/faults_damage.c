@@ -1,6 +1,7 @@
 /* A spool that somebody or something has damaged: what is hurt is reported and set aside, all else is delivered. */
 #include "e2e/faults.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -214,6 +215,48 @@ START_TEST(a_flipped_bit_costs_one_message)	/* D-05 */
 }
 END_TEST
 
+/* --- a disk that fails while we run ----------------------------------------------- */
+
+static void
+fail_reads(struct specimen *s, uint64_t n)
+{
+	struct fault_rule *r = &s->f->rule[FAULT_READ];
+
+	atomic_store(&r->error, EIO);
+	atomic_store(&r->upto, n == 0 ? 0 : n == UINT64_MAX ? n : atomic_load(&s->f->calls[FAULT_READ]) + n);
+	atomic_store(&r->from, n == 0 ? 0 : atomic_load(&s->f->calls[FAULT_READ]) + 1);
+}
+
+/* One error is not noticed; some put the message off; only octets that are wrong set it aside. */
+START_TEST(a_disk_that_fails_now_and_then)	/* D-05 */
+{
+	static struct ledger l;
+	static char out[16384];
+	struct specimen s;
+	unsigned said;
+
+	specimen_new(&s, &l, SIGTERM);
+	specimen_restore(&s);
+	said = provider_said(s.w.provider, "MAIL");
+	ck_assert(faults_run(&s.w, "sed -i 's/100ms/1h/' gatepost.conf"));
+	provider_listen(s.w.provider, "127.0.0.1", s.w.p587, PROVIDER_STARTTLS, "mail: 451 4.3.0 later");
+	ck_assert(faults_start(&s.w, s.f));
+	while (provider_said(s.w.provider, "MAIL") < said + MESSAGES)
+		faults_pause_ms(10);
+	provider_listen(s.w.provider, "127.0.0.1", s.w.p587, PROVIDER_STARTTLS, NULL);
+	fail_reads(&s, UINT64_MAX);
+	ck_assert_int_eq(world_run(&s.w, out, sizeof out, NULL, "retry --all"), 0);
+	ck_assert(world_wait_log(&s.w, "event=unreadable", 3000));
+	fail_reads(&s, 0);
+	ck_assert(!world_wait_log(&s.w, "event=damaged", 100));
+	fail_reads(&s, 1);
+	ck_assert_int_eq(world_run(&s.w, out, sizeof out, NULL, "retry --all"), 0);
+	expect(&s, "now it reads", 0x3f);
+	ck_assert_int_eq(world_stop(&s.w, SIGTERM), 0);
+	faults_free(&s.w, &s.f);
+}
+END_TEST
+
 /* --- torn tails ----------------------------------------------------------------------- */
 
 enum cut { CUT_OFF, CUT_ZEROS, CUT_ONES };
@@ -374,6 +417,7 @@ faults_damage_case(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_loop_test(t, a_flipped_bit_costs_one_message, 0, 2);
 	tcase_add_test(t, the_last_record_is_missed);
+	tcase_add_test(t, a_disk_that_fails_now_and_then);
 	tcase_add_test(t, a_torn_tail_costs_what_was_torn);
 	tcase_add_test(t, a_hostile_directory_is_refused_or_ignored);
 	return t;
