@@ -11,7 +11,7 @@
 #include "base/count.h"
 #include "base/mem.h"
 
-enum { SLAB = 512, REST_MS = 1000 };
+enum { SLAB = 512, REST_MS = 1000, MISREAD_MS = 10 * 1000, MISREAD_MAX = 4 };
 
 static const char *const state_names[ENTRY_STATES] = {
 	[ENTRY_SYNCING] = "syncing", [ENTRY_READY] = "ready", [ENTRY_OUT] = "out",
@@ -153,6 +153,18 @@ entry_free(struct queue *q, struct entry *e)
 	q->free_entries = e;
 }
 
+/* The newest that can be read: as at a start. */
+static int
+read_note(struct queue *q, struct entry *e, struct buf *out, struct why *why)
+{
+	while (spool_read_note(q->spool, &e->item, out, why) < 0) {
+		if (errno != EBADMSG)
+			return -1;
+		spool_note_lost(q->spool, &e->item);
+	}
+	return 0;
+}
+
 int
 entry_load(struct queue *q, struct entry *e, struct why *why)
 {
@@ -173,7 +185,7 @@ entry_load(struct queue *q, struct entry *e, struct why *why)
 		goto out;
 	}
 	q->nopen++;
-	if (spool_read_note(q->spool, &e->item, &note, why) < 0)
+	if (read_note(q, e, &note, why) < 0)
 		goto out;
 	if (note.len > 0 && !store_note_decode(q, NULL, e->envelope, buf_str(&note))) {
 		fail(why, "the note is not readable");
@@ -221,14 +233,88 @@ entry_park(struct queue *q, struct entry *e)
 	q->nopen--;
 }
 
-void
-entry_damaged(struct queue *q, struct entry *e, const char *what)
+/* The disk's, and perhaps not for ever: it has not given other octets, but none. */
+static bool
+is_disk(int error)
+{
+	return error == EIO || error == EREMOTEIO || error == ETIMEDOUT || error == ESTALE;
+}
+
+static void
+set_aside(struct queue *q, struct entry *e, const char *what)
 {
 	uint64_t id = e->item.id;
 
 	spool_set_aside(q->spool, &e->item, what);	/* tells on_damaged, which logs and counts */
 	operator_tell(q, id, "damaged", what);
 	entry_free(q, e);
+}
+
+/* After 10 s, 40 s, 160 s and 640 s; what cannot be read even then is set aside. */
+static void
+try_later(struct queue *q, struct entry *e, const char *what)
+{
+	int64_t wait_ms = (int64_t)MISREAD_MS << 2 * e->misread++;
+
+	log_event(LOG_ERROR, "unreadable", log_id("msg", e->item.id), log_text("reason", what), log_num("again_s", wait_ms / 1000),
+	    log_text("advice", "look after the disk; the message is kept, and tried again"));
+	if (e->state == ENTRY_HELD)
+		return;
+	for (unsigned i = 0; e->envelope != NULL && i < e->envelope->nrcpt; i++)
+		if (e->envelope->rcpt[i].state == RCPT_OUT)
+			e->envelope->rcpt[i].state = RCPT_WAITING;
+	entry_move(q, e, ENTRY_WAITING, loop_now_ms(q->loop) + wait_ms);
+	entry_park(q, e);
+}
+
+/* 0, or the errno of reading the whole message. */
+static int
+verify(struct queue *q, const struct entry *e)
+{
+	static char octets[64 * 1024];
+	struct spool_reader *r;
+	struct why why;
+	int64_t n;
+	int error;
+
+	if (spool_read_open(q->spool, &e->item, &r, &why) < 0)
+		return errno;
+	while ((n = spool_read(r, octets, sizeof octets, &why)) > 0)
+		;
+	error = n < 0 ? errno : 0;
+	spool_read_close(&r);
+	return error;
+}
+
+/* A relay found it so; but was it the message, or the disk that moment?  Not asked of what is over anyway, or to be stopped. */
+void
+entry_damaged(struct queue *q, struct entry *e, const char *what)
+{
+	int error;
+
+	if (e->state == ENTRY_OUT && e->misread < MISREAD_MAX && !e->damaged && !e->doomed && !e->hold_asked &&
+	    e->envelope != NULL && envelope_open(e->envelope) > 0) {
+		error = verify(q, e);
+		if (error == 0 || is_disk(error) || entry_is_local(error)) {
+			try_later(q, e, what);
+			return;
+		}
+	}
+	set_aside(q, e, what);
+}
+
+/* Recovery: the last run was cut short while it wrote this. */
+void
+entry_unfinished(void *arg, uint64_t id, const char *file, const char *what)
+{
+	struct queue *q = arg;
+
+	q->totals.damaged++;
+	count_add(COUNT_DAMAGED, 1);
+	if (id != 0)
+		log_event(LOG_WARNING, "damaged", log_id("msg", id), log_text("file", file), log_text("reason", what));
+	else
+		log_event(LOG_WARNING, "damaged", log_text("file", file), log_text("reason", what));
 }
 
 bool
@@ -240,8 +326,14 @@ entry_is_local(int error)
 void
 entry_unreadable(struct queue *q, struct entry *e, const struct why *why)
 {
-	if (!entry_is_local(errno)) {
-		entry_damaged(q, e, why->text);
+	int error = errno;
+
+	if (is_disk(error) && e->misread < MISREAD_MAX) {
+		try_later(q, e, why->text);
+		return;
+	}
+	if (!entry_is_local(error)) {
+		set_aside(q, e, why->text);
 		return;
 	}
 	if (!heap_has(&q->rest.node))

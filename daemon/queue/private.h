@@ -56,6 +56,7 @@ struct entry {
 	uint16_t way;
 	uint8_t state;			/* enum entry_state; set by entry_move only */
 	uint8_t again;			/* lost attempts in a row */
+	uint8_t misread;		/* times that the disk would not give it */
 	bool is_bounce : 1;
 	bool is_8bit : 1;		/* what the envelope says that it needs */
 	bool is_utf8 : 1;
@@ -260,9 +261,10 @@ void entry_park(struct queue *q, struct entry *e);	/* envelope out of memory whe
 void entry_count(struct queue *q, struct entry *e);	/* recipients left, into totals */
 void entry_keep(struct queue *q, struct entry *e);	/* HELD, and not because the operator wished it */
 void entry_damaged(struct queue *q, struct entry *e, const char *what); /* set aside; e is gone */
-/* After entry_load or spool_read_open failed, with its errno: set aside, or, where it is we who lack descriptors or
- * memory, left for later (everything rests for a second). */
+/* After entry_load or spool_read_open failed, with its errno: set aside; or, where it is the disk that fails, tried later, a
+ * few times; or, where it is we who lack descriptors or memory, left for later (everything rests for a second). */
 void entry_unreadable(struct queue *q, struct entry *e, const struct why *why);
+void entry_unfinished(void *arg, uint64_t id, const char *file, const char *what);	/* spool_owner.unfinished */
 bool entry_is_local(int error);	/* an errno of ours, not of the disk's */
 
 /* store.c: what goes to the spool and comes back */

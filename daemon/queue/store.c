@@ -256,7 +256,7 @@ store_open(struct queue *q, struct why *why)
 		.dir = q->config->spool_dir,
 		.min_free = q->config->limits.min_free,
 	};
-	const struct spool_owner owner = { q, on_found, on_find, on_noted, on_ended, on_damaged };
+	const struct spool_owner owner = { q, on_found, on_find, on_noted, on_ended, on_damaged, entry_unfinished };
 
 	if (spool_open(&q->spool, &o, &owner, why) < 0)
 		return -1;

@@ -19,8 +19,8 @@ leave(struct spool *s, struct spool_item *item)
 	item->segment = 0;
 }
 
-static void
-leave_note(struct spool *s, struct spool_item *item)
+void
+account_no_note(struct spool *s, struct spool_item *item)
 {
 	if (item->note_segment != 0)
 		s->live -= item->note_length;
@@ -51,7 +51,7 @@ account_message(struct spool *s, struct spool_item *item, const struct place *at
 void
 account_note(struct spool *s, struct spool_item *item, const struct place *at)
 {
-	leave_note(s, item);
+	account_no_note(s, item);
 	item->note_segment = at->segment->number;
 	item->note_offset = at->at;
 	item->note_length = at->size;
@@ -64,7 +64,7 @@ account_end(struct spool *s, struct spool_item *item)
 	if (item->segment == 0)
 		bug("spool: the end of a message that is not there");
 	leave(s, item);
-	leave_note(s, item);
+	account_no_note(s, item);
 	s->reserved -= item->reserved;
 	s->live -= item->reserved;
 	item->reserved = 0;

@@ -59,15 +59,16 @@ aside_segment(struct spool *s, uint32_t number, char out[ASIDE_NAME], struct why
 	return 0;
 }
 
-/* Its blob is moved first: should the end not become durable, recovery finds it missing and does all this
- * again. */
-static void
-move_blob(struct spool *s, uint64_t id)
+void
+aside_blob(struct spool *s, uint64_t id)
 {
 	char name[IDENT_TEXT], to[IDENT_TEXT + 8];
 	int dir = blob_get_dir(s->blobs);
+	struct disk_stat st;
 
 	ident_print(name, id);
+	if (disk_stat(dir, name, &st) < 0 || !st.is_file)
+		return;
 	snprintf(to, sizeof to, "%s.blob", name);
 	if (open_damaged(s, NULL) == 0 && disk_rename(dir, name, s->damaged, to) == 0)
 		(void)!(disk_sync(s->damaged) + disk_sync(dir));
@@ -82,8 +83,8 @@ spool_set_aside(struct spool *s, struct spool_item *item, const char *what)
 
 	read_raw(s, item->segment, item->offset, item->length, &raw);
 	if (aside_bytes(s, item->segment, item->offset, buf_str(&raw), name, NULL) >= 0) {
-		if (item->has_blob)
-			move_blob(s, id);
+		if (item->has_blob)	/* first: should the end not become durable, recovery misses it and does all this again */
+			aside_blob(s, id);
 		spool_done(s, item);
 	} else {	/* no room even for that: let the next start find it again */
 		account_segment(s, item->segment)->stuck = true;

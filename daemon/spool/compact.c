@@ -4,6 +4,7 @@
  * with the batch.  Always the oldest: an end (DONE) may go with its segment, because no copy of its
  * message can be in an older one.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,6 +30,8 @@ pick(struct spool *s)
 	return NULL;
 }
 
+enum { PATIENCE = 8 };
+
 /* The message's newest note must come after it in the log. */
 void
 compact_note(struct spool *s, struct spool_item *item, struct buf *note)
@@ -45,19 +48,31 @@ compact_note(struct spool *s, struct spool_item *item, struct buf *note)
 	account_note(s, item, &at);
 }
 
-/* A damaged record moves as it is, with the checksums that tell: who reads it sets it aside.  false: no
- * room now. */
+/* The newest note that can be read.  -1: the disk would not say. */
+static int
+load_note(struct spool *s, struct spool_item *item, struct buf *out)
+{
+	while (spool_read_note(s, item, out, NULL) < 0) {
+		if (errno != EBADMSG)
+			return -1;
+		spool_note_lost(s, item);
+	}
+	return 0;
+}
+
+/* A damaged record moves as it is, with the checksums that tell: who reads it sets it aside.  false: not
+ * now, for want of room, or of an answer of the disk. */
 static bool
 copy(struct spool *s, struct walk *w, struct frame *f, uint32_t from, struct spool_item *item)
 {
+	const unsigned char *payload = walk_peek(w, from + FRAME_HEAD, f->length);
 	struct buf note = { 0 };
 	struct place at;
 
-	if (stage_ensure(s, (uint64_t)item->length + item->note_length, stage_slack(s), NULL) < 0)
+	if (w->failed || stage_ensure(s, (uint64_t)item->length + item->note_length, stage_slack(s), NULL) < 0 ||
+	    load_note(s, item, &note) < 0)
 		return false;
-	if (spool_read_note(s, item, &note, NULL) < 0)
-		buf_cut(&note, 0);	/* the message goes on as if it had none */
-	memcpy(stage_frame(s, f, &at), walk_peek(w, from + FRAME_HEAD, f->length), f->length);
+	memcpy(stage_frame(s, f, &at), payload, f->length);
 	account_message(s, item, &at, f);
 	compact_note(s, item, &note);
 	buf_clear(&note);
@@ -84,6 +99,7 @@ spool_compact(struct spool *s, uint64_t octets)
 	struct segment *g = s->victim;
 	enum walk_step step = WALK_GAP;
 	uint64_t copied = 0;
+	bool failed = false;
 	struct walk w;
 	struct frame f;
 	uint32_t at, size;
@@ -93,6 +109,7 @@ spool_compact(struct spool *s, uint64_t octets)
 			return false;
 		s->victim = g;
 		s->victim_at = SEGMENT_HEAD;
+		s->victim_failed = 0;
 	}
 	if (read_file(s, g, NULL) < 0)
 		return false;
@@ -100,16 +117,27 @@ spool_compact(struct spool *s, uint64_t octets)
 	while (copied < octets && g->live > 0 && (step = walk_next(&w, &f, &at, &size)) != WALK_END) {
 		struct spool_item *item;
 
+		failed = failed || w.failed;
 		if (step == WALK_GAP || f.kind != FRAME_MESSAGE ||
 		    (item = s->owner.find(s->owner.arg, f.id)) == NULL ||
 		    item->segment != g->number || item->offset != at)
 			continue;
 		if (!copy(s, &w, &f, at, item)) {
+			failed = failed || w.failed;
+			if (failed && s->victim_failed >= PATIENCE)
+				continue;	/* it keeps the segment */
+			s->victim_failed += failed;
+			s->victim_at = failed ? s->victim_at : at;
 			walk_clear(&w);
-			s->victim_at = at;
 			return false;
 		}
 		copied += size;
+	}
+	failed = failed || w.failed;
+	if (failed && s->victim_failed < PATIENCE) {	/* what could not be read may be there the next time */
+		s->victim_failed++;
+		walk_clear(&w);
+		return false;
 	}
 	s->victim_at = w.next;
 	walk_clear(&w);

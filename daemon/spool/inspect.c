@@ -80,14 +80,15 @@ on_see(void *arg, const struct frame *f, const struct place *at)
 }
 
 static void
-say_hurt(struct inspection *i, const struct hurt *h)
+say_hurt(struct inspection *i, const struct recovery *r, const struct hurt *h)
 {
-	char id[IDENT_TEXT] = "";
+	char id[IDENT_TEXT] = "", what[160];
 
 	if (h->id != 0)
 		ident_print(id, h->id);
+	recover_explain(r, h, what, sizeof what);
 	say(i, "log/%08" PRIx32 ".seg: damaged at %" PRIu32 " (%" PRIu32 " octets): %s%s%s", h->segment, h->at,
-	    h->size, id, h->id != 0 ? ": " : "", h->what);
+	    h->size, id, h->id != 0 ? ": " : "", what);
 	i->damaged++;
 }
 
@@ -123,7 +124,7 @@ tell(struct inspection *i, const struct recovery *r)
 		say(i, "log/%08" PRIx32 ".seg: the head of the segment is damaged", r->spoilt.v[n]);
 	for (size_t n = 0; n < r->nhurt; n++)
 		if (!r->hurt[n].over)
-			say_hurt(i, &r->hurt[n]);
+			say_hurt(i, r, &r->hurt[n]);
 	while ((item = map_next(&i->items, &at, &id)) != NULL)
 		if (item->has_blob)
 			check_content(i, item);
@@ -140,8 +141,8 @@ open_spool(struct spool *s, const char *dir, struct why *why)
 	if ((s->dir = disk_open_dir(-1, dir, false)) < 0 ||
 	    (s->log = disk_open_dir(s->dir, "log", false)) < 0)
 		return fail(why, "cannot open the spool %s: %s", dir, strerror(errno));
-	if ((s->lock = disk_open(s->dir, "lock", O_RDONLY)) >= 0 && disk_lock(s->lock, true) < 0)
-		return fail(why, "%s is in use by a running daemon", dir);
+	if (lock_take(s, dir, true, why) < 0)
+		return -1;
 	if ((blob = disk_open_dir(s->dir, "blob", false)) < 0)
 		return fail(why, "cannot open %s/blob: %s", dir, strerror(errno));
 	s->blobs = blob_new_place(blob);
@@ -159,7 +160,7 @@ spool_inspect(const char *dir, bool everything, void (*line)(void *arg, const ch
 	uint64_t id;
 	int got = -1;
 
-	spool_init(&i.s, &(struct spool_owner){ &i, on_found, on_find, on_noted, on_ended, NULL });
+	spool_init(&i.s, &(struct spool_owner){ &i, on_found, on_find, on_noted, on_ended, NULL, NULL });
 	if (open_spool(&i.s, dir, why) == 0 && replay(&r, why) == 0) {
 		tell(&i, &r);
 		got = i.damaged;

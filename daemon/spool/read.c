@@ -13,7 +13,7 @@
 #include "spool/walk.h"
 #include "spool/state.h"
 
-enum { FIRST = 8192, OPEN_FILES = 256 };
+enum { FIRST = 8192, OPEN_FILES = 256, TRIES = 3 };
 
 struct spool_reader {
 	struct segment_file *file;
@@ -25,6 +25,28 @@ struct spool_reader {
 	uint64_t pos;			/* in the content */
 	uint32_t crc;			/* of the part that pos is in, so far */
 };
+
+/* A disk may stumble, and give at the second time what it has.  All of it; or -1, EBADMSG where the file is short. */
+static int
+read_all(int fd, void *p, size_t n, uint64_t at)
+{
+	int64_t got = -1;
+
+	for (unsigned i = 0; i < TRIES && got < 0; i++)
+		got = disk_read(fd, p, n, at);
+	if (got >= 0 && (uint64_t)got < n)
+		errno = EBADMSG;
+	return got == (int64_t)n ? 0 : -1;
+}
+
+/* The disk has answered, and it is not what was written. */
+static int
+damaged(struct why *why, const char *what)
+{
+	fail(why, "%s", what);
+	errno = EBADMSG;
+	return -1;
+}
 
 int
 read_file(struct spool *s, struct segment *g, struct why *why)
@@ -41,6 +63,8 @@ read_file(struct spool *s, struct segment *g, struct why *why)
 			break;
 		if (other->file == NULL || other->busy > 0 || other == g || other == s->active)
 			continue;
+		if (atomic_load(&other->file->refs) > 1)
+			continue;	/* opened again, it would not know that somebody reads from it (sync.c, retire) */
 		segment_shut(other);
 		s->nopen--;
 	}
@@ -53,15 +77,17 @@ read_place(struct spool *s, uint32_t number, uint32_t at, uint32_t n, struct buf
 	struct segment *g = account_segment(s, number);
 	const char *staged;
 
-	if (g == NULL || n > g->size || at > g->size - n)
+	if (g == NULL || n > g->size || at > g->size - n) {
+		errno = EBADMSG;
 		return fail(why, "no segment %08" PRIx32 " with a record at %" PRIu32, number, at);
+	}
 	if ((staged = stage_find(s, g, at)) != NULL) {
 		buf_put(out, staged, n);
 		return 0;
 	}
 	if (read_file(s, g, why) < 0)
 		return -1;
-	if (disk_read(g->file->fd, buf_room(out, n), n, at) != (int64_t)n)
+	if (read_all(g->file->fd, buf_room(out, n), n, at) < 0)
 		return fail(why, "cannot read log/%08" PRIx32 ".seg at %" PRIu32 ": %s", number, at,
 		    strerror(errno));
 	out->len += n;
@@ -95,12 +121,12 @@ read_head(struct spool *s, struct spool_reader *r, const struct spool_item *item
 	head = (const unsigned char *)r->first.data;
 	if (!frame_parse(&r->frame, head, g->seed, item->offset) || r->frame.id != item->id ||
 	    r->frame.kind != FRAME_MESSAGE || frame_size(r->frame.length) != item->length)
-		return fail(why, "the record of the message is damaged");
+		return damaged(why, "the record of the message is damaged");
 	if (FRAME_HEAD + r->frame.meta > n && read_place(s, item->segment, item->offset + n,
 	    FRAME_HEAD + r->frame.meta - n, &r->first, why) < 0)
 		return -1;
 	if (crc32c(0, r->first.data + FRAME_HEAD, r->frame.meta) != r->frame.meta_crc)
-		return fail(why, "the envelope of the message is damaged");
+		return damaged(why, "the envelope of the message is damaged");
 	return 0;
 }
 
@@ -110,12 +136,12 @@ open_blob(struct spool *s, struct spool_reader *r, const struct spool_item *item
 	struct disk_stat st;
 
 	if (r->frame.meta < FRAME_BLOB_HEAD)
-		return fail(why, "the envelope of the message is damaged");
+		return damaged(why, "the envelope of the message is damaged");
 	blob_parse_head(&r->large, r->first.data + FRAME_HEAD);
 	if ((r->blob = blob_open(s->blobs, item->id)) < 0)
 		return fail(why, "the content of the message cannot be opened: %s", strerror(errno));
 	if (disk_stat(r->blob, "", &st) < 0 || !st.is_file || st.size != r->large.octets)
-		return fail(why, "the content of the message has lost octets");
+		return damaged(why, "the content of the message has lost octets");
 	return 0;
 }
 
@@ -167,7 +193,7 @@ spool_read_note(struct spool *s, const struct spool_item *item, struct buf *out,
 	if (!frame_parse(&f, (const unsigned char *)b.data, g->seed, item->note_offset) ||
 	    f.kind != FRAME_NOTE || f.id != item->id || frame_size(f.length) != item->note_length ||
 	    crc32c(0, b.data + FRAME_HEAD, f.meta) != f.meta_crc) {
-		fail(why, "the message's newest note is damaged");
+		damaged(why, "the message's newest note is damaged");
 		goto out;
 	}
 	buf_put(out, b.data + FRAME_HEAD, f.meta);
@@ -192,7 +218,7 @@ read_text(struct spool_reader *r, char *p, uint64_t n, struct why *why)
 		if (n > r->first.len - at)
 			n = r->first.len - at;
 		memcpy(p, r->first.data + at, n);
-	} else if (disk_read(r->file->fd, p, n, r->at + at) != (int64_t)n) {
+	} else if (read_all(r->file->fd, p, n, r->at + at) < 0) {
 		return fail(why, "cannot read the message: %s", strerror(errno));
 	}
 	return (int64_t)n;
@@ -212,15 +238,17 @@ spool_read(struct spool_reader *r, void *p, size_t n, struct why *why)
 		return 0;
 	if (in_text)
 		got = read_text(r, p, n, why);
-	else if ((got = disk_read(r->blob, p, n, r->pos - text)) <= 0)
-		got = fail(why, "cannot read the message's content");
+	else if ((got = read_all(r->blob, p, n, r->pos - text)) < 0)
+		fail(why, "cannot read the message's content: %s", strerror(errno));
+	else
+		got = (int64_t)n;
 	if (got < 0)
 		return -1;
 	r->crc = crc32c(r->pos == text ? 0 : r->crc, p, (size_t)got);
 	r->pos += (uint64_t)got;
 	if ((r->pos == text && r->crc != r->frame.text_crc) ||
 	    (r->pos == end && end != text && r->crc != r->large.crc))
-		return fail(why, "the content of the message is damaged");
+		return damaged(why, "the content of the message is damaged");
 	return got;
 }
 

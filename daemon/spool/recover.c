@@ -50,15 +50,19 @@ move_spoilt(struct recovery *r, struct why *why)
 	return 0;
 }
 
+bool
+recover_is_late(const struct recovery *r, const struct hurt *h)
+{
+	return !r->clean && r->last != NULL && h->segment == r->last->number && h->seq >= r->batch;
+}
+
 /* A power cut leaves holes in the batch that was being written.  One in the last batch is damage by the rule
  * of the tail, since records follow it, but people should know. */
-static void
-explain(const struct recovery *r, const struct hurt *h, char *out, size_t size)
+void
+recover_explain(const struct recovery *r, const struct hurt *h, char *out, size_t size)
 {
-	bool late = !r->clean && h->segment == r->last->number && h->seq >= r->batch;
-
-	snprintf(out, size, "%s%s", h->what,
-	    late ? " (unfinished when the machine stopped, and probably never acknowledged)" : "");
+	snprintf(out, size, "%s%s", h->what, recover_is_late(r, h) ?
+	    " (unfinished when the machine stopped, and probably never acknowledged)" : "");
 }
 
 /* Keeps the octets and tells the owner, once. */
@@ -80,9 +84,11 @@ report(struct recovery *r, struct hurt *h)
 		segment_name(name, h->segment, false);
 		snprintf(file, sizeof file, "log/%s", name);
 	}
-	explain(r, h, what, sizeof what);
+	if (h->message && h->id != 0)
+		aside_blob(r->s, h->id);
+	recover_explain(r, h, what, sizeof what);
 	if (kept != 0)
-		o->damaged(o->arg, h->id, file, what);
+		(recover_is_late(r, h) && o->unfinished != NULL ? o->unfinished : o->damaged)(o->arg, h->id, file, what);
 }
 
 static void
@@ -107,6 +113,8 @@ settle_active(struct recovery *r, struct why *why)
 	struct spool *s = r->s;
 	uint32_t number = r->log.n > 0 ? r->log.v[r->log.n - 1] : 0;
 
+	if (number > SEGMENT_LAST / 2)	/* a stray file's: our own do not come so far */
+		number = 0;
 	if (r->last != NULL && r->clean && r->last->end + FRAME_HEAD <= r->last->size)
 		return read_file(s, r->last, why);
 	if (r->last != NULL)

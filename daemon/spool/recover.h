@@ -28,7 +28,7 @@ struct recovery {
 	uint64_t *moved;		/* messages that compaction had copied, when they had a note already */
 	size_t nmoved;
 	struct hurt *hurt;
-	size_t nhurt, nsure;	/* the first nsure are damage; the others only if a record follows */
+	size_t nhurt, nsure;	/* the first nsure are damage; the others may be an unfinished write */
 	struct map hurt_at;	/* id -> index + 1, of messages */
 	struct map blobs;	/* id -> item, of live messages with one */
 	struct buf orphans;	/* names in blob/, each with its NUL */
@@ -42,5 +42,13 @@ struct recovery {
 /* Opens what belongs to the log and reads it all, telling the owner; changes nothing. */
 int replay(struct recovery *r, struct why *why) must_check;
 void replay_clear(struct recovery *r);
+void replay_hurt(struct recovery *r, const struct place *at, const struct frame *f, const char *what); /* f: NULL, or known */
+
+/* tail.c: the end of the log, once all of it has been read. */
+void tail_look(struct recovery *r);
+
+/* The power, or a kill, may have interrupted the writing of it, so that it was never acknowledged. */
+bool recover_is_late(const struct recovery *r, const struct hurt *h);
+void recover_explain(const struct recovery *r, const struct hurt *h, char *out, size_t size);
 
 #endif

@@ -21,12 +21,12 @@ renew_adopt(struct spool *s, uint32_t spare)
 	struct segment *g;
 	int fd;
 
-	if (spare >= s->next_spare)
+	if (spare >= s->next_spare && spare <= SEGMENT_LAST)
 		s->next_spare = spare + 1;
 	segment_name(name, spare, true);
 	fd = disk_open(s->log, name, O_RDWR | O_NONBLOCK);
 	if (fd < 0 || disk_stat(fd, "", &st) < 0 || !st.is_file || st.size != s->segment_bytes ||
-	    disk_allocate(fd, 0, s->segment_bytes, false) < 0) {
+	    spare > SEGMENT_LAST || disk_allocate(fd, 0, s->segment_bytes, false) < 0) {
 		disk_close(&fd);
 		disk_unlink(s->log, name);
 		return;

@@ -1,6 +1,6 @@
 /*
- * Reading the log at the start; nothing is changed.  Octets that are no record are an unfinished write
- * if they are the last in the log, and damage if any record follows them (PROTOCOL.md D.3).
+ * Reading the log at the start; nothing is changed.  Octets that are no record are damage if any record
+ * follows them (PROTOCOL.md D.3); what they are at the end of the log, tail.c finds out.
  */
 #include "spool/recover.h"
 
@@ -71,8 +71,12 @@ open_segment(struct recovery *r, uint32_t number, struct why *why)
 		return fail(why, "log/%s has format %" PRIu32 ", this program knows %d: it was written by a "
 		    "newer version", name, head.version, SEGMENT_VERSION);
 	case SEGMENT_GOOD:
-		if (head.number == number)
+		if (head.number == number && number < SEGMENT_LAST)
 			break;
+		if (head.number == number) {
+			disk_close(&fd);
+			return fail(why, "log/%s: no segment can follow one of this number", name);
+		}
 		/* FALLTHROUGH */
 	case SEGMENT_SPOILT:
 		disk_close(&fd);
@@ -127,8 +131,8 @@ open_log(struct recovery *r, struct why *why)
 
 /* --- reading ----------------------------------------------------------------- */
 
-static void
-add_hurt(struct recovery *r, const struct place *at, const struct frame *f, const char *what)
+void
+replay_hurt(struct recovery *r, const struct place *at, const struct frame *f, const char *what)
 {
 	struct hurt h = {
 		.segment = at->segment->number, .at = at->at, .size = at->size, .seq = r->after, .what = what,
@@ -236,7 +240,7 @@ on_record(struct recovery *r, struct walk *w, const struct frame *f, const struc
 	r->clean = false;
 	if ((fault = find_fault(r, w, f, at)) != NULL) {
 		if (f->kind != FRAME_MESSAGE || r->s->owner.find(r->s->owner.arg, f->id) == NULL)
-			add_hurt(r, at, f, fault);
+			replay_hurt(r, at, f, fault);
 		return 0;
 	}
 	r->nsure = r->nhurt;
@@ -267,14 +271,14 @@ read_segment(struct recovery *r, struct segment *g, struct why *why)
 	if (read_file(r->s, g, why) < 0)
 		return -1;
 	if (r->seq != 0 && r->seq != g->first_seq) {
-		add_hurt(r, &(struct place){ g, 0, 0 }, NULL, "records before this segment are missing");
+		replay_hurt(r, &(struct place){ g, 0, 0 }, NULL, "records before this segment are missing");
 		r->nsure = r->nhurt;
 	}
 	r->seq = r->after = g->first_seq;
 	walk_init(&w, g->file->fd, g->seed, g->size, SEGMENT_HEAD);
 	while (got == 0 && (step = walk_next(&w, &f, &at.at, &at.size)) != WALK_END) {
 		if (step == WALK_GAP) {
-			add_hurt(r, &at, NULL, "octets that are no record");
+			replay_hurt(r, &at, NULL, "octets that are no record");
 			continue;
 		}
 		got = on_record(r, &w, &f, &at, why);
@@ -287,7 +291,7 @@ read_segment(struct recovery *r, struct segment *g, struct why *why)
 		return got;
 	if (!sealed) {
 		at.size = g->size - at.at;
-		add_hurt(r, &at, NULL, "the end of the segment is missing");
+		replay_hurt(r, &at, NULL, "the end of the segment is missing");
 		r->seq = 0;
 	}
 	r->nsure = r->nhurt;	/* the next segment began when this one was durable */
@@ -303,7 +307,7 @@ read_log(struct recovery *r, struct why *why)
 		if (read_segment(r, g, why) < 0)
 			return -1;
 	}
-	r->nhurt = r->nsure;
+	tail_look(r);
 	r->s->seq = r->after;
 	return 0;
 }
@@ -339,7 +343,7 @@ find_blobs(struct recovery *r, struct why *why)
 		struct place place = { account_segment(r->s, item->segment), item->offset, item->length };
 		struct frame f = { .kind = FRAME_MESSAGE, .id = id };
 
-		add_hurt(r, &place, &f, "its content is missing");
+		replay_hurt(r, &place, &f, "its content is missing");
 		account_end(r->s, item);
 		o->ended(o->arg, item);
 	}

@@ -19,7 +19,8 @@ enum {
 	SEGMENT_VERSION = 1,
 	SEGMENT_NAME = 16,
 	SEGMENT_MIN = 64 * 1024,
-	SEGMENT_MAX = 1 << 30
+	SEGMENT_MAX = 1 << 30,
+	SEGMENT_LAST = 0x7fffffff	/* number that a file may be found with: there are many after it */
 };
 
 /* An open file, shared by the segment and those who read from it. */

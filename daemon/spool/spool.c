@@ -43,26 +43,6 @@ open_dir(int *out, const struct spool *s, const char *dir, const char *sub, stru
 	return check_dir(*out, dir, sub, why);
 }
 
-/* The lock lives as long as the descriptor; the number in it is for people, and not worth failing for. */
-static int
-take_lock(struct spool *s, const char *dir, struct why *why)
-{
-	char text[24] = "";
-	int64_t n;
-
-	if ((s->lock = disk_open(s->dir, "lock", O_RDWR | O_CREAT)) < 0)
-		return fail(why, "cannot open %s/lock: %s", dir, strerror(errno));
-	if (disk_lock(s->lock, false) < 0) {
-		if (errno != EWOULDBLOCK)
-			return fail(why, "cannot lock %s/lock: %s", dir, strerror(errno));
-		n = disk_read(s->lock, text, sizeof text - 1, 0);
-		text[n > 0 ? n : 0] = '\0';
-		return fail(why, "%s is in use by process %ld", dir, strtol(text, NULL, 10));
-	}
-	n = snprintf(text, sizeof text, "%-20ld\n", (long)getpid());
-	(void)!disk_write(s->lock, text, (size_t)n, 0);
-	return 0;
-}
 
 /* The names of the spool and of what is in it.  Where the directory above is closed to us, somebody else
  * made ours. */
@@ -84,7 +64,7 @@ open_dirs(struct spool *s, const char *dir, struct why *why)
 
 	if ((s->dir = disk_open_dir(-1, dir, true)) < 0)
 		return fail(why, "cannot open the spool %s: %s", dir, strerror(errno));
-	if (check_dir(s->dir, dir, "", why) < 0 || take_lock(s, dir, why) < 0 ||
+	if (check_dir(s->dir, dir, "", why) < 0 || lock_take(s, dir, false, why) < 0 ||
 	    open_dir(&s->log, s, dir, "log", why) < 0 || open_dir(&blob, s, dir, "blob", why) < 0)
 		return -1;
 	s->blobs = blob_new_place(blob);

@@ -45,6 +45,9 @@ struct spool_owner {
 	/* A record could not be read and was set aside, in `file' (a name in the spool); id 0 if not even
 	 * that was readable.  Also while running, from spool_set_aside, and with id 0 from compaction. */
 	void (*damaged)(void *arg, uint64_t id, const char *file, const char *what);
+	/* The same of what was being written when the last run was cut short, and probably never
+	 * acknowledged.  NULL: that is no different. */
+	void (*unfinished)(void *arg, uint64_t id, const char *file, const char *what);
 };
 
 struct spool_options {
@@ -121,6 +124,8 @@ void spool_rest(struct spool *s);
 
 /* --- reading ------------------------------------------------------------- */
 
+/* What fails leaves an errno: EBADMSG where the disk has answered, but not with what was written; else what
+ * opening or reading said, a few times over: it may be there at another time. */
 struct spool_reader;	/* holds its own reference to the file: segments may go meanwhile */
 
 int spool_read_open(struct spool *s, const struct spool_item *item, struct spool_reader **out,
@@ -128,6 +133,8 @@ int spool_read_open(struct spool *s, const struct spool_item *item, struct spool
 struct str spool_read_meta(const struct spool_reader *r);	/* borrowed, checked */
 int spool_read_note(struct spool *s, const struct spool_item *item, struct buf *out,
     struct why *why) must_check;	/* empty if none */
+/* After that failed with EBADMSG: the note goes to damaged/, the owner is told, and the one before it counts, or none. */
+void spool_note_lost(struct spool *s, struct spool_item *item);
 uint64_t spool_read_octets(const struct spool_reader *r);	/* of the content */
 
 /* Next octets of the content into p; 0 at the end; -1: unreadable or its checksum is wrong, which may

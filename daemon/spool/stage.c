@@ -229,6 +229,8 @@ stage_begin(struct spool *s, struct segment *g, uint32_t number, uint32_t replac
 	};
 	struct chunk *c = new_chunk(g);
 
+	if (number == 0 || g->spare == 0)
+		bug("spool: segment %" PRIu32 " of spare %" PRIu32, number, g->spare);
 	list_remove(&g->node);
 	s->nspares--;
 	c->enters = g->spare;

@@ -63,6 +63,7 @@ struct spool {
 
 	struct segment *victim;		/* being compacted */
 	uint32_t victim_at;
+	unsigned victim_failed;		/* times that the disk would not let us read it */
 	uint32_t rested;		/* the active segment's number at the last rest */
 
 	bool room_known;
@@ -125,6 +126,7 @@ void stage_leave(struct spool *s, struct segment *g);	/* g is no part of the log
 
 void account_message(struct spool *s, struct spool_item *item, const struct place *at, const struct frame *f);
 void account_note(struct spool *s, struct spool_item *item, const struct place *at);
+void account_no_note(struct spool *s, struct spool_item *item);
 void account_end(struct spool *s, struct spool_item *item);	/* item's places are cleared */
 struct segment *account_segment(const struct spool *s, uint32_t number);	/* NULL: none */
 
@@ -151,6 +153,11 @@ enum { ASIDE_NAME = 32 };
 int aside_bytes(struct spool *s, uint32_t number, uint32_t at, struct str bytes, char out[ASIDE_NAME],
     struct why *why) must_check;
 int aside_segment(struct spool *s, uint32_t number, char out[ASIDE_NAME], struct why *why) must_check;
+void aside_blob(struct spool *s, uint64_t id);	/* if it has one */
+
+/* --- lock.c ------------------------------------------------------------------ */
+
+int lock_take(struct spool *s, const char *dir, bool shared, struct why *why) must_check;
 
 /* --- recover.c ---------------------------------------------------------------- */
 

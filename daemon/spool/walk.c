@@ -26,9 +26,12 @@ walk_clear(struct walk *w)
 }
 
 /* A part of the disk that cannot be read must not hide the rest: zeros stand for it. */
-static void
+static bool
 read_around(int fd, unsigned char *p, uint32_t n, uint64_t at)
 {
+	bool failed = false;
+
+
 	for (uint32_t done = 0; done < n;) {
 		uint32_t part = BLOCK - (uint32_t)((at + done) % BLOCK);
 		int64_t r;
@@ -36,10 +39,12 @@ read_around(int fd, unsigned char *p, uint32_t n, uint64_t at)
 		if (part > n - done)
 			part = n - done;
 		r = disk_read(fd, p + done, part, at + done);
+		failed = failed || r < 0;
 		if (r < (int64_t)part)
 			memset(p + done + (r > 0 ? r : 0), 0, part - (r > 0 ? (uint32_t)r : 0));
 		done += part;
 	}
+	return failed;
 }
 
 const unsigned char *
@@ -59,8 +64,7 @@ walk_peek(struct walk *w, uint32_t at, uint32_t n)
 	}
 	w->from = at;
 	w->have = want;
-	if (disk_read(w->fd, w->window, want, at) != (int64_t)want)
-		read_around(w->fd, w->window, want, at);
+	w->failed = disk_read(w->fd, w->window, want, at) != (int64_t)want && read_around(w->fd, w->window, want, at);
 	return w->window;
 }
 

@@ -18,6 +18,7 @@ struct walk {
 	uint64_t from;		/* the window: its place in the file, and its octets */
 	uint32_t have, cap;
 	bool sparse;		/* records are large: the window need not be */
+	bool failed;		/* some of the window could not be read */
 	unsigned char *window;
 };
 

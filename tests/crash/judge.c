@@ -97,7 +97,7 @@ static int
 judge_open(struct judge *j)
 {
 	const struct spool_owner owner = {
-		j, judge_found, judge_find, judge_noted, judge_ended, judge_damaged
+		j, judge_found, judge_find, judge_noted, judge_ended, judge_damaged, NULL
 	};
 	struct why why;
 

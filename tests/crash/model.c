@@ -108,7 +108,7 @@ accept_found(struct message *m)
 void
 model_open(void)
 {
-	const struct spool_owner owner = { NULL, on_found, on_find, on_noted, on_ended, on_damaged };
+	const struct spool_owner owner = { NULL, on_found, on_find, on_noted, on_ended, on_damaged, NULL };
 	struct why why;
 
 	model.opening = true;

@@ -1,6 +1,7 @@
 /* A spool that somebody or something has damaged: what is hurt is reported and set aside, all else is delivered. */
 #include "e2e/faults.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -159,7 +160,7 @@ static void
 flip(const struct specimen *s, enum where where, unsigned message, unsigned at)
 {
 	const struct record *r = where <= IN_TEXT ? find_record(s, "message", message) : where == IN_NOTE ?
-	    find_record(s, "note", message) : find_record(s, "seal", MESSAGES);
+	    find_record(s, "note", message) : where == IN_SEAL ? find_record(s, "seal", MESSAGES) : &s->record[0];
 	char blob[32];
 
 	switch (where) {
@@ -190,13 +191,15 @@ START_TEST(a_flipped_bit_costs_one_message)	/* D-05 */
 	static char out[16384];
 	struct specimen s;
 
-	specimen_new(&s, &l, SIGTERM);
+	specimen_new(&s, &l, _i == 0 ? SIGTERM : SIGKILL);
 	ck_assert(faults_run(&s.w, "cp -a spool.whole spool"));
 	read_dump(&s);
 	for (size_t i = 0; i < sizeof flips / sizeof flips[0]; i++) {
 		bool hurt = flips[i].lost != 0;
 		int status;
 
+		if (_i > 0 && flips[i].flip[0].where == IN_SEAL)
+			continue;	/* a kill leaves none */
 		specimen_restore(&s);
 		for (unsigned k = 0; k < flips[i].flips; k++)
 			flip(&s, flips[i].flip[k].where, flips[i].flip[k].message, flips[i].flip[k].at);
@@ -210,6 +213,48 @@ START_TEST(a_flipped_bit_costs_one_message)	/* D-05 */
 		ck_assert_msg(!hurt || strstr(out, "damaged") != NULL, "%s: status is silent: %s", flips[i].what, out);
 		ck_assert_int_eq(world_stop(&s.w, SIGTERM), 0);
 	}
+	faults_free(&s.w, &s.f);
+}
+END_TEST
+
+/* --- a disk that fails while we run ----------------------------------------------- */
+
+static void
+fail_reads(struct specimen *s, uint64_t n)
+{
+	struct fault_rule *r = &s->f->rule[FAULT_READ];
+
+	atomic_store(&r->error, EIO);
+	atomic_store(&r->upto, n == 0 ? 0 : n == UINT64_MAX ? n : atomic_load(&s->f->calls[FAULT_READ]) + n);
+	atomic_store(&r->from, n == 0 ? 0 : atomic_load(&s->f->calls[FAULT_READ]) + 1);
+}
+
+/* One error is not noticed; some put the message off; only octets that are wrong set it aside. */
+START_TEST(a_disk_that_fails_now_and_then)	/* D-05 */
+{
+	static struct ledger l;
+	static char out[16384];
+	struct specimen s;
+	unsigned said;
+
+	specimen_new(&s, &l, SIGTERM);
+	specimen_restore(&s);
+	said = provider_said(s.w.provider, "MAIL");
+	ck_assert(faults_run(&s.w, "sed -i 's/100ms/1h/' gatepost.conf"));
+	provider_listen(s.w.provider, "127.0.0.1", s.w.p587, PROVIDER_STARTTLS, "mail: 451 4.3.0 later");
+	ck_assert(faults_start(&s.w, s.f));
+	while (provider_said(s.w.provider, "MAIL") < said + MESSAGES)
+		faults_pause_ms(10);
+	provider_listen(s.w.provider, "127.0.0.1", s.w.p587, PROVIDER_STARTTLS, NULL);
+	fail_reads(&s, UINT64_MAX);
+	ck_assert_int_eq(world_run(&s.w, out, sizeof out, NULL, "retry --all"), 0);
+	ck_assert(world_wait_log(&s.w, "event=unreadable", 3000));
+	fail_reads(&s, 0);
+	ck_assert(!world_wait_log(&s.w, "event=damaged", 100));
+	fail_reads(&s, 1);
+	ck_assert_int_eq(world_run(&s.w, out, sizeof out, NULL, "retry --all"), 0);
+	expect(&s, "now it reads", 0x3f);
+	ck_assert_int_eq(world_stop(&s.w, SIGTERM), 0);
 	faults_free(&s.w, &s.f);
 }
 END_TEST
@@ -236,6 +281,43 @@ cut(const struct specimen *s, unsigned at, unsigned n, enum cut how)
 		fputc(how == CUT_ONES ? 0xff : 0, file);
 	fclose(file);
 }
+
+/* A kill, and the last record that was acknowledged has gone bad: it is lost, but not without a word. */
+START_TEST(the_last_record_is_missed)	/* D-05 */
+{
+	static struct ledger l;
+	static char out[16384];
+	struct specimen s;
+	unsigned end;
+
+	specimen_new(&s, &l, SIGKILL);
+	ck_assert(faults_run(&s.w, "cp -a spool.whole spool"));
+	read_dump(&s);
+	end = s.record[s.nrecord - 1].at + s.record[s.nrecord - 1].size;
+	for (unsigned i = 0; i < 6; i++) {
+		const struct record *r = find_record(&s, "message", 1 + i % 3);
+		unsigned want = 0;
+		int status;
+
+		specimen_restore(&s);
+		cut(&s, r->at + r->size, end - r->at - r->size, CUT_ZEROS);
+		flip(&s, (enum where)(i / 2), 1 + i % 3, 16);
+		for (unsigned k = 0; k < MESSAGES; k++)
+			want |= find_record(&s, "message", k)->at < r->at ? 1u << k : 0;
+		for (unsigned k = 0; k < MESSAGES; k++)
+			l.acknowledged[k] = want & 1u << k;
+		status = world_run(&s.w, out, sizeof out, NULL, "spool check");
+		ck_assert_msg(status == 1 && strstr(out, "probably never acknowledged") != NULL, "%u: %d %s", i, status, out);
+		world_start(&s.w);
+		ck_assert(world_wait_log(&s.w, "event=damaged level=warning", 1000));
+		ck_assert(world_wait_log(&s.w, s.id[1 + i % 3], 1000));
+		ck_assert_uint_gt(faults_files(&s.w, "damaged"), 0);
+		expect(&s, "the last record", want);
+		ck_assert_int_eq(world_stop(&s.w, SIGTERM), 0);
+	}
+	faults_free(&s.w, &s.f);
+}
+END_TEST
 
 /* The log ends at this octet.  What was whole before comes; nothing comes that is not as it was sent. */
 START_TEST(a_torn_tail_costs_what_was_torn)	/* D-05 */
@@ -290,6 +372,7 @@ static const struct {
 	{ "touch log/extra log/00000009.new log/zzzzzzzz.seg log/0000000g.new extra blob/extra && mkdir log/00000008.new "
 	    "log/0000000a.dir blob/dir && mkfifo log/00000007.new blob/fifo fifo && ln -s ../../none log/00000006.new && ln -s none link",
 	    NULL, 0 },
+	{ "touch log/ffffffff.new log/ffffffff.seg", NULL, 0 },
 	{ "rm -f clock ports && mkfifo -m 600 clock ports && ln -s ../kept clock.new", NULL, 0 },
 	{ "touch log/00000000.seg log/00000004.seg && mkdir -m 700 damaged && mkfifo damaged/unfinished", NULL, 0 },
 	{ "rm blob/* && mkfifo blob/$BLOB", NULL, 0x08 },
@@ -334,7 +417,9 @@ faults_damage_case(void)
 	TCase *t = tcase_create("damage");
 
 	tcase_set_timeout(t, 120);
-	tcase_add_test(t, a_flipped_bit_costs_one_message);
+	tcase_add_loop_test(t, a_flipped_bit_costs_one_message, 0, 2);
+	tcase_add_test(t, the_last_record_is_missed);
+	tcase_add_test(t, a_disk_that_fails_now_and_then);
 	tcase_add_test(t, a_torn_tail_costs_what_was_torn);
 	tcase_add_test(t, a_hostile_directory_is_refused_or_ignored);
 	return t;

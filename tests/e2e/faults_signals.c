@@ -174,6 +174,9 @@ START_TEST(a_second_daemon_names_the_first)	/* D-19 */
 	ck_assert_msg(world_run(&w, out, sizeof out, NULL, args) == 1, "%s", out);
 	snprintf(holder, sizeof holder, "is in use by process %ld", (long)w.pid);
 	ck_assert_msg(strncmp(out, "gatepost: ", 10) == 0 && strstr(out, holder) != NULL, "%s", out);
+	ck_assert(faults_run(&w, "rm spool/lock"));	/* it is not the file that keeps the second out */
+	ck_assert_msg(world_run(&w, out, sizeof out, NULL, args) == 1, "%s", out);
+	ck_assert_msg(strstr(out, "is in use by another process") != NULL, "%s", out);
 	c = ledger_client(&w);
 	ck_assert_int_eq(ledger_mail(&l, c, "you@far.example", 300), 250);	/* the first has not noticed */
 	client_free(&c);

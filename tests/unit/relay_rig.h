@@ -182,7 +182,7 @@ rig_open(struct rig *r, const char *user, const char *lines)
 static void __attribute__((unused))
 rig_open_spool(struct rig *r)
 {
-	struct spool_owner owner = { r, rig_found, rig_find, rig_noted, rig_ended, rig_damaged };
+	struct spool_owner owner = { r, rig_found, rig_find, rig_noted, rig_ended, rig_damaged, NULL };
 	struct spool_options so = { .dir = r->dir };
 	struct why why;
 

@@ -91,7 +91,7 @@ rig_damaged(void *arg, uint64_t id, const char *file, const char *what)
 static inline int
 rig_try_open(void)
 {
-	const struct spool_owner owner = { &rig, rig_found, rig_find, rig_noted, rig_ended, rig_damaged };
+	const struct spool_owner owner = { &rig, rig_found, rig_find, rig_noted, rig_ended, rig_damaged, NULL };
 
 	rig.damaged = 0;
 	rig.damaged_id = 0;
