@@ -138,7 +138,7 @@ put_story(struct table *t, const json_t *c)
 	if (strcmp(state, "up") == 0)
 		buf_printf(&text, "for %s", ago);
 	else if (strcmp(state, "unknown") == 0 && reason[0] == '\0')
-		buf_puts(&text, "not tried yet");
+		buf_puts(&text, "no verdict yet");
 	else
 		buf_printf(&text, "%s, %s ago", reason[0] == '\0' ? "no reason known" : reason, ago);
 	if (retry > 0)

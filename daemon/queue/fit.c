@@ -12,7 +12,7 @@
 #include "base/mem.h"
 
 enum {
-	SAVE_VERSION = 1,
+	SAVE_VERSION = 2,
 	EDIT_OCTETS = 1024	/* that a rewritten header may have more */
 };
 enum { SAVE_UTF8 = 1, SAVE_8BIT = 2 };
@@ -178,6 +178,8 @@ fit_save(const struct queue *q, struct buf *out)
 		buf_put_text(out, str_of(g->offer.host));
 		buf_put_u8(out, (uint8_t)((g->offer.utf8 ? SAVE_UTF8 : 0) | (g->offer.eightbit ? SAVE_8BIT : 0)));
 		buf_put_u64(out, g->offer.size);
+		buf_put_u8(out, (uint8_t)g->quirks);
+		buf_put_u64(out, (uint64_t)g->quirks_wall_s);
 	}
 }
 
@@ -192,6 +194,8 @@ fit_load(struct queue *q, struct str saved)
 		struct str name = cursor_text(&c), host = cursor_text(&c);
 		uint8_t bits = cursor_u8(&c);
 		uint64_t size = cursor_u64(&c);
+		uint8_t quirks = cursor_u8(&c);
+		int64_t quirks_wall_s = (int64_t)cursor_u64(&c);
 		struct offer o = { .known = true, .utf8 = bits & SAVE_UTF8, .eightbit = bits & SAVE_8BIT, .size = size };
 		char *text = str_dup(name);
 		struct gateway *g = c.bad || host.n >= sizeof o.host ? NULL : gateway_find(q, text);
@@ -199,6 +203,7 @@ fit_load(struct queue *q, struct str saved)
 		if (g != NULL) {
 			str_fit(o.host, sizeof o.host, host);
 			g->offer = o;
+			quirk_recall(g, quirks, quirks_wall_s);
 		}
 		free(text);
 	}

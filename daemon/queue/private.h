@@ -140,6 +140,7 @@ struct gateway {
 	unsigned want;			/* lanes to open when name and secret are there */
 	unsigned quirks;		/* what the server announces and cannot do (quirk.c) */
 	unsigned struck;		/* quirks that have shown once */
+	int64_t quirks_wall_s;		/* when the newest was learned */
 	bool resolving, probing;
 	struct credential credential;
 	struct alarm down, login;	/* alert.c */
@@ -361,6 +362,7 @@ void pacing_recall(struct queue *q);
 
 /* quirk.c: what servers announce and cannot do */
 void quirk_hear(struct gateway *g, const struct job *j);
+void quirk_recall(struct gateway *g, unsigned quirks, int64_t wall_s);	/* as saved, since then */
 
 /* gateway.c: upstreams, their ports and names */
 void gateway_configure(struct queue *q);

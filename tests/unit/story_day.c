@@ -360,7 +360,7 @@ static const struct {
 } day[] = {
 	/* IPv6 that goes nowhere costs race_delay, once */
 	{ AT(0, 0), "587", 0, 300, 350, "main (main.example): up by 587/starttls|587 starttls  2001:db8::1|blocked|no answer to TCP in "
-	  "10 s, 0 s ago; next try in 5 min|587 starttls  192.0.2.1 |up|465 implicit|unknown|not tried yet" },
+	  "10 s, 0 s ago; next try in 5 min|587 starttls  192.0.2.1 |up|465 implicit|unknown|no verdict yet" },
 	{ AT(0, 10), "587", 0, 0, 50, NULL },
 	{ AT(2, 0), "587", 0, 0, 50, NULL },
 	/* connect timed out: next candidate at once; marked blocked, with a reason */

@@ -3,6 +3,7 @@
 
 #include <check.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 enum { P = QUIRK_STEPS, B = QUIRK_STEPS | QUIRK_ALONE };
@@ -30,7 +31,8 @@ static const struct {
 
 START_TEST(what_is_remembered)
 {
-	struct gateway g = { .name = (char *)(uintptr_t)"up" };
+	struct queue q = { 0 };
+	struct gateway g = { .name = (char *)(uintptr_t)"up", .queue = &q };
 
 	log_open(LOG_ERROR, LOG_LOGFMT);
 	for (unsigned i = 0; i < 4; i++) {
@@ -47,6 +49,18 @@ START_TEST(what_is_remembered)
 }
 END_TEST
 
+START_TEST(it_is_forgotten_in_the_end)
+{
+	static const struct { int64_t age_s; unsigned known; } ages[] = {
+		{ 0, QUIRK_STEPS }, { 6 * 86400, QUIRK_STEPS }, { 8 * 86400, 0 }, { -5, 0 },
+	};
+	struct gateway g = { 0 };
+
+	quirk_recall(&g, QUIRK_STEPS, clock_wall_s() - ages[_i].age_s);
+	ck_assert_uint_eq(g.quirks, ages[_i].known);
+}
+END_TEST
+
 Suite *test_quirk(void);
 
 Suite *
@@ -56,6 +70,7 @@ test_quirk(void)
 	TCase *t = tcase_create("quirks");
 
 	tcase_add_loop_test(t, what_is_remembered, 0, (int)(sizeof rows / sizeof rows[0]));
+	tcase_add_loop_test(t, it_is_forgotten_in_the_end, 0, 4);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -32,7 +32,7 @@ static const struct {
 	  "\nsg (smtp.x): up by 465/implicit, 2 connections\n"
 	  "     587 starttls  192.0.2.1  blocked  no answer to TCP in 10 s, 2 h ago; next try in 3 min\n"
 	  "     465 implicit  192.0.2.1  up       for 2 h\n"
-	  "    2525 starttls  192.0.2.1  unknown  not tried yet\n" },
+	  "    2525 starttls  192.0.2.1  unknown  no verdict yet\n" },
 	{ "{" HEAD QUEUE(0) COUNTERS(0) UP("\"state\":\"auth_failed\",\"reason\":\"535 5.7.8 no\",\"connections\":0,"
 	  "\"active\":null,\"quota_left\":7,\"candidates\":[]") "}",
 	  "\nsg (smtp.x): login refused: 535 5.7.8 no, 7 left of the day's quota\n    correct its credentials" },
