@@ -73,6 +73,14 @@ frame_parse(struct frame *f, const unsigned char in[FRAME_HEAD], uint32_t seed, 
 }
 
 bool
+frame_has_magic(const unsigned char in[FRAME_HEAD])
+{
+	const unsigned char *p = in;
+
+	return take(&p, 4) == MAGIC;
+}
+
+bool
 frame_is_newer(const struct frame *f)
 {
 	return f->kind < FRAME_MESSAGE || f->kind > FRAME_SEAL || (f->flags & FRAME_CRITICAL) != 0;

@@ -42,10 +42,11 @@ is_torn(struct walk *w, uint32_t at, uint32_t size)
 static bool
 mend(struct frame *f, const unsigned char in[FRAME_HEAD], uint32_t seed, uint32_t at)
 {
+	bool marked = frame_has_magic(in);
 	unsigned char head[FRAME_HEAD];
 
 	memcpy(head, in, sizeof head);
-	for (unsigned i = 0; i < sizeof head; i++) {
+	for (unsigned i = marked ? 4 : 0; i < (marked ? sizeof head : 4); i++) {
 		for (unsigned change = 1; change < 256; change++) {
 			head[i] = in[i] ^ (unsigned char)change;
 			if (frame_parse(f, head, seed, at))

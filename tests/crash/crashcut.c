@@ -7,7 +7,7 @@
 
 #include "base/mem.h"
 
-enum { FEW = 7, BLOCK = 4096, SECTOR = 512 };
+enum { FEW = 10, BLOCK = 4096, SECTOR = 512, PIECES = 64 };
 
 /* Small, fast, and the same everywhere. */
 static uint64_t
@@ -86,10 +86,60 @@ replay_randomly(const struct crashdisk *d, uint64_t way)
 	}
 }
 
+static uint64_t
+subsets(const struct crashdisk *d)
+{
+	return d->ops <= FEW ? UINT64_C(1) << d->ops : d->ops + 1;
+}
+
+/* The newest write, in so many pieces; none if it is the first of a file that nothing names. */
+static uint64_t
+pieces(const struct crashdisk *d, uint64_t piece)
+{
+	const struct op *o = d->ops > 0 ? &d->op[d->ops - 1] : NULL;
+	uint64_t n;
+
+	if (o == NULL || o->kind != OP_WRITE || o->size == 0)
+		return 0;
+	n = (o->at % piece + o->size + piece - 1) / piece;
+	return n < 2 ? 0 : n < PIECES ? n : PIECES;
+}
+
 uint64_t
 crashdisk_ways(const struct crashdisk *d)
 {
-	return d->ops <= FEW ? UINT64_C(1) << d->ops : d->ops + 1;
+	return subsets(d) + 3 * (pieces(d, SECTOR) + pieces(d, BLOCK));
+}
+
+/* All before the newest write is there; of it, what lies before a piece, what lies behind it, or all but it. */
+static void
+replay_torn(const struct crashdisk *d, uint64_t way)
+{
+	const struct op *o = &d->op[d->ops - 1];
+	uint64_t piece = way < 3 * pieces(d, SECTOR) ? SECTOR : BLOCK;
+	uint64_t which, first;
+
+	way -= piece == BLOCK ? 3 * pieces(d, SECTOR) : 0;
+	which = way / 3;
+	first = o->at - o->at % piece;
+	for (unsigned i = 0; i + 1 < d->ops; i++)
+		if (d->op[i].inode->needed)
+			replay_op(&d->op[i]);
+	if (!o->inode->needed)
+		return;
+	for (uint64_t done = 0, n; done < o->size; done += n) {
+		uint64_t number = (o->at + done - first) / piece;
+		struct op part = *o;
+
+		n = piece - (o->at + done) % piece;
+		n = n < o->size - done ? n : o->size - done;
+		if (way % 3 == 0 ? number >= which : way % 3 == 1 ? number <= which : number == which)
+			continue;
+		part.at = o->at + done;
+		part.size = n;
+		part.octets = o->octets + done;
+		replay_op(&part);
+	}
 }
 
 struct crashdisk *
@@ -112,6 +162,8 @@ crashdisk_cut(const struct crashdisk *d, uint64_t way)
 			copy_view(&d->inode[i]->copy->safe, &d->inode[i]->safe);
 	if (way >= crashdisk_ways(d))
 		replay_randomly(d, way);
+	else if (way >= subsets(d))
+		replay_torn(d, way - subsets(d));
 	else
 		for (unsigned i = 0; i < d->ops; i++)
 			if (!d->op[i].inode->needed)

@@ -25,8 +25,8 @@ struct crashdisk *crashdisk_use(struct crashdisk *d);	/* all calls go there now;
 /* Called before every operation that changes something. */
 void crashdisk_hook(struct crashdisk *d, void (*fn)(void *arg, struct crashdisk *d), void *arg);
 
-/* Changes that are not yet synced: ways to cut are 0 .. ways - 1, of which the first few are the
- * plain ones (all, none, each prefix) and, if there are few changes, then every subset. */
+/* Changes that are not yet synced: ways to cut are 0 .. ways - 1: every subset of them, or, if they are many,
+ * each prefix; then the newest write torn at each sector and each block. */
 uint64_t crashdisk_ways(const struct crashdisk *d);
 
 /* What would be found after a power cut now; `way' from ways on: at random, by that number. */

@@ -30,6 +30,7 @@ void workload_rest(void);
 void workload_blobs(void);
 void workload_kills(void);
 void workload_failed_sync(void);
+void workload_clean_then_failed(void);
 void workload_full_disk(void);
 void workload_random_work(void);
 

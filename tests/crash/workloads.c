@@ -247,6 +247,32 @@ workload_failed_sync(void)
 	}
 }
 
+/* After an orderly end the log goes on where it was: its last word must not be believed when more has come, and failed. */
+void
+workload_clean_then_failed(void)
+{
+	for (unsigned n = 0; n < 4; n++) {
+		struct crashdisk *d = begin();
+
+		put(2000);
+		model_commit();
+		model_end(true);
+		crashdisk_kill(d);
+		model_open();
+		crashdisk_fail_sync(d, n);
+		for (unsigned i = 0; i < 4; i++) {
+			put(3000);
+			model_note(&model.message[0]);
+			if (model_sync(model_write()) == 0)
+				continue;
+			model_end(false);
+			crashdisk_kill(d);
+			model_open();
+		}
+		end(d);
+	}
+}
+
 /* D-10, D-11: what was accepted can be ended when the disk is full. */
 void
 workload_full_disk(void)

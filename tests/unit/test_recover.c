@@ -222,6 +222,45 @@ START_TEST(blob_goes_along)
 }
 END_TEST
 
+/* The segment that held the largest id is gone, and only the heads of others know of it. */
+START_TEST(no_id_twice)
+{
+	rig_open();
+	rig_put(1000, 100);
+	rig_commit();
+	rig_done(1000);
+	for (uint64_t id = 1; id < 30; id++) {
+		rig_put(id, 20000);
+		rig_commit();
+		rig_done(id);
+	}
+	rig_commit();
+	ck_assert(!rig_has("log/00000001.seg"));
+	rig_kill();
+	rig_open();
+	ck_assert_uint_eq(spool_last_id(rig.s), 1000);
+	rig_close();
+	rig_open();
+	ck_assert_uint_eq(spool_last_id(rig.s), 1000);
+}
+END_TEST
+
+/* Octets of another spool's segment of the same number are no records here. */
+START_TEST(seeds_differ)	/* D-06 */
+{
+	uint32_t seed;
+
+	rig_open();
+	seed = rig.s->active->seed;
+	rig_kill();
+	rig_remove();
+	rig_make();
+	rig_open();
+	ck_assert_uint_eq(rig.s->active->number, 1);
+	ck_assert_uint_ne(rig.s->active->seed, seed);
+}
+END_TEST
+
 Suite *test_recover(void);
 Suite *
 test_recover(void)
@@ -237,6 +276,8 @@ test_recover(void)
 	tcase_add_test(tc, last_record_torn);
 	tcase_add_loop_test(tc, last_record_after_clean_end, 0, 2);
 	tcase_add_test(tc, leftovers);
+	tcase_add_test(tc, no_id_twice);
+	tcase_add_test(tc, seeds_differ);
 	tcase_add_test(tc, blob_goes_along);
 	suite_add_tcase(s, tc);
 	return s;
