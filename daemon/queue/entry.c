@@ -303,18 +303,16 @@ entry_damaged(struct queue *q, struct entry *e, const char *what)
 	set_aside(q, e, what);
 }
 
-/* Recovery: the last run was cut short while it wrote this. */
+/* Recovery: the last run was cut short while it wrote this.  A kill may do that to a file that was used before, and nobody
+ * shall be alarmed: it is no damage of the disk's, as far as one can tell. */
 void
 entry_unfinished(void *arg, uint64_t id, const char *file, const char *what)
 {
-	struct queue *q = arg;
-
-	q->totals.damaged++;
-	count_add(COUNT_DAMAGED, 1);
+	(void)arg;
 	if (id != 0)
-		log_event(LOG_WARNING, "damaged", log_id("msg", id), log_text("file", file), log_text("reason", what));
+		log_event(LOG_WARNING, "unfinished", log_id("msg", id), log_text("file", file), log_text("reason", what));
 	else
-		log_event(LOG_WARNING, "damaged", log_text("file", file), log_text("reason", what));
+		log_event(LOG_WARNING, "unfinished", log_text("file", file), log_text("reason", what));
 }
 
 bool

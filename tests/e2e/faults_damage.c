@@ -309,7 +309,7 @@ START_TEST(the_last_record_is_missed)	/* D-05 */
 		status = world_run(&s.w, out, sizeof out, NULL, "spool check");
 		ck_assert_msg(status == 1 && strstr(out, "probably never acknowledged") != NULL, "%u: %d %s", i, status, out);
 		world_start(&s.w);
-		ck_assert(world_wait_log(&s.w, "event=damaged level=warning", 1000));
+		ck_assert(world_wait_log(&s.w, "event=unfinished level=warning", 1000));
 		ck_assert(world_wait_log(&s.w, s.id[1 + i % 3], 1000));
 		ck_assert_uint_gt(faults_files(&s.w, "damaged"), 0);
 		expect(&s, "the last record", want);
