@@ -30,6 +30,7 @@ struct daemon {
 	struct channel *channel;
 
 	struct listener_socket socket[SOCKETS_MAX];
+	bool is_inherited[SOCKETS_MAX];	/* of the socket: passed by who started us, and theirs to close and unlink */
 	unsigned nsocket;
 	int control_fd;
 	int errand_fd;			/* to the helper that runs commands; -1: given to the queue */
@@ -47,8 +48,8 @@ int daemon_load_users(const struct config *c, struct users **out, struct why *wh
 int daemon_load_tls(const struct config *c, struct tls **out, struct why *why) must_check; /* NULL if none is needed */
 int daemon_check_upstreams(const struct config *c, struct why *why) must_check; /* what their TLS needs is there */
 void daemon_warn(const struct config *c);	/* logs what needs the operator soon; at start and reload */
-int daemon_bind(struct daemon *d, struct why *why) must_check;	/* all sockets; may need root */
-void daemon_shut(struct daemon *d);		/* new clients are refused from now on */
+int daemon_bind(struct daemon *d, struct why *why) must_check;	/* all sockets, or takes those passed to us; may need root */
+void daemon_shut(struct daemon *d);		/* new clients are refused from now on, or wait for the next daemon */
 int daemon_build(struct daemon *d, struct why *why) must_check;	/* spool, rooms; no thread yet */
 void daemon_start(struct daemon *d);
 void daemon_join(struct daemon *d);		/* after every loop was told to stop */
