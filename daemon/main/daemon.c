@@ -310,6 +310,7 @@ daemon_build(struct daemon *d, struct why *why)
 		relay[i] = relay_get_channel(d->relay[i]);
 	queue_set_peers(d->queue, listener, d->nlistener, relay, d->nrelay);
 	d->control = control_start(d->queue_part.loop, d->queue, d->control_fd);
+	control_tell(d->control, d->channel);
 	queue_start(d->queue);
 	queue_watch_network(d->queue);
 	return 0;
@@ -379,6 +380,7 @@ daemon_free(struct daemon *d)
 	loop_free(&d->queue_part.loop);
 	loop_free(&d->loop);
 	unbind(d);
+	confine_clear(d);
 	if (d->errand_fd >= 0)
 		close(d->errand_fd);
 	users_unref(&d->users);

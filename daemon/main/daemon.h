@@ -33,6 +33,8 @@ struct daemon {
 	bool is_inherited[SOCKETS_MAX];	/* of the socket: passed by who started us, and theirs to close and unlink */
 	unsigned nsocket;
 	int control_fd;
+	int landlock;			/* its ABI; 0: not confined */
+	struct names writable;		/* directories, as of the start */
 	int errand_fd;			/* to the helper that runs commands; -1: given to the queue */
 
 	struct part queue_part, listener_part[THREADS_MAX], relay_part[THREADS_MAX];
@@ -63,6 +65,11 @@ int sandbox_check(const struct config *c, struct why *why) must_check;	/* config
 int sandbox_prepare(const struct config *c, struct why *why) must_check; /* directories, with their owner */
 int sandbox_give(const struct config *c, struct why *why) must_check;	/* the bound sockets, to theirs */
 int sandbox_enter(const struct config *c, struct why *why) must_check;	/* drops to config.user, no new privileges */
+
+/* confine.c: after servant_fork, for commands are not bound by it. */
+int confine_enter(struct daemon *d, struct why *why) must_check;
+int confine_check(const struct daemon *d, const struct config *fresh, struct why *why) must_check; /* may a reload take it? */
+void confine_clear(struct daemon *d);
 
 /* notify.c: systemd's datagram (sd_notify(3)); nothing where $NOTIFY_SOCKET is not set. */
 void notify_send(const char *text);

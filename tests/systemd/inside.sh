@@ -78,6 +78,9 @@ check "submit over IPv6" submit 'smtp://[::1]:2525'
 check "relayed, with the password from LoadCredential=" until_true 100 eval '[ $(relayed) -eq 3 ]'
 check "submit_socket knows the caller" gatepost test you@far.example
 
+check "Landlock is active" has_log 'event=started .* landlock=[2-9]'
+check "systemctl status tells: $(prop StatusText)" until_true 50 eval 'prop StatusText | grep -q "^Nothing waits; provider up (1587/starttls)$"'
+
 # --- reload --------------------------------------------------------------------------------
 write_conf 'limits { message_size = "1M" }'
 check "reload" systemctl reload gatepost.service
@@ -86,6 +89,13 @@ write_conf 'limits { message_size = "1Q" }'
 if systemctl reload gatepost.service 2>/dev/null; then bad "a reload of a bad file is an error"; else ok "a reload of a bad file is an error"; fi
 check "…with words" has_log 'message_size'
 check "…and the daemon goes on" test "$(prop ActiveState)" = active
+cat >>/etc/gatepost/gatepost.conf <<X
+threads = 1
+X
+sed -i 's/1Q/1M/' /etc/gatepost/gatepost.conf
+systemctl reload gatepost.service
+check "what needs a restart is refused, and status says so" until_true 50 eval 'prop StatusText | grep -q "^The last reload was refused"'
+check "…naming it" has_log 'event=reload_refused .*threads cannot change'
 check "…and takes mail" submit smtp://localhost:587
 write_conf ""
 check "reload again" systemctl reload gatepost.service
@@ -132,7 +142,7 @@ systemctl mask -q --now gatepost.socket
 systemctl daemon-reload
 check "start, opening its ports itself" systemctl start gatepost.service
 check "…submit" submit smtp://localhost:587
-check "…the capability is given up" grep -q '^CapEff:.0000000000000000$' "/proc/$(prop MainPID)/status"
+check "…the capability is not handed on" grep -q '^CapAmb:.0000000000000000$' "/proc/$(prop MainPID)/status"
 sed 's/relay.example"/second.example"\nspool_dir = "\/var\/lib\/gatepost-second"\ncontrol_socket = "\/run\/gatepost-second\/control.sock"\nsubmit_socket = "\/run\/gatepost-second\/submit.sock"\nlisten "127.0.0.1:588" { }/' /etc/gatepost/gatepost.conf >/etc/gatepost/second.conf
 chgrp gatepost /etc/gatepost/second.conf
 mkdir -p /etc/systemd/system/gatepost@.service.d
