@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t over;
@@ -112,6 +113,7 @@ static int
 freeze(const char *pid, const char *name)
 {
 	pid_t tid = find_thread(pid, name);
+	int status;
 
 	if (tid == 0 || ptrace(PTRACE_SEIZE, tid, NULL, NULL) < 0 || ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0) {
 		fprintf(stderr, "cannot stop thread %s: %s\n", name, tid == 0 ? "there is none" : strerror(errno));
@@ -119,8 +121,9 @@ freeze(const char *pid, const char *name)
 	}
 	printf("frozen\n");
 	fflush(stdout);
-	while (!over)
-		pause();
+	/* Killed, it is not gone before we have waited for it: so wait, as nobody does for a thread that is stuck by itself. */
+	while (!over && (waitpid(tid, &status, __WALL) < 0 ? errno == EINTR : !WIFEXITED(status) && !WIFSIGNALED(status)))
+		;
 	return 0;
 }
 

@@ -65,7 +65,7 @@ check "runs as gatepost" test "$(stat -c %U "/proc/$(prop MainPID)")" = root -o 
 check "without a capability" grep -q '^CapPrm:.0000000000000000$' "/proc/$(prop MainPID)/status"
 check "without new privileges" grep -q '^NoNewPrivs:.1$' "/proc/$(prop MainPID)/status"
 check "with system calls filtered" grep -q '^Seccomp:.2$' "/proc/$(prop MainPID)/status"
-check "the configuration is in order" gatepost check
+check "the configuration is in order" env CREDENTIALS_DIRECTORY=/run/credentials/gatepost.service gatepost check
 gatepost ca >/tmp/ca.pem 2>/dev/null
 printf 'From: app@relay.example\r\nTo: you@far.example\r\nSubject: x\r\n\r\ny\r\n' >/tmp/mail
 submit() {
