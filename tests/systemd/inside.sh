@@ -61,7 +61,7 @@ systemctl daemon-reload
 check "enable --now" systemctl enable -q --now gatepost.service
 check "the socket unit came with it" systemctl is-active -q gatepost.socket
 check "it is the socket unit's, and open to all" test "$(stat -c %a /run/gatepost/submit.sock)" = 666
-check "runs as gatepost" test "$(stat -c %U "/proc/$(prop MainPID)")" = root -o "$(ps -o user= -p "$(prop MainPID)")" = gatepost
+check "runs as gatepost" grep -q "^Uid:.$(id -u gatepost).$(id -u gatepost)." "/proc/$(prop MainPID)/status"
 check "without a capability" grep -q '^CapPrm:.0000000000000000$' "/proc/$(prop MainPID)/status"
 check "without new privileges" grep -q '^NoNewPrivs:.1$' "/proc/$(prop MainPID)/status"
 check "with system calls filtered" grep -q '^Seccomp:.2$' "/proc/$(prop MainPID)/status"
