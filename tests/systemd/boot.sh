@@ -13,7 +13,8 @@ if [ -z "${2:-}" ]; then
 	mkdir "$group"
 	trap 'echo $$ >"$w/cgroup/cgroup.procs"; find "$group" -depth -type d -exec rmdir {} + || true' EXIT
 	echo $$ >"$group/cgroup.procs"
-	unshare --fork --pid --mount --uts --ipc --net --cgroup --kill-child bash "$0" "$scratch" inside
+	# Killed with us, whatever becomes of the trap.
+	setpriv --pdeathsig KILL unshare --fork --pid --mount --uts --ipc --net --cgroup --kill-child bash "$0" "$scratch" inside
 	exit
 fi
 

@@ -39,7 +39,7 @@ diff "$scratch/gatepost" "$scratch/gatepost@" || { echo "systemd-test: the two s
 
 [ "$(id -u)" -eq 0 ] || skip "needs root, to boot a systemd of its own"
 [ -x /lib/systemd/systemd ] || skip "there is no /lib/systemd/systemd here"
-for p in unshare pivot_root curl ip; do command -v "$p" >/dev/null || skip "needs $p"; done
+for p in unshare setpriv pivot_root curl ip; do command -v "$p" >/dev/null || skip "needs $p"; done
 unshare --fork --pid --mount --uts --ipc --net --cgroup true 2>/dev/null || skip "this machine does not allow namespaces"
 
 make -s --no-print-directory install DESTDIR="$scratch/tree" PREFIX=/usr SYSCONFDIR=/etc SYSTEMD=yes >/dev/null
