@@ -133,6 +133,15 @@ interop: deps-quietly
 	@$(MAKE) --no-print-directory $B/gatepost
 	@B=$B bash tests/interop/run.sh
 
+# The units under a private systemd (root; else the part that needs none).
+$B/systemd-helper: tests/systemd/helper.c
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(CSTD) -g -O2 $(WARN) -o $@ $<
+systemd-test: deps-quietly
+	@$(MAKE) --no-print-directory $(JOBS) $B/gatepost $B/fake-provider $B/systemd-helper
+	@B=$B bash tests/systemd/run.sh
+
 # Measured beside a peer in the same run; needs root and the peer (apt-get install postfix sasl2-bin python3).
 # Example: make bench SCENARIOS=S1,S7 ROUNDS=3; docs/performance.md has our figures.
 SCENARIOS	?= S1,S2,S3w,S5,S6,S7,S8
@@ -151,7 +160,26 @@ UNITDIR		?= $(if $(filter /usr,$(PREFIX)),/lib,$(PREFIX)/lib)/systemd/system
 # directory's group.  Elsewhere than on the machine itself (DESTDIR) the package does that.
 CONF_GROUP	= $(shell test -z "$(DESTDIR)" -a "$$(id -u)" = 0 && getent group gatepost >/dev/null && echo -g gatepost)
 
-install: all
+# Units are for machines with systemd; a package says SYSTEMD=yes.
+SYSTEMD		?= $(if $(wildcard /run/systemd/system /lib/systemd/systemd),yes,no)
+SYSUSERSDIR	?= $(PREFIX)/lib/sysusers.d
+units		:= gatepost.service gatepost.socket gatepost@.service
+
+install-systemd:
+ifeq ($(SYSTEMD),yes)
+	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(PREFIX)/share/gatepost
+	for u in $(units); do \
+		sed -e 's|/usr/sbin/gatepost|$(PREFIX)/sbin/gatepost|' -e 's|/etc/gatepost|$(SYSCONFDIR)/gatepost|' \
+		    systemd/$$u >$(DESTDIR)$(UNITDIR)/$$u && chmod 644 $(DESTDIR)$(UNITDIR)/$$u || exit 1; \
+	done
+	install -m 644 systemd/direct.conf $(DESTDIR)$(PREFIX)/share/gatepost/direct.conf
+	install -m 644 systemd/gatepost.sysusers.conf $(DESTDIR)$(SYSUSERSDIR)/gatepost.conf
+	if test -z "$(DESTDIR)" && test "$$(id -u)" = 0 && command -v systemd-sysusers >/dev/null; then \
+		systemd-sysusers $(SYSUSERSDIR)/gatepost.conf; fi
+	if test -z "$(DESTDIR)" && test "$$(id -u)" = 0 && test -d /run/systemd/system; then systemctl daemon-reload; fi
+endif
+
+install: all install-systemd
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/gatepost \
 	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5
 	install -d $(CONF_GROUP) $(DESTDIR)$(SYSCONFDIR)/gatepost
@@ -164,6 +192,7 @@ install: all
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/gatepost $(DESTDIR)$(PREFIX)/share/gatepost/providers.conf \
 	    $(DESTDIR)$(MANDIR)/man1/gatepost.1 $(DESTDIR)$(MANDIR)/man5/gatepost.conf.5
+	rm -f $(units:%=$(DESTDIR)$(UNITDIR)/%) $(DESTDIR)$(SYSUSERSDIR)/gatepost.conf $(DESTDIR)$(PREFIX)/share/gatepost/direct.conf
 
 # --- the rest ----------------------------------------------------------------------
 format:
@@ -176,4 +205,4 @@ help:
 -include $(shell find $B -name '*.d' 2>/dev/null)
 
 .PHONY: all bench unit e2e crash layers headers options check check-now asan tsan deps deps-quietly demo interop \
-	install uninstall format clean help
+	systemd-test install install-systemd uninstall format clean help

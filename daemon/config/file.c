@@ -198,9 +198,13 @@ inherit(int fd, int dir, const struct stat *old)
 {
 	struct stat st;
 
-	if (old->st_nlink > 0)
-		return fchown(fd, old->st_uid, old->st_gid) < 0 ? -1 :
-		    fchmod(fd, old->st_mode & 07777);
+	if (old->st_nlink > 0) {
+		/* Not asked in vain: systemd's filter may refuse it to the daemon. */
+		if ((fstat(fd, &st) < 0 || st.st_uid != old->st_uid || st.st_gid != old->st_gid) &&
+		    fchown(fd, old->st_uid, old->st_gid) < 0)
+			return -1;
+		return fchmod(fd, old->st_mode & 07777);
+	}
 	if (fstat(dir, &st) == 0)
 		(void)!fchown(fd, (uid_t)-1, st.st_gid);
 	return fchmod(fd, 0640);

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "control/asker.h"
 #include "control/caller.h"
+#include "control/headline.h"
 #include "net/accept.h"
 
 #include <jansson.h>
@@ -21,6 +22,7 @@ struct control {
 	struct caller_host host;
 	struct accept *accept;
 	gid_t operators;
+	struct headline *headline;
 };
 
 #define FULL "{\"error\":\"too many connections to the control socket; try again\",\"exit\":75}\n"
@@ -57,10 +59,17 @@ control_start(struct loop *l, struct queue *q, int fd)
 }
 
 void
+control_tell(struct control *c, struct channel *main)
+{
+	c->headline = headline_start(c->host.loop, c->host.queue, main);
+}
+
+void
 control_stop(struct control **c)
 {
 	if (*c == NULL)
 		return;
+	headline_stop(&(*c)->headline);
 	accept_stop(&(*c)->accept);
 	caller_host_clear(&(*c)->host);
 	free(*c);

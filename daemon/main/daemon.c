@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "net/accept.h"
+#include "net/inherit.h"
 
 enum { DESCRIPTORS_BESIDES = 128 };	/* spool, control, names, probes of ports */
 
@@ -144,46 +145,105 @@ daemon_warn(const struct config *c)
 
 /* --- sockets --------------------------------------------------------------------- */
 
-static int
-bind_listen(struct daemon *d, const struct listen *l, struct why *why)
+static void
+keep(struct daemon *d, int fd, const char *name, bool is_inherited)
 {
-	int fd = accept_bind(l->address, why);
+	d->is_inherited[d->nsocket] = is_inherited;
+	d->socket[d->nsocket++] = (struct listener_socket){ .fd = fd, .name = name };
+}
 
-	if (fd < 0) {
-		/* The machine may have no IPv6; nobody asked for these by name. */
-		if (l->built_in && l->address[0] == '[' && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL))
-			return 0;
-		return -1;
-	}
-	d->socket[d->nsocket++] = (struct listener_socket){ .fd = fd, .name = l->address };
+/* The machine may have no IPv6, and nobody asked for these by name. */
+static bool
+may_be_left_out(const struct listen *l)
+{
+	struct why why;
+	int fd;
+
+	if (!l->built_in || l->address[0] != '[')
+		return false;
+	fd = accept_bind("[::1]:0", &why);
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL);
+}
+
+static int
+bind_listen(struct daemon *d, struct inherit *in, const struct listen *l, struct why *why)
+{
+	bool is_inherited = inherit_has(in, false);
+	int fd = is_inherited ? inherit_take(in, l->address) : accept_bind(l->address, why);
+
+	if (fd >= 0)
+		keep(d, fd, l->address, is_inherited);
+	else if (may_be_left_out(l))
+		return 0;
+	else if (is_inherited)
+		return fail(why, "listen %s: no socket for it was passed by who started us; add ListenStream=%s to the socket unit "
+		    "(systemctl edit gatepost.socket), or remove the section", l->address, l->address);
+	return fd < 0 ? -1 : 0;
+}
+
+static int
+bind_submit(struct daemon *d, struct inherit *in, struct why *why)
+{
+	const char *path = d->config->submit_socket;
+	bool is_inherited = inherit_has(in, true);
+	int fd = is_inherited ? inherit_take(in, path) : accept_bind_unix(path, 0666, why);
+
+	if (fd < 0)
+		return is_inherited ? fail(why, "submit_socket %s: another unix socket was passed by who started us; make submit_socket "
+		    "and ListenStream= of the socket unit agree", path) : -1;
+	keep(d, fd, "submit", is_inherited);
+	d->socket[d->nsocket - 1].is_submit = true;
 	return 0;
+}
+
+static int
+bind_all(struct daemon *d, struct inherit *in, struct why *why)
+{
+	const struct config *c = d->config;
+	const struct inherited *left;
+
+	for (unsigned i = 0; i < c->nlisten; i++)
+		if (bind_listen(d, in, &c->listen[i], why) < 0)
+			return -1;
+	if (bind_submit(d, in, why) < 0)
+		return -1;
+	left = inherit_find_left(in);
+	if (left != NULL)
+		return fail(why, "a socket for %s was passed by who started us, and nothing is configured for it; add a "
+		    "listen section for it to %s, or remove it from the socket unit (systemctl edit gatepost.socket)",
+		    left->address, c->file);
+	d->control_fd = accept_bind_unix(c->control_socket, 0660, why);
+	return d->control_fd < 0 ? -1 : 0;
 }
 
 int
 daemon_bind(struct daemon *d, struct why *why)
 {
 	const struct config *c = d->config;
-	int fd;
+	struct inherit in;
+	int result;
 
 	if (c->nlisten > SOCKETS_MAX - 1)
 		return fail(why, "%s: %u listen sections; at most %d are possible", c->file, c->nlisten, SOCKETS_MAX - 1);
-	for (unsigned i = 0; i < c->nlisten; i++)
-		if (bind_listen(d, &c->listen[i], why) < 0)
-			return -1;
-	fd = accept_bind_unix(c->submit_socket, 0666, why);
-	if (fd < 0)
-		return -1;
-	d->socket[d->nsocket++] = (struct listener_socket){ .fd = fd, .name = "submit", .is_submit = true };
-	d->control_fd = accept_bind_unix(c->control_socket, 0660, why);
-	return d->control_fd < 0 ? -1 : 0;
+	result = inherit_init(&in, why);
+	if (result == 0)
+		result = bind_all(d, &in, why);
+	inherit_clear(&in);
+	return result;
 }
 
-/* Else the kernel would go on taking them, and they would wait for a greeting that nobody says. */
+/*
+ * Else the kernel would go on taking them, and they would wait for a greeting that nobody says.  On a socket that is not
+ * ours they shall wait: the next daemon greets them.
+ */
 void
 daemon_shut(struct daemon *d)
 {
 	for (unsigned i = 0; i < d->nsocket; i++)
-		shutdown(d->socket[i].fd, SHUT_RD);
+		if (!d->is_inherited[i])
+			shutdown(d->socket[i].fd, SHUT_RD);
 }
 
 /* A name is given up before its socket: after that it may be another daemon's. */
@@ -191,7 +251,7 @@ static void
 unbind(struct daemon *d)
 {
 	for (unsigned i = 0; i < d->nsocket; i++) {
-		if (d->socket[i].is_submit)
+		if (d->socket[i].is_submit && !d->is_inherited[i])
 			unlink(d->config->submit_socket);
 		close(d->socket[i].fd);
 	}
@@ -250,6 +310,7 @@ daemon_build(struct daemon *d, struct why *why)
 		relay[i] = relay_get_channel(d->relay[i]);
 	queue_set_peers(d->queue, listener, d->nlistener, relay, d->nrelay);
 	d->control = control_start(d->queue_part.loop, d->queue, d->control_fd);
+	control_tell(d->control, d->channel);
 	queue_start(d->queue);
 	queue_watch_network(d->queue);
 	return 0;
@@ -319,6 +380,7 @@ daemon_free(struct daemon *d)
 	loop_free(&d->queue_part.loop);
 	loop_free(&d->loop);
 	unbind(d);
+	confine_clear(d);
 	if (d->errand_fd >= 0)
 		close(d->errand_fd);
 	users_unref(&d->users);

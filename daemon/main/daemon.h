@@ -30,8 +30,11 @@ struct daemon {
 	struct channel *channel;
 
 	struct listener_socket socket[SOCKETS_MAX];
+	bool is_inherited[SOCKETS_MAX];	/* of the socket: passed by who started us, and theirs to close and unlink */
 	unsigned nsocket;
 	int control_fd;
+	int landlock;			/* its ABI; 0: not confined */
+	struct names writable;		/* directories, as of the start */
 	int errand_fd;			/* to the helper that runs commands; -1: given to the queue */
 
 	struct part queue_part, listener_part[THREADS_MAX], relay_part[THREADS_MAX];
@@ -47,8 +50,8 @@ int daemon_load_users(const struct config *c, struct users **out, struct why *wh
 int daemon_load_tls(const struct config *c, struct tls **out, struct why *why) must_check; /* NULL if none is needed */
 int daemon_check_upstreams(const struct config *c, struct why *why) must_check; /* what their TLS needs is there */
 void daemon_warn(const struct config *c);	/* logs what needs the operator soon; at start and reload */
-int daemon_bind(struct daemon *d, struct why *why) must_check;	/* all sockets; may need root */
-void daemon_shut(struct daemon *d);		/* new clients are refused from now on */
+int daemon_bind(struct daemon *d, struct why *why) must_check;	/* all sockets, or takes those passed to us; may need root */
+void daemon_shut(struct daemon *d);		/* new clients are refused from now on, or wait for the next daemon */
 int daemon_build(struct daemon *d, struct why *why) must_check;	/* spool, rooms; no thread yet */
 void daemon_start(struct daemon *d);
 void daemon_join(struct daemon *d);		/* after every loop was told to stop */
@@ -62,6 +65,11 @@ int sandbox_check(const struct config *c, struct why *why) must_check;	/* config
 int sandbox_prepare(const struct config *c, struct why *why) must_check; /* directories, with their owner */
 int sandbox_give(const struct config *c, struct why *why) must_check;	/* the bound sockets, to theirs */
 int sandbox_enter(const struct config *c, struct why *why) must_check;	/* drops to config.user, no new privileges */
+
+/* confine.c: after servant_fork, for commands are not bound by it. */
+int confine_enter(struct daemon *d, struct why *why) must_check;
+int confine_check(const struct daemon *d, const struct config *fresh, struct why *why) must_check; /* may a reload take it? */
+void confine_clear(struct daemon *d);
 
 /* notify.c: systemd's datagram (sd_notify(3)); nothing where $NOTIFY_SOCKET is not set. */
 void notify_send(const char *text);

@@ -82,7 +82,7 @@ bring_up(struct daemon *d)
 		return command_fail(78, "%s", why.text);
 	if (sandbox_prepare(d->config, &why) < 0 || daemon_bind(d, &why) < 0 ||
 	    sandbox_give(d->config, &why) < 0 || sandbox_enter(d->config, &why) < 0 ||
-	    servant_fork(&d->errand_fd, &d->options, d->config, &why) < 0)
+	    servant_fork(&d->errand_fd, &d->options, d->config, &why) < 0 || confine_enter(d, &why) < 0)
 		return command_fail(1, "%s", why.text);
 	check_files(d->config);
 	if (daemon_check_upstreams(d->config, &why) < 0 || daemon_load_users(d->config, &d->users, &why) < 0 ||

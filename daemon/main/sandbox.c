@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static int
@@ -146,6 +148,22 @@ drop(const struct config *c, struct why *why)
 	return 0;
 }
 
+/*
+ * What systemd gave for the ports below 1024: they are open now.  Threads come later and have what we have; a filter of system calls
+ * may refuse capset, then what is left is the right to bind such ports.
+ */
+static void
+drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[2] = { { 0 } };
+
+	if (geteuid() == 0)
+		return;			/* user = "": asked to stay what we are */
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	(void)syscall(SYS_capset, &header, none);
+}
+
 int
 sandbox_enter(const struct config *c, struct why *why)
 {
@@ -153,6 +171,7 @@ sandbox_enter(const struct config *c, struct why *why)
 
 	if (drop(c, why) < 0)
 		return -1;
+	drop_capabilities();
 	setrlimit(RLIMIT_CORE, &no_core);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return fail(why, "cannot give up privileges: %s", strerror(errno));

@@ -17,6 +17,8 @@
 #include "base/clock.h"
 #include "command/command.h"
 
+enum { STOP_MS = 60 * 1000 };	/* beyond `drain': for slow disks */
+
 enum phase { RUNNING, DRAIN_LISTENERS, DRAIN_QUEUE, DRAIN_RELAYS, ENDING };
 
 struct supervisor {
@@ -25,6 +27,8 @@ struct supervisor {
 	unsigned awaited;		/* DRAINED to come in this phase */
 	struct timer limit, watchdog;
 	int64_t watchdog_ms;
+	char headline[HEADLINE_MAX];	/* the queue's newest */
+	bool reload_refused;		/* the last one */
 };
 
 static void next_phase(struct supervisor *s);
@@ -91,6 +95,19 @@ next_phase(struct supervisor *s)
 		enter(s, s->phase + 1);
 }
 
+/* What systemd is told of us while we run; `first' is a field and its newline, or nothing. */
+static void
+tell_status(const struct supervisor *s, const char *first)
+{
+	char text[HEADLINE_MAX + 200];
+
+	if (s->phase != RUNNING)
+		return;
+	snprintf(text, sizeof text, "%sSTATUS=%s%s", first, s->reload_refused ? "The last reload was refused, see the log; " : "",
+	    s->headline[0] != '\0' ? s->headline : "Running");
+	notify_send(text);
+}
+
 static void
 on_memo(void *arg, struct link *l)
 {
@@ -99,6 +116,10 @@ on_memo(void *arg, struct link *l)
 
 	if (m->kind == MEMO_DRAINED && s->awaited > 0 && --s->awaited == 0)
 		next_phase(s);
+	else if (m->kind == MEMO_HEADLINE) {
+		memcpy(s->headline, container_of(m, struct headline_memo, memo)->text, sizeof s->headline);
+		tell_status(s, "");
+	}
 	free(m);
 }
 
@@ -114,12 +135,16 @@ on_limit(void *arg)
 static void
 stop(struct supervisor *s, const char *reason)
 {
+	char text[160];
+
 	if (s->phase != RUNNING) {		/* asked twice: now */
 		enter(s, ENDING);
 		return;
 	}
 	log_event(LOG_INFO, "stopping", log_text("reason", reason));
-	notify_send("STOPPING=1\nSTATUS=Stopping: finishing what is in flight");
+	snprintf(text, sizeof text, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%lld\nSTATUS=Stopping: finishing what is in flight",
+	    (long long)(s->d->config->drain_ms + STOP_MS) * 1000);
+	notify_send(text);
 	loop_timer(s->d->loop, &s->limit, clock_now_ms() + s->d->config->drain_ms);
 	enter(s, DRAIN_LISTENERS);
 }
@@ -150,6 +175,8 @@ load_new(struct daemon *d, struct config **config, struct users **users, struct 
 	option = config_needs_restart(d->config, *config);
 	if (option != NULL)
 		return fail(why, "%s cannot change while running: restart", option);
+	if (confine_check(d, *config, why) < 0)
+		return -1;
 	if (daemon_check_upstreams(*config, why) < 0 || daemon_load_users(*config, users, why) < 0 ||
 	    daemon_load_tls(*config, tls, why) < 0)
 		return -1;
@@ -172,7 +199,8 @@ reload(struct supervisor *s)
 	notify_send(text);
 	if (load_new(d, &config, &users, &tls, &why) < 0) {
 		log_event(LOG_ERROR, "reload_refused", log_text("reason", why.text), log_text("advice", "the old configuration stays"));
-		notify_send("READY=1\nSTATUS=Running; the last reload was refused, see the log");
+		s->reload_refused = true;
+		tell_status(s, "READY=1\n");
 		config_unref(&config);
 		users_unref(&users);
 		tls_unref(&tls);
@@ -190,7 +218,8 @@ reload(struct supervisor *s)
 	d->tls = tls;
 	log_event(LOG_INFO, "reloaded", log_text("file", config->file));
 	daemon_warn(config);
-	notify_send("READY=1\nSTATUS=Running");
+	s->reload_refused = false;
+	tell_status(s, "READY=1\n");
 }
 
 static void
@@ -217,18 +246,15 @@ on_signal(void *arg, int fd)
 
 /* --- the watchdog: systemd restarts us when a loop hangs ------------------------------ */
 
-static bool
-all_alive(const struct daemon *d, int64_t now, int64_t limit)
+static struct loop *
+get_loop(const struct daemon *d, unsigned n)	/* NULL: there are no more */
 {
-	if (!loop_is_alive(d->queue_part.loop, now, limit))
-		return false;
-	for (unsigned i = 0; i < d->nlistener; i++)
-		if (!loop_is_alive(d->listener_part[i].loop, now, limit))
-			return false;
-	for (unsigned i = 0; i < d->nrelay; i++)
-		if (!loop_is_alive(d->relay_part[i].loop, now, limit))
-			return false;
-	return true;
+	if (n == 0)
+		return d->queue_part.loop;
+	if (--n < d->nlistener)
+		return d->listener_part[n].loop;
+	n -= d->nlistener;
+	return n < d->nrelay ? d->relay_part[n].loop : NULL;
 }
 
 static void
@@ -236,23 +262,33 @@ on_watchdog(void *arg)
 {
 	struct supervisor *s = arg;
 	int64_t now = clock_now_ms();
+	bool alive = true;
+	struct loop *l;
 
-	if (all_alive(s->d, now, s->watchdog_ms / 2))
+	for (unsigned i = 0; (l = get_loop(s->d, i)) != NULL; i++)
+		alive = alive && loop_is_alive(l, now, s->watchdog_ms / 2);
+	if (alive)
 		notify_send("WATCHDOG=1");
 	loop_timer(s->d->loop, &s->watchdog, now + s->watchdog_ms / 4);
 }
 
+/* Before the threads start: their loops are still ours. */
 static void
 start_watchdog(struct supervisor *s)
 {
-	const char *usec = getenv("WATCHDOG_USEC");
+	const char *usec = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
+	struct loop *l;
 	uint64_t n;
 
 	timer_init(&s->watchdog, on_watchdog, s);
 	if (usec == NULL || !str_number(str_of(usec), INT64_MAX, &n) || n < 4000)
 		return;
 	s->watchdog_ms = (int64_t)(n / 1000);
-	on_watchdog(s);
+	if (pid != NULL && (!str_number(str_of(pid), INT32_MAX, &n) || n != (uint64_t)getpid()))
+		return;
+	for (unsigned i = 0; (l = get_loop(s->d, i)) != NULL; i++)
+		loop_beat(l, s->watchdog_ms / 8 + 1);
+	loop_timer(s->d->loop, &s->watchdog, clock_now_ms());
 }
 
 static int
@@ -287,12 +323,12 @@ supervise_run(struct daemon *d)
 	fd = open_signals();
 	watch = loop_watch(d->loop, fd, on_signal, &s);
 	timer_init(&s.limit, on_limit, &s);
-	daemon_start(d);
 	start_watchdog(&s);
+	daemon_start(d);
 	log_event(LOG_INFO, "started", log_text("version", VERSION), log_text("hostname", d->config->hostname),
-	    log_num("listeners", d->nsocket), log_num("threads", d->nlistener));
+	    log_num("listeners", d->nsocket), log_num("threads", d->nlistener), log_num("landlock", d->landlock));
 	daemon_warn(d->config);
-	notify_send("READY=1\nSTATUS=Running");
+	tell_status(&s, "READY=1\n");
 	loop_run(d->loop);
 	daemon_join(d);
 	watch_free(&watch);

@@ -34,6 +34,7 @@ enum memo_kind {
 	MEMO_CONFIG,	/* main → all: use this from now on */
 	MEMO_DRAIN,	/* main → all: take nothing new */
 	MEMO_DRAINED,	/* all → main: nothing of mine is in flight */
+	MEMO_HEADLINE,	/* queue → main: the state of things in a line */
 	MEMO_STOP,	/* main → all: end your loop */
 	MEMOS
 };
@@ -181,6 +182,13 @@ struct config_memo {
 	struct config *config;
 	struct users *users;		/* listener; may be NULL */
 	struct tls *tls;		/* listener's context; may be NULL */
+};
+
+/* HEADLINE: main frees it. */
+enum { HEADLINE_MAX = 480 };
+struct headline_memo {
+	struct memo memo;
+	char text[HEADLINE_MAX];
 };
 
 /* DRAIN, DRAINED, STOP: a bare struct memo. */

@@ -45,7 +45,8 @@ struct loop {
 	size_t ncorpse, corpse_cap;
 	char *scratch;
 	bool stop;
-	_Atomic bool asleep;
+	struct timer beat;
+	int64_t beat_every_ms;
 	_Atomic int64_t turned_at_ms;
 };
 
@@ -226,7 +227,6 @@ loop_turn(struct loop *l, bool wait)
 	else
 		log_flush();
 	l->now_ms = 0;
-	atomic_store_explicit(&l->asleep, true, memory_order_release);
 	if (event_base_loop(l->base, flags) < 0)
 		bug("loop %s: libevent failed", l->name);
 	loop_awake(l);
@@ -277,16 +277,29 @@ loop_awake(struct loop *l)
 		return;
 	l->now_ms = clock_now_ms();
 	atomic_store_explicit(&l->turned_at_ms, l->now_ms, memory_order_release);
-	atomic_store_explicit(&l->asleep, false, memory_order_release);
 }
 
 bool
 loop_is_alive(const struct loop *l, int64_t now_ms, int64_t limit_ms)
 {
-	if (atomic_load_explicit(&l->asleep, memory_order_acquire))
-		return true;
 	return now_ms - atomic_load_explicit(&l->turned_at_ms,
 	    memory_order_acquire) <= limit_ms;
+}
+
+static void
+on_beat(void *arg)
+{
+	struct loop *l = arg;
+
+	loop_timer(l, &l->beat, loop_now_ms(l) + l->beat_every_ms);
+}
+
+void
+loop_beat(struct loop *l, int64_t every_ms)
+{
+	timer_init(&l->beat, on_beat, l);
+	l->beat_every_ms = every_ms;
+	on_beat(l);
 }
 
 /* --- timers, hooks, jobs, the graveyard ------------------------------------ */

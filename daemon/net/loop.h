@@ -21,8 +21,9 @@ void loop_stop(struct loop *l);
 void loop_turn(struct loop *l, bool wait); /* one turn, for tests */
 struct loop *loop_get_own(void);	/* whose turn runs in the calling thread, or NULL */
 
-/* For the watchdog: did the turn that runs begin at most limit_ms ago?  A loop that
- * sleeps in poll is alive.  Any thread. */
+/* For the watchdog.  From now on the loop turns at least so often, whether it has work or not; before loop_run. */
+void loop_beat(struct loop *l, int64_t every_ms);
+/* Did its last turn begin at most limit_ms ago?  A loop that is stuck anywhere, even in poll, is not alive.  Any thread. */
 bool loop_is_alive(const struct loop *l, int64_t now_ms, int64_t limit_ms);
 
 /* A timer: embed it, timer_init once.  Firing removes it first. */

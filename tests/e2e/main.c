@@ -2,6 +2,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+Suite *activation_suite(void);
 Suite *chain_suite(void);
 Suite *durable_suite(void);
 Suite *errands_suite(void);
@@ -18,9 +19,10 @@ Suite *ways_suite(void);
 int
 main(void)
 {
-	SRunner *runner = srunner_create(chain_suite());
+	SRunner *runner = srunner_create(activation_suite());
 	int failed;
 
+	srunner_add_suite(runner, chain_suite());
 	srunner_add_suite(runner, durable_suite());
 	srunner_add_suite(runner, errands_suite());
 	srunner_add_suite(runner, faults_suite());

@@ -91,6 +91,23 @@ world_configure(struct world *w, const char *upstream, const char *rest)
 	}
 }
 
+/* As systemd does (sd_listen_fds(3)). */
+static void
+pass_sockets(const struct world *w)
+{
+	char pid[16], n[16];
+	int high[8];
+
+	for (unsigned i = 0; i < w->npass; i++)
+		high[i] = fcntl(w->pass[i], F_DUPFD_CLOEXEC, 100);
+	for (unsigned i = 0; i < w->npass; i++)
+		dup2(high[i], 3 + (int)i);
+	snprintf(pid, sizeof pid, "%d", (int)getpid());
+	snprintf(n, sizeof n, "%u", w->npass);
+	setenv("LISTEN_PID", pid, 1);
+	setenv("LISTEN_FDS", n, 1);
+}
+
 static pid_t
 spawn(const struct world *w, const char *const *argv, int in, int out)
 {
@@ -102,7 +119,8 @@ spawn(const struct world *w, const char *const *argv, int in, int out)
 	dup2(in, 0);
 	dup2(out, 1);
 	dup2(out, 2);
-	(void)w;
+	if (w->npass > 0)
+		pass_sockets(w);
 	execv(getenv("GATEPOST"), (char *const *)argv);
 	_exit(127);
 }

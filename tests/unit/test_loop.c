@@ -283,20 +283,33 @@ sleeper(void *arg)
 	return NULL;
 }
 
-START_TEST(sleeping_is_alive)
+/* It turns without any work, and only so is it known to be alive. */
+START_TEST(a_beat_is_a_sign_of_life)
 {
 	struct timer t;
 	pthread_t thread;
 	int64_t start = clock_now_ms();
 
 	timer_init(&t, say_and_stop, word('s'));
-	loop_timer(l, &t, start + 50);
+	loop_timer(l, &t, start + 200);
+	loop_beat(l, 5);
 	ck_assert_int_eq(pthread_create(&thread, NULL, sleeper, l), 0);
-	/* With a limit of nothing at all only a loop that sleeps passes. */
-	while (!loop_is_alive(l, INT64_MAX, 0))
+	/* As of a moment that only a later turn can reach. */
+	while (!loop_is_alive(l, start + 100, 0))
 		ck_assert_int_lt(clock_now_ms(), start + 5000);
 	pthread_join(thread, NULL);
 	ck_assert_str_eq(said, "s");
+}
+END_TEST
+
+START_TEST(without_a_beat_a_sleeper_is_not_alive)
+{
+	clock_fake(1000, 1);
+	loop_turn(l, false);
+	ck_assert(loop_is_alive(l, clock_now_ms(), 0));
+	clock_fake_add(100);
+	ck_assert(loop_is_alive(l, clock_now_ms(), 100));
+	ck_assert(!loop_is_alive(l, clock_now_ms(), 99));
 }
 END_TEST
 
@@ -319,7 +332,8 @@ test_loop(void)
 	tcase_add_test(tc, watch_and_free_inside);
 	tcase_add_test(tc, run_until_stop);
 	tcase_add_test(tc, one_clock_a_turn_and_the_watchdog);
-	tcase_add_test(tc, sleeping_is_alive);
+	tcase_add_test(tc, a_beat_is_a_sign_of_life);
+	tcase_add_test(tc, without_a_beat_a_sleeper_is_not_alive);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -1,0 +1,157 @@
+#!/usr/bin/env bash
+# What is tried under the private systemd, step by step, as an administrator would.  Runs as a service of it.
+set -uo pipefail
+exec >/mnt/log 2>&1
+cd /
+failed=0
+ok() { echo "ok    $1"; }
+bad() { echo "FAIL  $1"; failed=1; }
+check() { local what=$1; shift; if "$@"; then ok "$what"; else bad "$what"; fi; }
+log() { journalctl -q -o cat -u gatepost.service; }
+until_true() { # until_true TENTHS COMMAND...
+	local n=$1; shift
+	for _ in $(seq "$n"); do ! "$@" >/dev/null 2>&1 || return 0; sleep 0.1; done
+	return 1
+}
+has_log() { log | grep -q -- "$1"; }
+prop() { systemctl show -P "$1" gatepost.service; }
+end() {
+	journalctl -q -o short-precise --no-pager >/mnt/journal
+	[ $failed -eq 0 ] || { log | tail -n 40; systemctl status --no-pager gatepost.service gatepost.socket; }
+	echo $failed >/mnt/status
+	systemctl exit
+}
+trap end EXIT
+
+# --- a provider, and a configuration without a secret in it -------------------------
+/mnt/fake-provider -a 127.0.0.1 -u apikey:provider-secret -c /etc/gatepost/provider.pem 1587:starttls \
+    </dev/zero >/tmp/provider 2>&1 &
+until_true 50 grep -q ready /tmp/provider || { cat /tmp/provider; bad "the provider"; exit; }
+relayed() { grep -c '^message' /tmp/provider; }
+write_conf() { # write_conf REST
+	cat >/etc/gatepost/gatepost.conf <<X
+hostname = "relay.example"
+$1
+upstream "provider" {
+    host = "127.0.0.1"
+    chain = {"1587/starttls"}
+    username = "apikey"
+    password_file = "provider.key"
+    tls_ca = "/etc/gatepost/provider.pem"
+}
+X
+}
+chgrp gatepost /etc/gatepost
+write_conf ""
+chgrp gatepost /etc/gatepost/gatepost.conf
+chmod 640 /etc/gatepost/gatepost.conf
+chmod 644 /etc/gatepost/provider.pem
+echo app-secret | gatepost passwd app >/dev/null
+(umask 077; echo provider-secret >/root/provider.key)	# root's alone: systemd hands it over
+mkdir -p /etc/systemd/system/gatepost.service.d
+cat >/etc/systemd/system/gatepost.service.d/test.conf <<X
+[Service]
+LoadCredential=provider.key:/root/provider.key
+RestartSec=200ms
+WatchdogSec=3s
+X
+systemctl daemon-reload
+
+# --- start, submit ------------------------------------------------------------------------
+check "enable --now" systemctl enable -q --now gatepost.service
+check "the socket unit came with it" systemctl is-active -q gatepost.socket
+check "it is the socket unit's, and open to all" test "$(stat -c %a /run/gatepost/submit.sock)" = 666
+check "runs as gatepost" grep -q "^Uid:.$(id -u gatepost).$(id -u gatepost)." "/proc/$(prop MainPID)/status"
+check "without a capability" grep -q '^CapPrm:.0000000000000000$' "/proc/$(prop MainPID)/status"
+check "without new privileges" grep -q '^NoNewPrivs:.1$' "/proc/$(prop MainPID)/status"
+check "with system calls filtered" grep -q '^Seccomp:.2$' "/proc/$(prop MainPID)/status"
+check "the configuration is in order" env CREDENTIALS_DIRECTORY=/run/credentials/gatepost.service gatepost check
+gatepost ca >/tmp/ca.pem 2>/dev/null
+printf 'From: app@relay.example\r\nTo: you@far.example\r\nSubject: x\r\n\r\ny\r\n' >/tmp/mail
+submit() {
+	curl -sS --max-time 20 --ssl-reqd --cacert /tmp/ca.pem --user app:app-secret --mail-from app@relay.example \
+	    --mail-rcpt you@far.example --upload-file /tmp/mail "$1"
+}
+check "submit with STARTTLS" submit smtp://localhost:587
+check "submit with TLS" submit smtps://localhost:465
+check "submit over IPv6" submit 'smtp://[::1]:2525'
+check "relayed, with the password from LoadCredential=" until_true 100 eval '[ $(relayed) -eq 3 ]'
+check "submit_socket knows the caller" gatepost test you@far.example
+
+check "Landlock is active" has_log 'event=started .* landlock=[2-9]'
+check "systemctl status tells: $(prop StatusText)" until_true 50 eval 'prop StatusText | grep -q "^Nothing waits; provider up (1587/starttls)$"'
+
+# --- reload --------------------------------------------------------------------------------
+write_conf 'limits { message_size = "1M" }'
+check "reload" systemctl reload gatepost.service
+check "…is done" until_true 50 has_log event=reloaded
+refused() { prop StatusText | grep -q "^The last reload was refused"; }
+write_conf 'limits { message_size = "1Q" }'
+systemctl reload gatepost.service
+check "a bad file is refused, and status says so" until_true 50 refused
+check "…with words" has_log 'event=reload_refused .*message_size'
+write_conf ""
+systemctl reload gatepost.service
+check "a good one ends that" until_true 50 eval '! refused'
+write_conf 'threads = 64'
+systemctl reload gatepost.service
+check "what needs a restart is refused, and status says so" until_true 50 refused
+check "…naming it" has_log 'event=reload_refused .*threads cannot change'
+check "…and the daemon goes on" test "$(prop ActiveState)" = active
+check "…and takes mail" submit smtp://localhost:587
+write_conf ""
+check "reload again" systemctl reload gatepost.service
+
+# --- restart under load ----------------------------------------------------------------------
+/mnt/systemd-helper knock 127.0.0.1:587 >/tmp/knock1 & k1=$!
+/mnt/systemd-helper knock /run/gatepost/submit.sock >/tmp/knock2 & k2=$!
+for i in 1 2 3; do
+	systemctl restart gatepost.service || bad "restart $i"
+	submit smtp://localhost:587 || bad "submit after restart $i"
+done
+kill -TERM $k1 $k2
+wait $k1; r1=$?
+wait $k2; r2=$?
+check "restarts refuse nobody at the port: $(cat /tmp/knock1)" test $r1 -eq 0
+check "restarts refuse nobody at submit.sock: $(cat /tmp/knock2)" test $r2 -eq 0
+
+# --- watchdog ---------------------------------------------------------------------------------
+for thread in queue listener relay; do
+	pid=$(prop MainPID)
+	/mnt/systemd-helper freeze "$pid" "$thread" >/tmp/frozen & f=$!
+	until_true 50 grep -q frozen /tmp/frozen || bad "freeze $thread"
+	changed() { [ "$(prop MainPID)" != "$pid" ] && [ "$(prop MainPID)" != 0 ] && [ "$(prop ActiveState)" = active ]; }
+	check "a frozen $thread loop is killed, and all starts anew" until_true 150 changed
+	kill -TERM $f 2>/dev/null
+	wait $f 2>/dev/null
+done
+check "…by the watchdog" eval 'journalctl -q -o cat | grep -q "Watchdog timeout"'
+check "submit after that" submit smtp://localhost:587
+pid=$(prop MainPID)
+sleep 5		# longer than the watchdog waits: idle loops are alive
+check "an idle daemon stays" test "$(prop MainPID)" = "$pid"
+
+# --- stop -----------------------------------------------------------------------------------
+check "stop" systemctl stop gatepost.service
+check "…was clean" test "$(prop Result)" = success
+check "a client starts it again" submit smtp://localhost:587
+check "stop with its sockets" systemctl stop gatepost.socket gatepost.service
+if submit smtp://localhost:587 2>/dev/null; then bad "then nobody is there"; else ok "then nobody is there"; fi
+
+# --- without the socket unit -------------------------------------------------------------------
+cp /usr/share/gatepost/direct.conf /etc/systemd/system/gatepost.service.d/
+systemctl mask -q --now gatepost.socket
+systemctl daemon-reload
+check "start, opening its ports itself" systemctl start gatepost.service
+check "…submit" submit smtp://localhost:587
+check "…the capability is not handed on" grep -q '^CapAmb:.0000000000000000$' "/proc/$(prop MainPID)/status"
+sed 's/relay.example"/second.example"\nspool_dir = "\/var\/lib\/gatepost-second"\ncontrol_socket = "\/run\/gatepost-second\/control.sock"\nsubmit_socket = "\/run\/gatepost-second\/submit.sock"\nlisten "127.0.0.1:588" { }/' /etc/gatepost/gatepost.conf >/etc/gatepost/second.conf
+chgrp gatepost /etc/gatepost/second.conf
+mkdir -p /etc/systemd/system/gatepost@.service.d
+cp /etc/systemd/system/gatepost.service.d/test.conf /etc/systemd/system/gatepost@.service.d/
+systemctl daemon-reload
+check "a second instance" systemctl start gatepost@second.service
+gatepost ca -c /etc/gatepost/second.conf >/tmp/ca.pem 2>/dev/null
+check "…submit" submit smtp://localhost:588
+check "stop all" systemctl stop gatepost.service gatepost@second.service
+check "no secret in the journal" eval '! journalctl -q -o cat | grep -q -e provider-secret -e app-secret'
