@@ -2,6 +2,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+Suite *byname_suite(void);
 Suite *chain_suite(void);
 Suite *durable_suite(void);
 Suite *errands_suite(void);
@@ -21,6 +22,7 @@ main(void)
 	SRunner *runner = srunner_create(chain_suite());
 	int failed;
 
+	srunner_add_suite(runner, byname_suite());
 	srunner_add_suite(runner, durable_suite());
 	srunner_add_suite(runner, errands_suite());
 	srunner_add_suite(runner, faults_suite());
