@@ -27,6 +27,7 @@ byname_up(struct world *world, const char *script, const char *rest)
 	ck_assert_int_eq(chmod(world->dir, 0711), 0);
 	snprintf(text, sizeof text, "submit_socket = \"%s/submit.sock\"\ncontrol_socket = \"%s/control.sock\"\n"
 	    "users_file = \"%s/users\"\n%s", world->dir, world->dir, world->dir, rest);
+	world->is_json = strstr(rest, "\"json\"") != NULL;
 	world_configure(world, "", "");		/* makes the users */
 	world_configure(world, "", text);
 	world_start(world);

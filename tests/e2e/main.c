@@ -10,6 +10,7 @@ Suite *faults_suite(void);
 Suite *flight_suite(void);
 Suite *live_suite(void);
 Suite *logins_suite(void);
+Suite *logs_suite(void);
 Suite *pace_suite(void);
 Suite *route_suite(void);
 Suite *table_suite(void);
@@ -29,6 +30,7 @@ main(void)
 	srunner_add_suite(runner, flight_suite());
 	srunner_add_suite(runner, live_suite());
 	srunner_add_suite(runner, logins_suite());
+	srunner_add_suite(runner, logs_suite());
 	srunner_add_suite(runner, pace_suite());
 	srunner_add_suite(runner, route_suite());
 	srunner_add_suite(runner, table_suite());

@@ -17,6 +17,7 @@ struct world {
 	unsigned p587, p465, p2525;	/* the provider's ports */
 	unsigned l587, l465, l2525;	/* gatepost's */
 	pid_t pid;			/* of gatepost, 0: not running */
+	bool is_json;			/* its log is */
 };
 
 /* Provider with these modes (script NULL: none), user apikey, password provider-secret; nothing is started. */
