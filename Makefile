@@ -132,6 +132,7 @@ demo: deps-quietly
 interop: deps-quietly
 	@$(MAKE) --no-print-directory $B/gatepost
 	@B=$B bash tests/interop/run.sh
+	@B=$B bash tests/interop/sendmail.sh
 
 # Measured beside a peer in the same run; needs root and the peer (apt-get install postfix sasl2-bin python3).
 # Example: make bench SCENARIOS=S1,S7 ROUNDS=3; docs/performance.md has our figures.
@@ -153,7 +154,7 @@ CONF_GROUP	= $(shell test -z "$(DESTDIR)" -a "$$(id -u)" = 0 && getent group gat
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/gatepost \
-	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5
+	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8
 	install -d $(CONF_GROUP) $(DESTDIR)$(SYSCONFDIR)/gatepost
 	install -m 755 $B/gatepost $(DESTDIR)$(PREFIX)/sbin/gatepost
 	install -m 644 conf/providers.conf $(DESTDIR)$(PREFIX)/share/gatepost/providers.conf
@@ -161,9 +162,11 @@ install: all
 	    install -m 640 $(CONF_GROUP) conf/gatepost.conf $(DESTDIR)$(SYSCONFDIR)/gatepost/gatepost.conf
 	install -m 644 docs/man/gatepost.1 $(DESTDIR)$(MANDIR)/man1/gatepost.1
 	install -m 644 docs/man/gatepost.conf.5 $(DESTDIR)$(MANDIR)/man5/gatepost.conf.5
+	install -m 644 docs/man/sendmail.8 $(DESTDIR)$(MANDIR)/man8/gatepost-sendmail.8
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/gatepost $(DESTDIR)$(PREFIX)/share/gatepost/providers.conf \
-	    $(DESTDIR)$(MANDIR)/man1/gatepost.1 $(DESTDIR)$(MANDIR)/man5/gatepost.conf.5
+	    $(DESTDIR)$(MANDIR)/man1/gatepost.1 $(DESTDIR)$(MANDIR)/man5/gatepost.conf.5 \
+	    $(DESTDIR)$(MANDIR)/man8/gatepost-sendmail.8
 
 # --- the rest ----------------------------------------------------------------------
 format:
