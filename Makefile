@@ -132,6 +132,7 @@ demo: deps-quietly
 interop: deps-quietly
 	@$(MAKE) --no-print-directory $B/gatepost
 	@B=$B bash tests/interop/run.sh
+	@B=$B bash tests/interop/sendmail.sh
 
 # The units under a private systemd (root; else the part that needs none).
 $B/systemd-helper: tests/systemd/helper.c
@@ -181,7 +182,7 @@ endif
 
 install: all install-systemd
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/gatepost \
-	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5
+	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8
 	install -d $(CONF_GROUP) $(DESTDIR)$(SYSCONFDIR)/gatepost
 	install -m 755 $B/gatepost $(DESTDIR)$(PREFIX)/sbin/gatepost
 	install -m 644 conf/providers.conf $(DESTDIR)$(PREFIX)/share/gatepost/providers.conf
@@ -189,9 +190,11 @@ install: all install-systemd
 	    install -m 640 $(CONF_GROUP) conf/gatepost.conf $(DESTDIR)$(SYSCONFDIR)/gatepost/gatepost.conf
 	install -m 644 docs/man/gatepost.1 $(DESTDIR)$(MANDIR)/man1/gatepost.1
 	install -m 644 docs/man/gatepost.conf.5 $(DESTDIR)$(MANDIR)/man5/gatepost.conf.5
+	install -m 644 docs/man/sendmail.8 $(DESTDIR)$(MANDIR)/man8/gatepost-sendmail.8
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/gatepost $(DESTDIR)$(PREFIX)/share/gatepost/providers.conf \
-	    $(DESTDIR)$(MANDIR)/man1/gatepost.1 $(DESTDIR)$(MANDIR)/man5/gatepost.conf.5
+	    $(DESTDIR)$(MANDIR)/man1/gatepost.1 $(DESTDIR)$(MANDIR)/man5/gatepost.conf.5 \
+	    $(DESTDIR)$(MANDIR)/man8/gatepost-sendmail.8
 	rm -f $(units:%=$(DESTDIR)$(UNITDIR)/%) $(DESTDIR)$(SYSUSERSDIR)/gatepost.conf $(DESTDIR)$(PREFIX)/share/gatepost/direct.conf
 
 # --- the rest ----------------------------------------------------------------------

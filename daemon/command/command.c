@@ -48,7 +48,10 @@ const struct command commands[] = {
 
 /* Under these names the program is known to others. */
 static const struct command aliases[] = {
+	{ "sendmail", sendmail_run, "[-t] [-i] [-f ADDR] [-F NAME] [-bm|-bs|-bp] [-C FILE] [--] RCPT...",
+	  "submit the message on standard input, as the user who runs it; see sendmail(8)" },
 	{ "mailq", list_mailq, "", "as gatepost queue" },
+	{ "newaliases", sendmail_newaliases, "", "nothing: the daemon reads aliases_file itself" },
 	{ NULL, NULL, NULL, NULL },
 };
 

@@ -24,11 +24,13 @@ struct handoff {
 	struct reply reply;
 	struct caps caps;
 	bool utf8;		/* MAIL asked for SMTPUTF8 */
+	char *host;
+	struct handoff_wishes wishes;
 	struct dot_out dot;
 };
 
-static int
-reach(const char *path, struct why *why)
+int
+handoff_reach(const char *path, struct why *why)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	int fd;
@@ -130,10 +132,22 @@ command(struct handoff *h, const char *line, const char *what, int class, struct
 	return hear(h, what, class, REPLY_MS, why);
 }
 
+/* "220 HOST ESMTP" */
+static int
+name_host(struct handoff *h, struct why *why)
+{
+	struct str text = buf_str(&h->reply.text), word;
+
+	if (!str_split(&text, ' ', &word) || !address_is_domain(word))
+		return fail(why, "the daemon does not say who it is");
+	h->host = str_dup(word);
+	return 0;
+}
+
 int
 handoff_open(struct handoff **out, const char *socket, struct why *why)
 {
-	int fd = reach(socket, why);
+	int fd = handoff_reach(socket, why);
 	struct handoff *h;
 
 	if (fd < 0)
@@ -141,7 +155,7 @@ handoff_open(struct handoff **out, const char *socket, struct why *why)
 	h = mem_zero(sizeof *h);
 	h->fd = fd;
 	reply_init(&h->reply);
-	if (hear(h, "greeting", 2, REPLY_MS, why) < 0 || command(h, "EHLO localhost", "EHLO", 2, why) < 0) {
+	if (hear(h, "greeting", 2, REPLY_MS, why) < 0 || name_host(h, why) < 0 || command(h, "EHLO localhost", "EHLO", 2, why) < 0) {
 		h->lost = true;
 		handoff_close(&h);
 		return -1;
@@ -164,8 +178,34 @@ handoff_close(struct handoff **h)
 	reply_clear(&(*h)->reply);
 	buf_clear(&(*h)->in);
 	buf_clear(&(*h)->out);
+	free((*h)->host);
 	free(*h);
 	*h = NULL;
+}
+
+const char *
+handoff_host(const struct handoff *h)
+{
+	return h->host;
+}
+
+uint64_t
+handoff_size_max(const struct handoff *h)
+{
+	return h->caps.size_given ? h->caps.size : 0;
+}
+
+void
+handoff_wish(struct handoff *h, const struct handoff_wishes *w)
+{
+	h->wishes = *w;
+}
+
+static void
+put_wish(const struct handoff *h, struct buf *line, const char *name, const char *value)
+{
+	if (value != NULL && h->caps.dsn)
+		buf_printf(line, " %s=%s", name, value);
 }
 
 /* "VERB:<address>", the address as it was understood; empty only for a sender. */
@@ -198,6 +238,10 @@ handoff_mail(struct handoff *h, const char *sender, bool has_8bit, struct why *w
 			buf_puts(&line, " BODY=8BITMIME");
 		if (parsed.is_utf8)
 			buf_puts(&line, " SMTPUTF8");
+		if (h->wishes.octets > 0 && h->caps.size_given)
+			buf_printf(&line, " SIZE=%llu", (unsigned long long)h->wishes.octets);
+		put_wish(h, &line, "RET", h->wishes.ret);
+		put_wish(h, &line, "ENVID", h->wishes.envid);
 		h->utf8 = parsed.is_utf8;
 		result = command(h, line.data, "sender", 2, why);
 	}
@@ -214,8 +258,10 @@ handoff_rcpt(struct handoff *h, const char *recipient, struct why *why)
 
 	if (result == 0 && parsed.is_null)
 		result = fail(why, "a recipient is missing");
-	if (result == 0)
+	if (result == 0) {
+		put_wish(h, &line, "NOTIFY", h->wishes.notify);
 		result = command(h, line.data, "recipient", 2, why);
+	}
 	buf_clear(&line);
 	return result;
 }
@@ -257,4 +303,10 @@ int
 handoff_code(const struct handoff *h)
 {
 	return h->lost && h->reply.code != 421 ? 0 : h->reply.code;
+}
+
+const char *
+handoff_status(const struct handoff *h)
+{
+	return handoff_code(h) == 0 ? "" : h->reply.status;
 }

@@ -14,6 +14,8 @@ int act_retry(int argc, char **argv);
 int act_hold(int argc, char **argv);
 int act_release(int argc, char **argv);
 int act_delete(int argc, char **argv);
+int sendmail_run(int argc, char **argv);
+int sendmail_newaliases(int argc, char **argv);
 int submit_test_run(int argc, char **argv);
 int passwd_run(int argc, char **argv);
 int ca_show_run(int argc, char **argv);

@@ -46,20 +46,6 @@ check_frozen(struct queue *q)
 	retry_freeze(q, frozen);
 }
 
-static void
-log_gate(const struct gateway *g)
-{
-	enum gate_state state = g->gate.state;
-	char reason[280];
-
-	pacing_print_reason(g, reason, sizeof reason);
-	log_event(state == GATE_AUTH_FAILED ? LOG_ERROR : gate_is_closed(&g->gate) ? LOG_WARNING : LOG_INFO,
-	    "upstream", log_text("upstream", g->name), log_text("state", gate_state_name(state)),
-	    log_text("reason", reason[0] != '\0' ? reason : NULL),
-	    log_text("advice", state == GATE_AUTH_FAILED ?
-	    "check username and password; mail waits, and `systemctl reload gatepost' tries again at once" : NULL));
-}
-
 void
 gateway_tell(struct gateway *g, enum gate_event ev, const char *reason, int64_t until_ms)
 {
@@ -68,7 +54,7 @@ gateway_tell(struct gateway *g, enum gate_event ev, const char *reason, int64_t 
 	bool was_closed = gate_is_closed(&g->gate);
 
 	if (gate_tell(&g->gate, ev, reason, until_ms, now, clock_wall_s()))
-		log_gate(g);
+		gatelog_gate(g);
 	if (gate_is_closed(&g->gate) && g->gate.retry_at_ms > 0)
 		loop_timer(q->loop, &g->retry, g->gate.retry_at_ms);
 	else
@@ -315,19 +301,6 @@ on_recheck(void *arg)
 	memo_post(q->relay[q->next_relay++ % q->nrelay], &m->memo);
 }
 
-static void
-log_port(const struct gateway *g, const struct candidate *c)
-{
-	const struct door *d = route_find_candidate(g->route, c);
-
-	if (d == NULL)
-		return;
-	log_event(d->state == DOOR_UP || d->state == DOOR_UNKNOWN ? LOG_INFO : LOG_WARNING, "port",
-	    log_text("upstream", g->name), log_num("port", c->port), log_text("tls", tls_mode_name(c->tls)),
-	    log_text("address", c->address), log_text("state", door_state_name(d->state)),
-	    log_text("reason", d->reason[0] != '\0' ? d->reason : NULL));
-}
-
 void
 gateway_on_heard(struct queue *q, struct heard_memo *m)
 {
@@ -340,7 +313,7 @@ gateway_on_heard(struct queue *q, struct heard_memo *m)
 		if (route_tell(g->route, &m->candidate, m->heard, m->reason, loop_now_ms(q->loop), clock_wall_s())) {
 			q->memory_changed = true;
 			store_soon(q);
-			log_port(g, &m->candidate);
+			gatelog_port(g, &m->candidate);
 			if (m->heard == HEARD_UP)	/* a better door than some lanes use */
 				lane_make_stale(g, m->candidate.rank + 1);
 		}

@@ -371,6 +371,8 @@ struct gateway *gateway_find(const struct queue *q, const char *name);
 void gateway_on_opened(struct queue *q, struct open *m);
 void gateway_on_heard(struct queue *q, struct heard_memo *m);
 void gateway_on_closed(struct queue *q, struct lane_memo *m);
+void gatelog_gate(const struct gateway *g);	/* gatelog.c: what it has become */
+void gatelog_port(const struct gateway *g, const struct candidate *c);
 void gateway_tell(struct gateway *g, enum gate_event ev, const char *reason, int64_t until_ms);
 void gateway_free_all(struct queue *q);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 Suite *activation_suite(void);
+Suite *byname_suite(void);
 Suite *chain_suite(void);
 Suite *durable_suite(void);
 Suite *errands_suite(void);
@@ -10,6 +11,7 @@ Suite *faults_suite(void);
 Suite *flight_suite(void);
 Suite *live_suite(void);
 Suite *logins_suite(void);
+Suite *logs_suite(void);
 Suite *pace_suite(void);
 Suite *route_suite(void);
 Suite *table_suite(void);
@@ -22,6 +24,7 @@ main(void)
 	SRunner *runner = srunner_create(activation_suite());
 	int failed;
 
+	srunner_add_suite(runner, byname_suite());
 	srunner_add_suite(runner, chain_suite());
 	srunner_add_suite(runner, durable_suite());
 	srunner_add_suite(runner, errands_suite());
@@ -29,6 +32,7 @@ main(void)
 	srunner_add_suite(runner, flight_suite());
 	srunner_add_suite(runner, live_suite());
 	srunner_add_suite(runner, logins_suite());
+	srunner_add_suite(runner, logs_suite());
 	srunner_add_suite(runner, pace_suite());
 	srunner_add_suite(runner, route_suite());
 	srunner_add_suite(runner, table_suite());

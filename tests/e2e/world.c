@@ -135,7 +135,7 @@ world_try_start(struct world *w)
 	w->pid = spawn(w, argv, null, log);
 	close(null);
 	close(log);
-	return world_wait_log(w, "event=started", 20000);
+	return world_wait_log(w, w->is_json ? "\"event\":\"started\"" : "event=started", 20000);
 }
 
 void

@@ -19,6 +19,7 @@ struct world {
 	pid_t pid;			/* of gatepost, 0: not running */
 	int pass[8];			/* sockets that it inherits, as from systemd */
 	unsigned npass;
+	bool is_json;			/* its log is */
 };
 
 /* Provider with these modes (script NULL: none), user apikey, password provider-secret; nothing is started. */
