@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 Suite *chain_suite(void);
+Suite *doctor_suite(void);
 Suite *durable_suite(void);
 Suite *errands_suite(void);
 Suite *faults_suite(void);
@@ -21,6 +22,7 @@ main(void)
 	SRunner *runner = srunner_create(chain_suite());
 	int failed;
 
+	srunner_add_suite(runner, doctor_suite());
 	srunner_add_suite(runner, durable_suite());
 	srunner_add_suite(runner, errands_suite());
 	srunner_add_suite(runner, faults_suite());
