@@ -130,7 +130,8 @@ demo: deps-quietly
 	@B=$B bash tests/demo.sh
 
 interop: deps-quietly
-	@$(MAKE) --no-print-directory $B/gatepost
+	@$(MAKE) --no-print-directory $B/gatepost $B/fake-provider
+	@B=$B bash tests/interop/recipes.sh
 	@B=$B bash tests/interop/run.sh
 
 # Measured beside a peer in the same run; needs root and the peer (apt-get install postfix sasl2-bin python3).
