@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -170,6 +171,14 @@ on_signal(int number)
 	raise(number);
 }
 
+bool
+screen_can_draw(void)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && (term == NULL || strcmp(term, "dumb") != 0);
+}
+
 void
 screen_open(void)
 {
@@ -182,7 +191,7 @@ screen_open(void)
 	say(enter, sizeof enter - 1);
 }
 
-/* Over the old one, each line to its end, so that nothing flickers. */
+/* Over the old one, line by line, so that nothing flickers. */
 void
 screen_draw(struct str text)
 {
@@ -199,14 +208,16 @@ screen_draw(struct str text)
 		size_t n = end != NULL ? (size_t)(end - rest.p) : rest.n;
 
 		if (row > 0)
-			buf_puts(&out, "\r\n");
+			buf_putc(&out, '\n');
+		buf_puts(&out, "\033[K");	/* before the text: behind a full line it would take the last letter */
 		buf_put(&out, rest.p, n);
-		buf_puts(&out, "\033[0m\033[K");
+		buf_puts(&out, "\033[0m");
 		n += end != NULL;
 		rest.p += n;
 		rest.n -= n;
 	}
-	buf_puts(&out, "\033[J");
+	if (ws.ws_row == 0 || row < ws.ws_row)
+		buf_puts(&out, "\n\033[J");
 	say(out.data, out.len);
 	buf_clear(&folded);
 	buf_clear(&out);

@@ -18,6 +18,9 @@ void screen_fold(struct buf *out, struct str text, unsigned width);
  */
 void screen_tame(struct buf *out, struct buf *kept, struct str text, bool last);
 
+/* Is standard output a terminal that can be drawn on? */
+bool screen_can_draw(void);
+
 /*
  * The alternate screen, until screen_close or a signal that ends the program (then with status 0 after ^C: it was told to
  * watch until then).  Standard output must be a terminal.

@@ -280,7 +280,7 @@ status_run(int argc, char **argv)
 	if ((status = args_parse(&a, argc, argv, own)) != ARGS_GO_ON ||
 	    (status = args_need(&a, 0, 0)) != ARGS_GO_ON)
 		return status;
-	w.redraw = watch && !w.json && isatty(STDOUT_FILENO);
+	w.redraw = watch && !w.json && screen_can_draw();
 	do {
 		status = talk_ask(&a, json_pack("{s:s}", "command", "status"), on_document, &w);
 	} while (status == ARGS_OK && !w.failed && watch && sleep(WATCH_S) == 0);

@@ -21,7 +21,7 @@ static const char *const tints[] = {
 };
 _Static_assert(sizeof tints / sizeof tints[0] == TINTS, "a sequence for each tint");
 
-enum { GAP = 2, ACROSS_INDENT = 4, LAST_LEAST = 36 };
+enum { GAP = 2, ACROSS_INDENT = 4, LAST_LEAST = 40 };
 
 void
 table_init(struct table *t, unsigned columns, unsigned indent, bool colour)

@@ -215,6 +215,30 @@ START_TEST(a_password_by_command)
 }
 END_TEST
 
+/* Root's probe must not run with root's rights what the daemon runs without them. */
+START_TEST(a_command_is_run_as_the_user)
+{
+	static const char *const ask[] = { "forall", "rootonly" };
+	char command[128], path[128], text[256], conf[512];
+
+	if (geteuid() != 0)
+		return;
+	ck_assert_int_eq(chmod(w.dir, 0711), 0);
+	write_file("rootonly", "provider-secret\n");
+	write_file("forall", "provider-secret\n");
+	snprintf(path, sizeof path, "%s/forall", w.dir);
+	ck_assert_int_eq(chmod(path, 0644), 0);
+	snprintf(command, sizeof command, "/bin/cat %s/%s", w.dir, ask[_i]);
+	snprintf(text, sizeof text, "tls_verify = false password_command = \"%s\"", command);
+	snprintf(conf, sizeof conf, "user = \"nobody\"\nupstream \"provider\" { host = \"127.0.0.1\" chain = {\"%u/starttls\"} "
+	    "username = \"apikey\" %s }\n", w.p587, text);
+	write_file("gatepost.conf", conf);
+	ck_assert_msg(world_run(&w, out, sizeof out, NULL, "probe") == _i, "%s", out);
+	expect(_i == 0 ? "login ok" : "password_command: ");
+	ck_assert_uint_eq(provider_said(w.provider, "AUTH"), _i == 0 ? 1 : 0);
+}
+END_TEST
+
 START_TEST(a_token_for_the_probe)
 {
 	static const struct { const char *script, *say, *kept; int status; } rows[] = {
@@ -377,6 +401,7 @@ doctor_suite(void)
 	tcase_add_test(t, a_probe_of_everything);
 	tcase_add_loop_test(t, a_probe_in_a_terminal, 0, 3);
 	tcase_add_test(t, a_password_by_command);
+	tcase_add_loop_test(t, a_command_is_run_as_the_user, 0, 2);
 	tcase_add_loop_test(t, a_token_for_the_probe, 0, 3);
 	tcase_add_test(t, hostile_text_is_tamed_on_a_terminal);
 	tcase_add_test(t, tables_fit_the_terminal);
