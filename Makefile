@@ -130,7 +130,8 @@ demo: deps-quietly
 	@B=$B bash tests/demo.sh
 
 interop: deps-quietly
-	@$(MAKE) --no-print-directory $B/gatepost
+	@$(MAKE) --no-print-directory $B/gatepost $B/fake-provider
+	@B=$B bash tests/interop/recipes.sh
 	@B=$B bash tests/interop/run.sh
 	@B=$B bash tests/interop/sendmail.sh
 

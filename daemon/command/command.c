@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "command/runs.h"
+#include "command/screen.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -86,6 +87,7 @@ command_fail(int status, const char *fmt, ...)
 	str_safe(&line, str_of(text), true);
 	buf_putc(&line, '\n');
 	fflush(stdout);
+	screen_close();
 	fwrite(line.data, 1, line.len, stderr);
 	buf_clear(&line);
 	return status;

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "command/args.h"
 #include "command/command.h"
+#include "command/probe_secret.h"
 #include "command/runs.h"
 #include "command/table.h"
 #include "command/talk.h"
@@ -15,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { CERTIFICATE_DAYS = 14, SPAN_TEXT = 32 };
 
 static const char *const stages[] = {
 	[PROBE_NAME] = "name", [PROBE_TCP] = "tcp", [PROBE_BANNER] = "banner", [PROBE_STARTTLS] = "starttls",
@@ -41,11 +44,49 @@ text(const char *s)
 static json_t *
 certificate(const struct probe_result *r, int64_t wall_s)
 {
+	const struct tls_certificate *c = &r->certificate;
+
 	if (!r->has_certificate)
 		return json_null();
-	return json_pack("{s:o, s:o, s:I}", "subject", text(r->certificate.subject),
-	    "issuer", text(r->certificate.issuer),
-	    "days_left", (json_int_t)((r->certificate.not_after_wall_s - wall_s) / 86400));
+	return json_pack("{s:o, s:o, s:I, s:o}", "subject", text(c->subject), "issuer", text(c->issuer),
+	    "days_left", (json_int_t)((c->not_after_wall_s - wall_s) / 86400), "chain", text(c->chain));
+}
+
+/* The way that it came, with the time that each step took. */
+static json_t *
+steps(const struct probe_result *r)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < r->nstep; i++)
+		json_array_append_new(list, json_pack("{s:s, s:b, s:I}", "stage", stages[r->step[i].stage],
+		    "ok", r->ok || i + 1 < r->nstep, "ms", (json_int_t)r->step[i].ms));
+	return list;
+}
+
+static json_t *
+candidate(const struct probe_result *r, int64_t wall_s)
+{
+	return json_pack("{s:i, s:s, s:o, s:b, s:s, s:o, s:o, s:I, s:o, s:o, s:s, s:o}",
+	    "port", (int)r->candidate.port, "tls", tls_mode_name(r->candidate.tls),
+	    "address", text(r->candidate.address), "ok", (int)r->ok, "stage", stages[r->stage],
+	    "reason", text(r->reason), "advice", text(r->advice), "ms", (json_int_t)r->ms,
+	    "tls_version", text(r->tls_version), "certificate", certificate(r, wall_s),
+	    "auth", logins[r->auth], "steps", steps(r));
+}
+
+/* A login that failed, and succeeded nowhere: then no port is usable, however open. */
+static bool
+is_shut_out(const struct probe_result *r, unsigned n)
+{
+	bool failed = false;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (r[i].auth == PROBE_AUTH_OK)
+			return false;
+		failed |= r[i].stage == PROBE_AUTH && !r[i].ok;
+	}
+	return failed;
 }
 
 json_t *
@@ -57,13 +98,10 @@ probe_show_json(const struct upstream *u, const struct probe_result *r, unsigned
 	for (unsigned i = 0; i < n; i++) {
 		if (r[i].ok && (best == NULL || r[i].candidate.rank < best->candidate.rank))
 			best = &r[i];
-		json_array_append_new(list, json_pack("{s:i, s:s, s:o, s:b, s:s, s:o, s:o, s:I, s:o, s:o, s:s}",
-		    "port", (int)r[i].candidate.port, "tls", tls_mode_name(r[i].candidate.tls),
-		    "address", text(r[i].candidate.address), "ok", (int)r[i].ok, "stage", stages[r[i].stage],
-		    "reason", text(r[i].reason), "advice", text(r[i].advice), "ms", (json_int_t)r[i].ms,
-		    "tls_version", text(r[i].tls_version), "certificate", certificate(&r[i], wall_s),
-		    "auth", logins[r[i].auth]));
+		json_array_append_new(list, candidate(&r[i], wall_s));
 	}
+	if (is_shut_out(r, n))
+		best = NULL;
 	return json_pack("{s:o, s:o, s:b, s:o, s:o}", "upstream", text(u->name), "host", text(u->host),
 	    "ok", best != NULL, "best", best == NULL ? json_null() :
 	    json_sprintf("%u/%s", (unsigned)best->candidate.port, tls_mode_name(best->candidate.tls)),
@@ -72,38 +110,124 @@ probe_show_json(const struct upstream *u, const struct probe_result *r, unsigned
 
 /* --- in words ----------------------------------------------------------------- */
 
+static const struct { const char *stage, *words; } names[] = {
+	{ "name", "name" }, { "tcp", "TCP" }, { "banner", "banner" }, { "starttls", "STARTTLS" }, { "tls", "TLS" },
+	{ "ehlo", "EHLO" }, { "auth", "login" },
+};
+
+static const char *
+step_words(const char *stage)
+{
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (strcmp(names[i].stage, stage) == 0)
+			return names[i].words;
+	return stage;
+}
+
 static void
-put_candidate(struct table *t, const json_t *c)
+print_time(char out[SPAN_TEXT], int64_t ms)
+{
+	if (ms < 1)
+		snprintf(out, SPAN_TEXT, "<1 ms");
+	else
+		clock_print_span(out, SPAN_TEXT, ms);
+}
+
+/* "name ok 3 ms, TCP ok 12 ms, banner FAILED 30 s" */
+static void
+put_steps(struct table *t, const json_t *list, bool ok)
+{
+	struct buf line = { 0 };
+	char span[SPAN_TEXT];
+	size_t i;
+	json_t *s;
+
+	json_array_foreach(list, i, s) {
+		print_time(span, talk_num(s, "ms"));
+		buf_printf(&line, "%s%s %s %s", i == 0 ? "" : ", ", step_words(talk_text(s, "stage")),
+		    json_is_true(json_object_get(s, "ok")) ? "ok" : "FAILED", span);
+	}
+	if (line.len > 0)
+		table_row(t, ok ? TINT_FAINT : TINT_NONE, line.data);
+	buf_clear(&line);
+}
+
+static void
+put_certificate(struct table *t, const json_t *c)
 {
 	const json_t *cert = json_object_get(c, "certificate");
-	bool ok = json_is_true(json_object_get(c, "ok"));
-	const char *login = talk_text(c, "auth"), *reason = talk_text(c, "reason");
-	struct buf story = { 0 };
+	json_int_t days = talk_num(cert, "days_left");
+	struct buf line = { 0 };
 
+	if (!json_is_object(cert))
+		return;
+	if (talk_text(c, "tls_version")[0] != '\0')
+		buf_printf(&line, "%s, ", talk_text(c, "tls_version"));
+	buf_printf(&line, "certificate %s, issued by %s, ", talk_text(cert, "subject"), talk_text(cert, "issuer"));
+	if (days < 0)
+		buf_printf(&line, "ended %lld days ago", (long long)-days);
+	else
+		buf_printf(&line, "%lld day%s left", (long long)days, days == 1 ? "" : "s");
+	if (talk_text(cert, "chain")[0] != '\0')
+		buf_printf(&line, "; sent with it: %s", talk_text(cert, "chain"));
+	table_row(t, days < CERTIFICATE_DAYS ? TINT_WARN : TINT_FAINT, line.data);
+	buf_clear(&line);
+}
+
+/* `told': the advice before, which needs no repeating. */
+static void
+put_candidate(struct table *t, const json_t *c, const char **told)
+{
+	bool ok = json_is_true(json_object_get(c, "ok"));
+	const char *login = talk_text(c, "auth"), *reason = talk_text(c, "reason"), *advice = talk_text(c, "advice");
+	struct buf story = { 0 };
+	char span[SPAN_TEXT];
+
+	print_time(span, talk_num(c, "ms"));
 	table_putf(t, TINT_NONE, "%4lld %s", (long long)talk_num(c, "port"), talk_text(c, "tls"));
 	table_put(t, TINT_FAINT, talk_text(c, "address"));
-	table_put(t, ok ? TINT_GOOD : TINT_BAD, ok ? "works" : talk_text(c, "stage"));
-	table_putf(t, TINT_NONE, "%lld ms", (long long)talk_num(c, "ms"));
-	if (reason[0] != '\0')
-		buf_printf(&story, "%s", reason);
-	else
-		buf_printf(&story, "%s", ok ? "ready for mail" : "failed");
-	if (talk_text(c, "tls_version")[0] != '\0')
-		buf_printf(&story, ", %s", talk_text(c, "tls_version"));
-	if (json_is_object(cert))
-		buf_printf(&story, ", certificate good for %lld days", (long long)talk_num(cert, "days_left"));
-	if (strcmp(login, "not tried") != 0)
-		buf_printf(&story, ", login %s", login);
+	table_put(t, ok ? TINT_GOOD : TINT_BAD, ok ? "ok" : "FAILED");
+	table_put(t, TINT_NONE, span);
+	buf_puts(&story, reason[0] != '\0' ? reason : ok ? "ready for mail" : "failed");
+	if (strcmp(login, "ok") == 0)
+		buf_puts(&story, ", login ok");
 	table_put(t, TINT_NONE, story.data);
 	buf_clear(&story);
-	if (talk_text(c, "advice")[0] != '\0')
-		table_row(t, TINT_WARN, talk_text(c, "advice"));
+	put_steps(t, json_object_get(c, "steps"), ok);
+	put_certificate(t, c);
+	if (advice[0] != '\0' && strcmp(advice, *told) != 0)
+		table_row(t, TINT_WARN, advice);
+	if (advice[0] != '\0')
+		*told = advice;
+}
+
+static void
+put_head(struct buf *out, const json_t *doc, bool colour)
+{
+	const char *best = talk_text(doc, "best");
+	bool reached = false;
+	size_t i;
+	json_t *c;
+
+	json_array_foreach(json_object_get(doc, "candidates"), i, c)
+		reached |= strcmp(talk_text(c, "stage"), "auth") == 0;
+	buf_puts(out, " (");
+	table_say(out, false, TINT_NONE, talk_text(doc, "host"));
+	buf_puts(out, "): ");
+	if (best[0] != '\0') {
+		table_say(out, colour, TINT_GOOD, "usable");
+		buf_printf(out, ", best by %s", best);
+	} else {
+		table_say(out, colour, TINT_BAD, reached ? "it can be reached, but the login fails: no port is usable" :
+		    "no port is usable");
+	}
+	buf_putc(out, '\n');
 }
 
 void
 probe_show_words(struct buf *out, const json_t *doc, bool colour)
 {
-	const char *best = talk_text(doc, "best");
+	const char *told = "";
 	struct table t;
 	size_t i;
 	json_t *c;
@@ -115,19 +239,10 @@ probe_show_words(struct buf *out, const json_t *doc, bool colour)
 		buf_puts(out, "; there is no port to try\n");
 		return;
 	}
-	buf_puts(out, " (");
-	table_say(out, false, TINT_NONE, talk_text(doc, "host"));
-	buf_puts(out, "): ");
-	if (best[0] == '\0')
-		table_say(out, colour, TINT_BAD, "no port is usable");
-	else {
-		table_say(out, colour, TINT_GOOD, "usable");
-		buf_printf(out, ", best by %s", best);
-	}
-	buf_putc(out, '\n');
+	put_head(out, doc, colour);
 	table_init(&t, 5, 4, colour);
 	json_array_foreach(json_object_get(doc, "candidates"), i, c)
-		put_candidate(&t, c);
+		put_candidate(&t, c, &told);
 	table_print(&t, out);
 	table_clear(&t);
 }
@@ -136,18 +251,19 @@ probe_show_words(struct buf *out, const json_t *doc, bool colour)
 
 /* The name does not resolve: each entry of the chain says so. */
 static unsigned
-no_name(const struct upstream *u, struct probe_result *r, const struct why *why)
+no_name(const struct upstream *u, struct probe_result *r, int64_t took_ms, const struct why *why)
 {
 	unsigned n = u->nchain < ROUTE_CANDIDATES_MAX ? u->nchain : ROUTE_CANDIDATES_MAX;
 
 	for (unsigned i = 0; i < n; i++) {
-		r[i] = (struct probe_result){ .stage = PROBE_NAME, .heard = HEARD_LOCAL };
+		r[i] = (struct probe_result){ .stage = PROBE_NAME, .heard = HEARD_LOCAL, .nstep = 1, .ms = took_ms };
+		r[i].step[0] = (struct probe_step){ PROBE_NAME, took_ms };
 		r[i].candidate = (struct candidate){ .port = u->chain[i].port, .tls = u->chain[i].tls, .rank = i };
 		snprintf(r[i].reason, sizeof r[i].reason, "%.*s", (int)sizeof r[i].reason - 1, why->text);
+		snprintf(r[i].advice, sizeof r[i].advice, "Without an address nothing can be tried. Check the spelling of host, "
+		    "then this machine's DNS: `getent ahosts %.120s' should print addresses, and /etc/resolv.conf name a server "
+		    "that answers.", u->host);
 	}
-	if (n > 0)
-		snprintf(r[0].advice, sizeof r[0].advice, "check the spelling of host, and this machine's DNS: "
-		    "getent hosts %.200s", u->host);
 	return n;
 }
 
@@ -155,7 +271,9 @@ static json_t *
 probe_one(const struct config *config, const struct upstream *u)
 {
 	struct probe_result *r = mem_array(ROUTE_CANDIDATES_MAX, sizeof *r);
+	struct probe_secret_kept kept;
 	struct why why;
+	int64_t began_ms;
 	json_t *doc;
 	int n;
 
@@ -164,10 +282,24 @@ probe_one(const struct config *config, const struct upstream *u)
 		return json_pack("{s:o, s:s, s:b, s:n, s:[], s:o}", "upstream", text(u->name), "host", "", "ok", 1,
 		    "best", "candidates", "capture", text(u->capture));
 	}
-	n = relay_probe(config, u, r, ROUTE_CANDIDATES_MAX, &why);
-	doc = probe_show_json(u, r, n < 0 ? no_name(u, r, &why) : (unsigned)n, clock_wall_s());
+	probe_secret_get(&kept, config, u);
+	began_ms = clock_now_ms();
+	n = relay_probe(config, u, &kept.told, r, ROUTE_CANDIDATES_MAX, &why);
+	doc = probe_show_json(u, r, n < 0 ? no_name(u, r, clock_now_ms() - began_ms, &why) : (unsigned)n, clock_wall_s());
+	probe_secret_clear(&kept);
 	free(r);
 	return doc;
+}
+
+/* Commands and tokens are the daemon's user's; else the caller may be who he is.  0, or the exit status. */
+static int
+prepare(const struct config *config, const char *name)
+{
+	for (unsigned i = 0; i < config->nupstream; i++)
+		if ((name == NULL || strcmp(config->upstream[i].name, name) == 0) &&
+		    probe_secret_is_fetched(&config->upstream[i]))
+			return probe_secret_become_user(config);
+	return ARGS_OK;
 }
 
 /* `name' NULL: all upstreams.  The exit status. */
@@ -287,9 +419,10 @@ probe_show_run(int argc, char **argv)
 		status = load_made_up(&a, host, provider, &config);
 	else
 		status = args_config(&a, true, &config);
-	if (status != ARGS_OK)
-		return status;
-	status = probe_all(config, a.n > 0 ? a.name[0] : NULL, json);
+	if (status == ARGS_OK)
+		status = prepare(config, a.n > 0 ? a.name[0] : NULL);
+	if (status == ARGS_OK)
+		status = probe_all(config, a.n > 0 ? a.name[0] : NULL, json);
 	config_unref(&config);
 	return status;
 }

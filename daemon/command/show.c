@@ -6,11 +6,13 @@
 #include "command/command.h"
 #include "command/list.h"
 #include "command/runs.h"
+#include "command/screen.h"
 #include "command/table.h"
 #include "command/talk.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { SPAN_TEXT = 32, DATE_TEXT = 40 };
 
@@ -110,16 +112,46 @@ on_details(void *arg, const char *text, json_t *doc)
 	return true;
 }
 
+struct showing {
+	bool tame, failed;	/* tame: it goes to a terminal, which a stranger's text must not steer */
+	struct buf kept;
+};
+
+static void
+write_out(struct showing *s, struct str part)
+{
+	s->failed |= part.n > 0 && fwrite(part.p, 1, part.n, stdout) != part.n;
+}
+
 static bool
 on_text(void *arg, const char *text, json_t *doc)
 {
-	bool *failed = arg;
-	struct buf out = { 0 };
+	struct showing *s = arg;
+	struct buf part = { 0 }, out = { 0 };
 
 	(void)text;
-	*failed = !base64_take(&out, str_of(talk_text(doc, "data"))) || table_out(&out) < 0;
+	s->failed = !base64_take(&part, str_of(talk_text(doc, "data")));
+	if (s->tame)
+		screen_tame(&out, &s->kept, buf_str(&part), false);
+	write_out(s, buf_str(s->tame ? &out : &part));
+	buf_clear(&part);
 	buf_clear(&out);
-	return !*failed;
+	return !s->failed;
+}
+
+static int
+show_text(const struct args *a, bool headers)
+{
+	struct showing s = { .tame = isatty(STDOUT_FILENO) };
+	struct buf out = { 0 };
+	int status;
+
+	status = talk_ask(a, json_pack("{s:s, s:s, s:b}", "command", "text", "id", a->name[0], "headers", headers), on_text, &s);
+	screen_tame(&out, &s.kept, STR(""), true);
+	write_out(&s, buf_str(&out));
+	buf_clear(&out);
+	buf_clear(&s.kept);
+	return fflush(stdout) != 0 || s.failed ? ARGS_FAILED : status;
 }
 
 int
@@ -131,7 +163,6 @@ show_run(int argc, char **argv)
 	};
 	uint64_t id;
 	struct args a;
-	json_t *request;
 	int status;
 
 	if ((status = args_parse(&a, argc, argv, own)) != ARGS_GO_ON ||
@@ -142,9 +173,7 @@ show_run(int argc, char **argv)
 	if (headers && raw)
 		return command_fail(ARGS_USAGE, "show: --headers and --raw do not go together");
 	if (headers || raw)
-		request = json_pack("{s:s, s:s, s:b}", "command", "text", "id", a.name[0], "headers", headers);
-	else
-		request = json_pack("{s:s, s:s}", "command", "show", "id", a.name[0]);
-	status = talk_ask(&a, request, headers || raw ? on_text : on_details, &failed);
+		return show_text(&a, headers);
+	status = talk_ask(&a, json_pack("{s:s, s:s}", "command", "show", "id", a.name[0]), on_details, &failed);
 	return failed ? ARGS_FAILED : status;
 }

@@ -5,6 +5,7 @@
 #include "command/args.h"
 #include "command/command.h"
 #include "command/runs.h"
+#include "command/screen.h"
 #include "command/table.h"
 #include "command/talk.h"
 
@@ -232,7 +233,7 @@ status_format(struct buf *out, const json_t *doc, const json_t *before, double s
 /* --- the command -------------------------------------------------------------- */
 
 struct watching {
-	bool json, clear, failed;
+	bool json, redraw, failed;
 	json_t *before;
 	int64_t at_ms;
 };
@@ -242,11 +243,10 @@ on_document(void *arg, const char *text, json_t *doc)
 {
 	struct watching *w = arg;
 	int64_t now_ms = clock_now_ms();
+	bool is_first = w->before == NULL;
 	struct buf out = { 0 };
 
-	if (w->clear)
-		buf_puts(&out, "\033[H\033[2J");
-	else if (!w->json && w->before != NULL)
+	if (!w->json && !w->redraw && w->before != NULL)
 		buf_putc(&out, '\n');
 	if (w->json)
 		buf_printf(&out, "%s\n", text);
@@ -255,10 +255,16 @@ on_document(void *arg, const char *text, json_t *doc)
 	json_decref(w->before);
 	w->before = json_incref(doc);
 	w->at_ms = now_ms;
-	w->failed = table_out(&out) < 0;
+	if (!w->redraw)
+		w->failed = (w->json ? fwrite(out.data, 1, out.len, stdout) != out.len || fflush(stdout) != 0 : table_out(&out) < 0);
+	else if (is_first)
+		screen_open();
+	if (w->redraw)
+		screen_draw(buf_str(&out));
 	buf_clear(&out);
 	return !w->failed;
 }
+
 
 int
 status_run(int argc, char **argv)
@@ -274,10 +280,11 @@ status_run(int argc, char **argv)
 	if ((status = args_parse(&a, argc, argv, own)) != ARGS_GO_ON ||
 	    (status = args_need(&a, 0, 0)) != ARGS_GO_ON)
 		return status;
-	w.clear = watch && !w.json && isatty(STDOUT_FILENO);
+	w.redraw = watch && !w.json && screen_can_draw();
 	do {
 		status = talk_ask(&a, json_pack("{s:s}", "command", "status"), on_document, &w);
 	} while (status == ARGS_OK && !w.failed && watch && sleep(WATCH_S) == 0);
+	screen_close();
 	json_decref(w.before);
 	return w.failed ? ARGS_FAILED : status;
 }

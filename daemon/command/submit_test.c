@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WAIT_S = 30 };
+enum { WAIT_S = 30, LOOK_S = 2, REASON_TEXT = 300 };
 
 struct story {
 	int64_t began_ms;
@@ -24,6 +24,8 @@ struct story {
 	bool colour;
 	int status;
 	bool ended, queued;
+	bool last;			/* no answer now is the end of it */
+	char waits_for[REASON_TEXT];	/* as it was told */
 };
 
 /* "  0.42 s  what happened" */
@@ -66,6 +68,16 @@ static const struct ending {
 	{ "gone", ARGS_FAILED, TINT_WARN, "it left the queue before it could be followed; `gatepost trace' tells its end", false },
 };
 
+/* Only what is new. */
+static void
+tell_waiting(struct story *s, const char *why)
+{
+	if (strncmp(s->waits_for, why, sizeof s->waits_for - 1) == 0)
+		return;
+	snprintf(s->waits_for, sizeof s->waits_for, "%s", why);
+	tell(s, TINT_NONE, "waiting: %s", why);
+}
+
 static bool
 on_event(void *arg, const char *text, json_t *doc)
 {
@@ -74,6 +86,10 @@ on_event(void *arg, const char *text, json_t *doc)
 	struct ending e = { event, ARGS_FAILED, TINT_WARN, event, false };
 
 	(void)text;
+	if (strcmp(event, "waiting") == 0 && !s->last) {
+		tell_waiting(s, why[0] != '\0' ? why : "no answer yet");
+		return true;
+	}
 	for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
 		if (strcmp(endings[i].event, event) == 0)
 			e = endings[i];
@@ -146,8 +162,10 @@ follow(struct story *s, const struct args *a, uint64_t id)
 
 	ident_print(text, id);
 	tell(s, TINT_NONE, "accepted: queued as %s", text);
-	status = talk_ask(a, json_pack("{s:s, s:s, s:i}", "command", "follow", "id", text, "wait_s", WAIT_S),
-	    on_event, s);
+	do {
+		s->last = clock_now_ms() - s->began_ms >= (WAIT_S - LOOK_S) * 1000;
+		status = talk_ask(a, json_pack("{s:s, s:s, s:i}", "command", "follow", "id", text, "wait_s", LOOK_S), on_event, s);
+	} while (status == ARGS_OK && !s->ended && !s->last);
 	/* Accepted is accepted: 75 would make a script send it again. */
 	if (status != ARGS_OK)
 		return command_fail(ARGS_FAILED, "test: it was accepted as %s, but could not be followed; as root, or in the "

@@ -1,8 +1,13 @@
-/* Columns are as wide as what stands in them; the last one ends where it ends. */
+/*
+ * Columns are as wide as what stands in them; the last one ends where it ends.  On a terminal that is too narrow the
+ * columns that do not fit go to a second line, alike in all rows, and the last one is broken at blanks.  Nothing is cut
+ * off: people copy from tables.
+ */
 #include "command/table.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "command/screen.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,14 +21,14 @@ static const char *const tints[] = {
 };
 _Static_assert(sizeof tints / sizeof tints[0] == TINTS, "a sequence for each tint");
 
-enum { GAP = 2, ACROSS_INDENT = 4 };
+enum { GAP = 2, ACROSS_INDENT = 4, LAST_LEAST = 40 };
 
 void
 table_init(struct table *t, unsigned columns, unsigned indent, bool colour)
 {
 	if (columns == 0 || columns > TABLE_COLUMNS_MAX)
 		bug("table of %u columns", columns);
-	*t = (struct table){ .columns = columns, .indent = indent, .colour = colour };
+	*t = (struct table){ .columns = columns, .indent = indent, .colour = colour, .screen = screen_width() };
 }
 
 void
@@ -106,20 +111,99 @@ blanks(struct buf *out, unsigned n)
 	buf_printf(out, "%*s", (int)n, "");
 }
 
+/* How much of the text fits, up to a blank; a word that is too long stays whole. */
+static size_t
+fitting(struct str s, unsigned places)
+{
+	size_t best = 0;
+
+	for (size_t i = 0; i <= s.n; i++)
+		if (i == s.n || s.p[i] == ' ') {
+			if (best > 0 && width_of((struct str){ s.p, i }) > places)
+				return best;
+			best = i;
+		}
+	return best;
+}
+
+/* From column `at' on, there again in the next lines. */
+static void
+say_broken(const struct table *t, const struct table_cell *c, unsigned at, struct buf *out)
+{
+	struct str rest = { t->text.data + c->at, c->n };
+	unsigned places = t->screen > at ? t->screen - at : 1;
+
+	while (rest.n > 0) {
+		size_t n = t->screen == 0 ? rest.n : fitting(rest, places);
+		char *line;
+
+		if (n == 0)	/* it begins with a blank */
+			n = 1;
+		line = mem_textn(rest.p, n);
+		table_say(out, t->colour, c->tint, line);
+		free(line);
+		rest.p += n;
+		rest.n -= n;
+		while (rest.n > 0 && rest.p[0] == ' ') {
+			rest.p++;
+			rest.n--;
+		}
+		if (rest.n > 0) {
+			buf_putc(out, '\n');
+			blanks(out, at);
+		}
+	}
+}
+
+static unsigned
+longest_word(const struct table *t, const struct table_cell *c)
+{
+	struct str s = { t->text.data + c->at, c->n };
+	unsigned longest = 0;
+	size_t from = 0;
+
+	for (size_t i = 0; i <= s.n; i++)
+		if (i == s.n || s.p[i] == ' ') {
+			unsigned n = width_of((struct str){ s.p + from, i - from });
+
+			longest = n > longest ? n : longest;
+			from = i + 1;
+		}
+	return longest;
+}
+
+/* Does the cell after `column' have to go to the next line? */
+static bool
+is_too_far(const struct table *t, const struct table_cell *row, unsigned i, unsigned column)
+{
+	unsigned last = t->columns - 1, need = i < last ? t->width[i] : row[i].width;
+
+	if (t->screen == 0 || i == 0 || column + GAP + need <= t->screen)
+		return false;
+	return i < last || column + GAP + LAST_LEAST > t->screen || column + GAP + longest_word(t, &row[i]) > t->screen;
+}
+
 /* What lies between a row's last text and its end is left out. */
 static void
 print_row(const struct table *t, const struct table_cell *row, unsigned n, struct buf *out)
 {
+	unsigned column = row[0].across ? t->indent + ACROSS_INDENT : t->indent, pad = 0;
+
 	while (n > 0 && row[n - 1].n == 0)
 		n--;
+	blanks(out, column);
 	for (unsigned i = 0; i < n; i++) {
-		char *text = mem_textn(t->text.data + row[i].at, row[i].n);
-
-		blanks(out, i > 0 ? GAP : row[i].across ? t->indent + ACROSS_INDENT : t->indent);
-		table_say(out, t->colour, row[i].tint, text);
-		if (i + 1 < n)
-			blanks(out, t->width[i] - row[i].width);
-		free(text);
+		if (is_too_far(t, row, i, column + pad)) {
+			column = t->indent + ACROSS_INDENT;
+			buf_putc(out, '\n');
+			blanks(out, column);
+		} else if (i > 0) {
+			blanks(out, pad + GAP);
+			column += pad + GAP;
+		}
+		say_broken(t, &row[i], column, out);
+		column += row[i].width;
+		pad = t->width[i] > row[i].width ? t->width[i] - row[i].width : 0;
 	}
 	buf_putc(out, '\n');
 }
@@ -168,9 +252,12 @@ table_span(char *out, size_t size, int64_t s)
 int
 table_out(struct buf *b)
 {
-	size_t n = b->len;
-	bool ok = n == 0 || fwrite(b->data, 1, n, stdout) == n;
+	struct buf folded = { 0 };
+	bool ok;
 
+	screen_fold(&folded, buf_str(b), screen_width());
+	ok = folded.len == 0 || fwrite(folded.data, 1, folded.len, stdout) == folded.len;
+	buf_clear(&folded);
 	buf_cut(b, 0);
 	return ok && fflush(stdout) == 0 ? 0 : -1;
 }

@@ -19,6 +19,7 @@ struct table_cell {
 
 struct table {
 	unsigned columns, indent;
+	unsigned screen;	/* places in a line of the terminal; 0: any number */
 	bool colour;
 	unsigned width[TABLE_COLUMNS_MAX];	/* never shrink: a long table is printed in parts */
 	struct buf text;
@@ -44,7 +45,7 @@ void table_size(char *out, size_t size, uint64_t octets);
 /* "2 h", of seconds */
 void table_span(char *out, size_t size, int64_t s);
 
-/* Writes and flushes: 0, or -1 if standard output does not take it. */
+/* Writes and flushes, on a terminal in lines that fit: 0, or -1 if standard output does not take it. */
 int table_out(struct buf *b) must_check;	/* empties b */
 
 #endif

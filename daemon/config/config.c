@@ -69,6 +69,7 @@ free_config(struct config *c)
 		value_clear("upstream", &c->upstream[i]);
 		value_clear("upstream.oauth2", &c->upstream[i]);
 		free(c->upstream[i].name);
+		free(c->upstream[i].note);
 	}
 	for (unsigned i = 0; i < c->nroute; i++) {
 		value_clear("route", &c->route[i]);

@@ -50,7 +50,7 @@ struct too_fast {		/* "421", "454 4.7.0" */
 
 struct upstream {
 	char *name;
-	char *provider;
+	char *provider, *note;	/* note: what providers.conf says of its logins, or "" */
 	char *host;
 	struct chain_entry *chain;
 	unsigned nchain;

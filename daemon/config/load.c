@@ -209,6 +209,7 @@ load_upstream(struct load *l, struct upstream *u, const struct tree_section *s)
 	u->name = mem_text(s->place->title);
 	if (find_preset(l, s, &preset) < 0)
 		return -1;
+	u->note = mem_text(providers_note(&preset));
 	oauth2 = tree_section(s, "oauth2", 0);
 	preset_oauth2 = tree_section(&preset, "oauth2", 0);
 	if (apply_section(l, "upstream", u, s, &preset) < 0 ||

@@ -275,6 +275,25 @@ tls_describe(X509 *x, const char *name, struct tls_certificate *out)
 	ERR_clear_error();
 }
 
+/* Whole names only: what does not fit is left out. */
+void
+tls_describe_chain(STACK_OF(X509) *sent, struct tls_certificate *out)
+{
+	char name[sizeof out->subject];
+	size_t n = 0, m;
+
+	out->chain[0] = '\0';
+	for (int i = 1; i < sk_X509_num(sent); i++) {	/* -1 of NULL */
+		print_name(name, sizeof name, X509_get_subject_name(sk_X509_value(sent, i)));
+		m = strlen(name) + (n > 0 ? 2 : 0);
+		if (n + m >= sizeof out->chain)
+			break;
+		snprintf(out->chain + n, sizeof out->chain - n, "%s%s", n > 0 ? "; " : "", name);
+		n += m;
+	}
+	ERR_clear_error();
+}
+
 int
 tls_read_certificate(const char *file, const char *name,
     struct tls_certificate *out, struct why *why)

@@ -36,6 +36,7 @@ struct tls_certificate {
 	char subject[256], issuer[256];
 	int64_t not_after_wall_s;
 	bool has_name;		/* the name asked for is in it */
+	char chain[512];	/* subjects of what the server sent with it, "; " between them; "": nothing */
 };
 
 /* First certificate of a PEM file; name may be NULL. */

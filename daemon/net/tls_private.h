@@ -16,6 +16,7 @@ struct tls {
 
 bool tls_is_literal(const char *name);		/* an IP address, not a DNS name */
 void tls_describe(X509 *x, const char *name, struct tls_certificate *out);
+void tls_describe_chain(STACK_OF(X509) *sent, struct tls_certificate *out);	/* NULL: nothing was sent */
 
 /* Lets encrypted keys fail; without it OpenSSL would ask the terminal. */
 int tls_no_password(char *buf, int size, int writing, void *arg);

@@ -40,6 +40,7 @@ static const struct {
 	{ X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, "certificate's issuer is not known "
 	    "here, or the server does not send its intermediate certificate" },
 	{ X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, "certificate's issuer is not known here" },
+	{ X509_V_ERR_CERT_SIGNATURE_FAILURE, "certificate's issuer has another key than the one that is trusted here" },
 	{ X509_V_ERR_EE_KEY_TOO_SMALL, "certificate's key is too short" },
 	{ X509_V_ERR_CA_KEY_TOO_SMALL, "key of the certificate's issuer is too short" },
 	{ X509_V_ERR_CA_MD_TOO_WEAK, "certificate is signed with a weak digest" },
@@ -101,7 +102,8 @@ tls_failed(struct tls_session *s)
 	unsigned long e = ERR_peek_error();
 	int reason = ERR_GET_LIB(e) == ERR_LIB_SSL ? ERR_GET_REASON(e) : 0;
 
-	if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED)
+	/* A signature that is wrong leaves other reasons before that one. */
+	if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED || s->refused != NULL)
 		return refused(s);
 	for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
 		if (reasons[i].reason == reason)
@@ -331,5 +333,6 @@ tls_session_peer(const struct tls_session *s, struct tls_certificate *out)
 	if (x == NULL)
 		return -1;
 	tls_describe(x, s->name, out);
+	tls_describe_chain(SSL_get_peer_cert_chain(s->ssl), out);
 	return 0;
 }

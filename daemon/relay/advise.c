@@ -45,8 +45,12 @@ static const struct {
 	"server. A port with implicit TLS is the way around it." },
  [TROUBLE_INJECTED] = { HEARD_UNSAFE, "Somebody on the way puts words into the conversation before it is encrypted. "
 	"That is an attack or a very broken proxy: do not use this port on this network." },
- [TROUBLE_TLS] = { HEARD_UNSAFE, "The two sides did not agree on TLS: the server is too old for tls_min_version, or "
-	"port %p wants the other kind (starttls or implicit), or a device on the way interferes." },
+ [TROUBLE_TLS] = { HEARD_UNSAFE, "The two sides did not agree on TLS: the server's is too old or broken, or a device on "
+	"the way interferes. Try from another network; if it is the same there, ask the provider." },
+ [TROUBLE_TLS_OLD] = { HEARD_UNSAFE, "The server, or a proxy in front of it, has only versions of TLS older than we accept. It "
+	"should be updated; tls_min_version goes down to \"1.2\" and no further." },
+ [TROUBLE_TLS_PLAIN] = { HEARD_UNSAFE, "Something speaks before TLS there: port %p wants starttls (then write "
+	"%p/starttls), or a device on the way answers instead of the server." },
  [TROUBLE_TLS_CUT] = { HEARD_UNSAFE, "STARTTLS is offered, but the handshake is cut off: a middlebox that does not "
 	"let encrypted mail pass. Use a port with implicit TLS, or another network." },
  [TROUBLE_TLS_BLOCKED] = { HEARD_BLOCKED, "The connection is taken, but no TLS comes: a firewall that looks inside, "
@@ -55,6 +59,8 @@ static const struct {
 	"network, or host = \"%h\" is not the provider's name for it (then set host or tls_name)." },
  [TROUBLE_EXPIRED] = { HEARD_UNSAFE, "Check this machine's clock first (timedatectl); if it is right, the server's "
 	"certificate has lapsed or is not valid yet, and only its owner can help." },
+ [TROUBLE_SELF_SIGNED] = { HEARD_UNSAFE, "The certificate vouches for itself: a server that nobody set up (or a proxy on the way, "
+	"if this is a public provider). If it is your own server, copy its certificate here and name the file in tls_ca." },
  [TROUBLE_UNTRUSTED] = { HEARD_UNSAFE, "Nobody this machine trusts vouches for that certificate: an antivirus or "
 	"company proxy intercepts TLS, or the server has a CA of its own (then name it in tls_ca), or the package "
 	"ca-certificates is missing." },
@@ -67,6 +73,10 @@ static const struct {
  [TROUBLE_NO_LOGIN] = { HEARD_UNSAFE, "The server offers no way to log in that is configured here: check `auth', or "
 	"let it be \"auto\"; some providers want xoauth2." },
  [TROUBLE_LOGIN_REFUSED] = { HEARD_UP, "Wrong user name or password." },
+ [TROUBLE_NO_SECRET] = { HEARD_UP, "The port is fine, but there was nothing to log in with. Run the command by hand as the "
+	"daemon's user, or look at oauth2's token_url." },
+ [TROUBLE_SECRET_REFUSED] = { HEARD_UP, "The port is fine, but no token is given to us: renew the consent, and with it the "
+	"refresh token, and compare client_id and its secret." },
  [TROUBLE_LOGIN_BUSY] = { HEARD_UP, "The provider does not decide on the login now; too many attempts in a short "
 	"time have this effect. Wait some minutes." },
 };
@@ -132,6 +142,10 @@ advise(char *out, size_t size, enum trouble t, const struct upstream *u, const s
 			out[n] = '\0';
 		}
 	}
-	if (t == TROUBLE_LOGIN_REFUSED && n + 2 < size)
+	if (t != TROUBLE_LOGIN_REFUSED || n + 2 >= size)
+		return;
+	if (u->note != NULL && u->note[0] != '\0')
+		snprintf(out + n, size - n, " For %s: %s.", u->provider, u->note);
+	else
 		snprintf(out + n, size - n, " %s", login_hint(u->host));
 }

@@ -61,10 +61,26 @@ stage_of(const struct greet *g)
 	}
 }
 
+/* Ends a step of the way where another begins. */
+static void
+mark_step(struct greet *g, enum probe_stage stage)
+{
+	int64_t now = loop_now_ms(g->loop);
+
+	if (g->nstep > 0 && g->step[g->nstep - 1].stage == stage)
+		return;
+	if (g->nstep > 0)
+		g->step[g->nstep - 1].ms = now - g->step_at_ms;
+	if (stage != PROBE_DONE && g->nstep < PROBE_DONE)
+		g->step[g->nstep++].stage = stage;
+	g->step_at_ms = now;
+}
+
 static void
 become(struct greet *g, enum greet_state state)
 {
 	g->state = state;
+	mark_step(g, stage_of(g));
 	if (state == GREET_DONE) {
 		g->took_ms = loop_now_ms(g->loop) - g->started_at_ms;
 		if (g->x != NULL)
@@ -266,6 +282,8 @@ on_bad_certificate(struct greet *g)
 	else {
 		if (strstr(why, "expired") != NULL || strstr(why, "not valid yet") != NULL)
 			t = TROUBLE_EXPIRED;
+		else if (strstr(why, "self-signed") != NULL)
+			t = TROUBLE_SELF_SIGNED;
 		give_up(g, t, "the %.150s", why);
 	}
 }
@@ -275,6 +293,17 @@ static enum trouble
 cut_trouble(const struct greet *g)
 {
 	return g->candidate.tls == TLS_IMPLICIT ? TROUBLE_TLS_BLOCKED : TROUBLE_TLS_CUT;
+}
+
+/* By the words of net/tls_session. */
+static enum trouble
+tls_trouble(const struct greet *g, const char *why)
+{
+	if (strcmp(why, "no TLS version in common") == 0)
+		return TROUBLE_TLS_OLD;
+	if (g->candidate.tls == TLS_IMPLICIT && str_istarts(str_of(why), "peer does not speak TLS"))
+		return TROUBLE_TLS_PLAIN;
+	return TROUBLE_TLS;
 }
 
 static enum trouble
@@ -308,7 +337,7 @@ on_lost(struct greet *g)
 	else if (f == FAULT_CERTIFICATE)
 		on_bad_certificate(g);
 	else if (f == FAULT_TLS)
-		give_up(g, TROUBLE_TLS, "TLS failed: %s", why);
+		give_up(g, tls_trouble(g, why), "TLS failed: %s", why);
 	else if (g->state == GREET_TLS)
 		give_up(g, cut_trouble(g), "%s", f == FAULT_CLOSED ? steps[g->state].lost : why);
 	else if (g->state == GREET_STARTTLS)

@@ -34,6 +34,9 @@ struct greet {
 	struct outcome said;		/* inside TLS: the server's refusal */
 	struct caps caps;		/* of the EHLO inside TLS */
 	enum probe_stage stage;
+	struct probe_step step[PROBE_DONE];	/* the way so far */
+	unsigned nstep;
+	int64_t step_at_ms;
 	int64_t started_at_ms, took_ms;
 	char tls_version[16];
 	bool has_certificate;

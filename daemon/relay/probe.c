@@ -16,6 +16,7 @@ struct probe {
 	struct dns *dns;
 	const struct config *config;
 	const struct upstream *settings;
+	const struct probe_secret *secret;
 	struct tls *tls;
 	struct greet *greet[ROUTE_CANDIDATES_MAX];
 	struct probe_result *out;
@@ -23,6 +24,7 @@ struct probe {
 	struct exchange *x;
 	struct login *login;
 	unsigned chosen;		/* who logs in */
+	int64_t began_ms, name_ms;	/* the name's; the login's */
 	struct why *why;
 	bool unresolved;
 };
@@ -46,6 +48,8 @@ on_login(void *arg, enum login_end end, const struct outcome *said)
 	char reason[160];
 
 	login_free(&p->login);
+	r->step[r->nstep - 1].ms = loop_now_ms(p->loop) - p->began_ms;
+	r->ms += r->step[r->nstep - 1].ms;
 	if (end == LOGIN_OK) {
 		r->auth = PROBE_AUTH_OK;
 		r->stage = PROBE_DONE;
@@ -63,7 +67,7 @@ on_login(void *arg, enum login_end end, const struct outcome *said)
 	loop_stop(p->loop);
 }
 
-/* True if the login is under way. */
+/* False: another port may do better. */
 static bool
 log_in(struct probe *p, unsigned i)
 {
@@ -74,9 +78,15 @@ log_in(struct probe *p, unsigned i)
 	if (r->candidate.tls == TLS_NONE && !cidr_is_loopback(r->candidate.address))
 		return false;
 	r->stage = PROBE_AUTH;
+	if (r->nstep < PROBE_DONE)
+		r->step[r->nstep++] = (struct probe_step){ .stage = PROBE_AUTH };
 	if (mechs == 0) {
 		note_trouble(p, i, TROUBLE_NO_LOGIN, "it offers no way to log in that is configured here");
 		return false;
+	}
+	if (p->secret->secret == NULL) {
+		note_trouble(p, i, p->secret->refused ? TROUBLE_SECRET_REFUSED : TROUBLE_NO_SECRET, p->secret->trouble);
+		return true;	/* the same on every port */
 	}
 	p->x = greet_take(p->greet[i]);
 	if (p->x == NULL) {
@@ -84,14 +94,15 @@ log_in(struct probe *p, unsigned i)
 		return false;
 	}
 	p->chosen = i;
-	p->login = login_start(p->x, u, r->candidate.port, u->password, mechs, on_login, p);
+	p->began_ms = loop_now_ms(p->loop);
+	p->login = login_start(p->x, u, r->candidate.port, p->secret->secret, mechs, on_login, p);
 	return true;
 }
 
 static void
 all_heard(struct probe *p)
 {
-	bool login = login_is_needed(p->settings) && p->settings->password != NULL, tried = false;
+	bool login = login_is_needed(p->settings) && (p->secret->secret != NULL || p->secret->trouble != NULL), tried = false;
 
 	for (unsigned i = 0; i < p->n && login && !tried; i++)
 		if (p->out[i].ok)
@@ -117,6 +128,8 @@ on_greet(void *arg, struct greet *g, bool over)
 	r->ok = true;
 	r->stage = g->stage;
 	r->ms = g->took_ms;
+	memcpy(r->step + r->nstep, g->step, g->nstep * sizeof *g->step);
+	r->nstep += g->nstep;
 	r->has_certificate = g->has_certificate;
 	r->certificate = g->certificate;
 	memcpy(r->tls_version, g->tls_version, sizeof r->tls_version);
@@ -132,9 +145,10 @@ on_addresses(void *arg, const struct dns_answer *a)
 	struct probe *p = arg;
 	const struct upstream *u = p->settings;
 
+	p->name_ms = loop_now_ms(p->loop) - p->began_ms;
 	if (a->result != DNS_OK || a->n == 0) {
 		p->unresolved = true;
-		fail(p->why, "the name %s does not resolve: %s; check `host' and this machine's DNS", u->host,
+		fail(p->why, "the name %s does not resolve: %s", u->host,
 		    *a->why != '\0' ? a->why : "it has no address");
 		loop_stop(p->loop);
 		return;
@@ -144,6 +158,7 @@ on_addresses(void *arg, const struct dns_answer *a)
 			struct probe_result *r = &p->out[p->n++];
 
 			memset(r, 0, sizeof *r);
+			r->step[r->nstep++] = (struct probe_step){ PROBE_NAME, p->name_ms };
 			memcpy(r->candidate.address, a->address[i].text, sizeof r->candidate.address);
 			r->candidate.port = u->chain[rank].port;
 			r->candidate.tls = u->chain[rank].tls;
@@ -157,15 +172,17 @@ on_addresses(void *arg, const struct dns_answer *a)
 }
 
 int
-relay_probe(const struct config *c, const struct upstream *u, struct probe_result *out, unsigned max, struct why *why)
+relay_probe(const struct config *c, const struct upstream *u, const struct probe_secret *s, struct probe_result *out,
+    unsigned max, struct why *why)
 {
-	struct probe p = { .config = c, .settings = u, .out = out, .why = why };
+	struct probe p = { .config = c, .settings = u, .secret = s, .out = out, .why = why };
 
 	p.max = max < ROUTE_CANDIDATES_MAX ? max : ROUTE_CANDIDATES_MAX;
 	if (tls_client(&p.tls, u->tls_ca != NULL ? u->tls_ca : "", u->tls_verify, (enum tls_version)u->tls_min, why) < 0)
 		return -1;
 	p.loop = loop_new("probe");
 	p.dns = dns_start(p.loop);
+	p.began_ms = loop_now_ms(p.loop);
 	dns_resolve(p.dns, u->host, on_addresses, &p);
 	loop_run(p.loop);
 	dns_stop(&p.dns);

@@ -5,6 +5,7 @@
 Suite *activation_suite(void);
 Suite *byname_suite(void);
 Suite *chain_suite(void);
+Suite *doctor_suite(void);
 Suite *durable_suite(void);
 Suite *errands_suite(void);
 Suite *faults_suite(void);
@@ -26,6 +27,7 @@ main(void)
 
 	srunner_add_suite(runner, byname_suite());
 	srunner_add_suite(runner, chain_suite());
+	srunner_add_suite(runner, doctor_suite());
 	srunner_add_suite(runner, durable_suite());
 	srunner_add_suite(runner, errands_suite());
 	srunner_add_suite(runner, faults_suite());

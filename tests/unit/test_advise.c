@@ -1,6 +1,8 @@
 /* What `gatepost probe' finds out, against a fake provider: stage, reason and advice of each failure. */
 #include "relay_rig.h"
 
+#include "relay/advise.h"
+
 Suite *test_advise(void);
 
 static const struct {
@@ -16,6 +18,16 @@ static const struct {
 	{ PROVIDER_IMPLICIT, TLS_IMPLICIT, "", NULL, true, PROBE_DONE, PROBE_AUTH_OK, "", "" },
 	{ PROVIDER_DROP, TLS_STARTTLS, "", NULL, false, PROBE_TCP, PROBE_AUTH_NOT_TRIED, "no answer to TCP in 1 s", "firewall on the way drops" },
 	{ PROVIDER_REFUSE, TLS_STARTTLS, "", NULL, false, PROBE_TCP, PROBE_AUTH_NOT_TRIED, "connection refused", "rejected" },
+	{ PROVIDER_STARTTLS, TLS_STARTTLS, "connect: !reset", NULL, false, PROBE_BANNER, PROBE_AUTH_NOT_TRIED, "reset", "cut before the server spoke" },
+	{ PROVIDER_STARTTLS, TLS_STARTTLS, "banner: 421 4.3.2 busy", NULL, false, PROBE_BANNER, PROBE_AUTH_NOT_TRIED, "421 4.3.2 busy", "said so before TLS" },
+	{ PROVIDER_STARTTLS, TLS_STARTTLS, "banner: 554 5.7.1 go away", NULL, false, PROBE_BANNER, PROBE_AUTH_NOT_TRIED, "554 5.7.1 go away", "does not accept this address" },
+	{ PROVIDER_STARTTLS, TLS_STARTTLS, "banner: 220 ****", NULL, false, PROBE_BANNER, PROBE_AUTH_NOT_TRIED, "masked", "rewrites SMTP" },
+	{ PROVIDER_STARTTLS, TLS_STARTTLS, "ehlo: 502 5.5.1 what", NULL, false, PROBE_STARTTLS, PROBE_AUTH_NOT_TRIED, "502 5.5.1 what", "implicit TLS gets past it" },
+	{ PROVIDER_STARTTLS, TLS_STARTTLS, "starttls: 454 4.7.0 no", NULL, false, PROBE_STARTTLS, PROBE_AUTH_NOT_TRIED, "454 4.7.0 no", "offered and then refused" },
+	{ PROVIDER_IMPLICIT, TLS_IMPLICIT, "max: 1.1", NULL, false, PROBE_TLS, PROBE_AUTH_NOT_TRIED, "no TLS version in common", "older than we accept" },
+	{ PROVIDER_NONE, TLS_IMPLICIT, "", NULL, false, PROBE_TLS, PROBE_AUTH_NOT_TRIED, "does not speak TLS", "wants starttls" },
+	{ PROVIDER_IMPLICIT, TLS_IMPLICIT, "ehlo2: 550 5.7.1 your name", NULL, false, PROBE_EHLO, PROBE_AUTH_NOT_TRIED, "550 5.7.1 your name", "hostname" },
+	{ PROVIDER_STARTTLS, TLS_STARTTLS, "cert: not-yet", NULL, false, PROBE_TLS, PROBE_AUTH_NOT_TRIED, "not valid yet", "clock" },
 	{ PROVIDER_STARTTLS, TLS_STARTTLS, "connect: !close", NULL, false, PROBE_BANNER, PROBE_AUTH_NOT_TRIED, "closed before", "proxy" },
 	{ PROVIDER_STARTTLS, TLS_STARTTLS, "banner: !raw HTTP/1.1 302 Found|", NULL, false, PROBE_BANNER, PROBE_AUTH_NOT_TRIED, "web server", "captive portal" },
 	{ PROVIDER_STARTTLS, TLS_STARTTLS, "strip: 1", NULL, false, PROBE_STARTTLS, PROBE_AUTH_NOT_TRIED, "STARTTLS is not offered", "middlebox takes it out" },
@@ -48,7 +60,7 @@ START_TEST(a_probe)
 		free(u->password);
 		u->password = mem_text(rows[_i].password);
 	}
-	n = relay_probe(r.config, u, out, 8, &why);
+	n = relay_probe(r.config, u, &(struct probe_secret){ .secret = u->password }, out, 8, &why);
 	ck_assert_int_eq(n, 1);
 	ck_assert_msg(out[0].ok == rows[_i].ok, "%s", out[0].reason);
 	ck_assert_msg(out[0].stage == rows[_i].stage, "stage %d: %s", out[0].stage, out[0].reason);
@@ -56,9 +68,14 @@ START_TEST(a_probe)
 	ck_assert_msg(strstr(out[0].reason, rows[_i].reason) != NULL, "%s", out[0].reason);
 	ck_assert_msg(strstr(out[0].advice, rows[_i].advice) != NULL, "%s", out[0].advice);
 	ck_assert((*out[0].advice == '\0') == rows[_i].ok);
-	ck_assert(out[0].has_certificate == (rows[_i].stage >= PROBE_TLS));
+	ck_assert(out[0].has_certificate == (rows[_i].stage > PROBE_TLS || strstr(rows[_i].script, "cert:") != NULL));
 	ck_assert((*out[0].tls_version != '\0') == (rows[_i].stage > PROBE_TLS));
+	ck_assert_uint_gt(out[0].nstep, 1);
+	ck_assert_int_eq(out[0].step[0].stage, PROBE_NAME);
+	if (!out[0].ok)
+		ck_assert_int_eq(out[0].step[out[0].nstep - 1].stage, rows[_i].stage);
 	ck_assert_uint_eq(provider_said(r.provider, "MAIL"), 0);
+	ck_assert_uint_le(provider_said(r.provider, "AUTH"), 1);
 	rig_close(&r);
 }
 END_TEST
@@ -80,11 +97,53 @@ START_TEST(one_login)
 	u->host = mem_text("127.0.0.1");
 	for (unsigned i = 0; i < 3; i++)
 		u->chain[i].port = r.candidate[i].port;
-	ck_assert_int_eq(relay_probe(r.config, u, out, 8, &why), 3);
+	ck_assert_int_eq(relay_probe(r.config, u, &(struct probe_secret){ .secret = u->password }, out, 8, &why), 3);
 	ck_assert(!out[0].ok && out[1].ok && out[2].ok);
 	ck_assert(out[1].auth == PROBE_AUTH_OK && out[2].auth == PROBE_AUTH_NOT_TRIED);
 	ck_assert_int_ge(out[1].ms, 100);
 	ck_assert_uint_eq(provider_said(r.provider, "AUTH"), 1);
+	rig_close(&r);
+}
+END_TEST
+
+/* The preset's own words, and none of ours. */
+START_TEST(what_the_provider_wants)
+{
+	char provider[] = "acme", note[] = "the password is an API key", host[] = "smtp.gmail.com";
+	struct upstream u = { .provider = provider, .note = note, .host = host };
+	struct candidate c = { .port = 587 };
+	char out[320];
+
+	advise(out, sizeof out, TROUBLE_LOGIN_REFUSED, &u, &c);
+	ck_assert_str_eq(out, "Wrong user name or password. For acme: the password is an API key.");
+	u.note = NULL;
+	advise(out, sizeof out, TROUBLE_LOGIN_REFUSED, &u, &c);
+	ck_assert_ptr_nonnull(strstr(out, "app password"));
+}
+END_TEST
+
+/* Without a secret no login is tried, on any port, and none is said to work. */
+START_TEST(nothing_to_log_in_with)
+{
+	const struct probe_secret none = { .trouble = "password_command: it ended with status 1" };
+	struct probe_result out[8];
+	struct upstream *u;
+	struct why why;
+	struct rig r;
+
+	rig_open(&r, "me", "chain = {\"1/starttls\", \"2/implicit\"} tls_name = \"localhost\"");
+	rig_port(&r, PROVIDER_STARTTLS, TLS_STARTTLS, NULL);
+	rig_port(&r, PROVIDER_IMPLICIT, TLS_IMPLICIT, NULL);
+	u = &r.config->upstream[0];
+	free(u->host);
+	u->host = mem_text("127.0.0.1");
+	for (unsigned i = 0; i < 2; i++)
+		u->chain[i].port = r.candidate[i].port;
+	ck_assert_int_eq(relay_probe(r.config, u, &none, out, 8, &why), 2);
+	ck_assert(!out[0].ok && out[0].stage == PROBE_AUTH && out[1].ok && out[1].auth == PROBE_AUTH_NOT_TRIED);
+	ck_assert_str_eq(out[0].reason, none.trouble);
+	ck_assert_msg(strstr(out[0].advice, "by hand") != NULL, "%s", out[0].advice);
+	ck_assert_uint_eq(provider_said(r.provider, "AUTH"), 0);
 	rig_close(&r);
 }
 END_TEST
@@ -100,7 +159,7 @@ START_TEST(no_such_name)
 	u = &r.config->upstream[0];
 	free(u->host);
 	u->host = mem_text("no such name");	/* no DNS server is asked for this */
-	ck_assert_int_eq(relay_probe(r.config, u, out, 8, &why), -1);
+	ck_assert_int_eq(relay_probe(r.config, u, &(struct probe_secret){ .secret = u->password }, out, 8, &why), -1);
 	ck_assert_msg(strstr(why.text, "does not resolve") != NULL, "%s", why.text);
 	rig_close(&r);
 }
@@ -116,6 +175,8 @@ test_advise(void)
 	tcase_add_loop_test(t, a_probe, 0, sizeof rows / sizeof rows[0]);
 	tcase_add_test(t, one_login);
 	tcase_add_test(t, no_such_name);
+	tcase_add_test(t, what_the_provider_wants);
+	tcase_add_test(t, nothing_to_log_in_with);
 	suite_add_tcase(s, t);
 	return s;
 }

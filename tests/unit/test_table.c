@@ -39,6 +39,55 @@ START_TEST(aligns)
 END_TEST
 
 /* What strangers wrote reaches the terminal as text: no escape sequence, no new line. */
+/* Nothing is cut off where it does not fit, and all rows are broken alike. */
+static const struct { unsigned screen; const char *out; } screens[] = {
+	{ 0, "  id-1   a@b.example          some words that go on and on\n"
+	    "  id-22  longer@address.test  y\n"
+	    "      a line across all of it, of some length\n" },
+	{ 80, "  id-1   a@b.example          some words that go on and on\n"
+	    "  id-22  longer@address.test  y\n"
+	    "      a line across all of it, of some length\n" },
+	{ 30, "  id-1   a@b.example\n"
+	    "      some words that go on\n"
+	    "      and on\n"
+	    "  id-22  longer@address.test\n"
+	    "      y\n"
+	    "      a line across all of it,\n"
+	    "      of some length\n" },
+	{ 22, "  id-1\n"
+	    "      a@b.example\n"
+	    "      some words that\n"
+	    "      go on and on\n"
+	    "  id-22\n"
+	    "      longer@address.test\n"	/* a word is never broken */
+	    "      y\n"
+	    "      a line across\n"
+	    "      all of it, of\n"
+	    "      some length\n" },
+};
+
+START_TEST(fits_the_screen)
+{
+	struct buf out = { 0 };
+	struct table t;
+
+	table_init(&t, 3, 2, false);
+	t.screen = screens[_i].screen;
+	table_put(&t, TINT_NONE, "id-1");
+	table_put(&t, TINT_NONE, "a@b.example");
+	table_put(&t, TINT_NONE, "some words that go on and on");
+	table_put(&t, TINT_NONE, "id-22");
+	table_put(&t, TINT_NONE, "longer@address.test");
+	table_put(&t, TINT_NONE, "y");
+	table_row(&t, TINT_NONE, "a line across all of it, of some length");
+	table_print(&t, &out);
+	buf_putc(&out, '\0');
+	ck_assert_str_eq(out.data, screens[_i].out);
+	buf_clear(&out);
+	table_clear(&t);
+}
+END_TEST
+
 START_TEST(harmless)
 {
 	struct table t;
@@ -123,6 +172,7 @@ test_table(void)
 	tcase_add_test(t, aligns);
 	tcase_add_test(t, harmless);
 	tcase_add_test(t, wants_no_colour);
+	tcase_add_loop_test(t, fits_the_screen, 0, sizeof screens / sizeof screens[0]);
 	tcase_add_loop_test(t, prints_sizes, 0, sizeof sizes / sizeof sizes[0]);
 	tcase_add_loop_test(t, lists, 0, sizeof messages / sizeof messages[0]);
 	suite_add_tcase(s, t);
