@@ -13,7 +13,7 @@ VERSION		:= 0.1.0
 CC		?= cc
 PKG_CONFIG	?= pkg-config
 
-ROOMS		?= base mail smtp net config spool route errand memo listener relay queue control command
+ROOMS		?= base mail smtp net config spool route errand memo listener relay queue control web command
 LIBS_PC		:= libevent_core libevent_extra libevent_pthreads libssl libcrypto libconfuse jansson
 
 CSTD		:= -std=gnu17 -D_GNU_SOURCE -pthread

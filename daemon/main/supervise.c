@@ -56,6 +56,13 @@ get_queue(struct daemon *d, unsigned i)
 }
 
 static void
+tell_web(struct daemon *d, enum memo_kind kind)
+{
+	if (d->web != NULL)
+		memo_post(web_get_channel(d->web), memo_new(kind, sizeof(struct memo)));
+}
+
+static void
 enter(struct supervisor *s, enum phase p)
 {
 	struct daemon *d = s->d;
@@ -65,6 +72,7 @@ enter(struct supervisor *s, enum phase p)
 	case DRAIN_LISTENERS:
 		s->awaited = d->nlistener;
 		send_all(get_listener, d, d->nlistener, MEMO_DRAIN);
+		tell_web(d, MEMO_DRAIN);	/* nothing of it is in flight: it does not answer */
 		daemon_shut(d);
 		break;
 	case DRAIN_QUEUE:
@@ -80,6 +88,7 @@ enter(struct supervisor *s, enum phase p)
 		send_all(get_listener, d, d->nlistener, MEMO_STOP);
 		send_all(get_relay, d, d->nrelay, MEMO_STOP);
 		send_all(get_queue, d, 1, MEMO_STOP);
+		tell_web(d, MEMO_STOP);
 		loop_stop(d->loop);
 	}
 }
@@ -181,6 +190,8 @@ reload(struct supervisor *s)
 	for (unsigned i = 0; i < d->nlistener; i++)
 		send_config(get_listener(d, i), config, users, tls);
 	send_config(get_queue(d, 0), config, NULL, NULL);
+	if (d->web != NULL)
+		send_config(web_get_channel(d->web), config, NULL, NULL);
 	log_open(config->log.level, config->log.format);
 	config_unref(&d->config);
 	users_unref(&d->users);
@@ -220,7 +231,8 @@ on_signal(void *arg, int fd)
 static bool
 all_alive(const struct daemon *d, int64_t now, int64_t limit)
 {
-	if (!loop_is_alive(d->queue_part.loop, now, limit))
+	if (!loop_is_alive(d->queue_part.loop, now, limit) ||
+	    (d->web != NULL && !loop_is_alive(d->web_part.loop, now, limit)))
 		return false;
 	for (unsigned i = 0; i < d->nlistener; i++)
 		if (!loop_is_alive(d->listener_part[i].loop, now, limit))
