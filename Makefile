@@ -86,6 +86,10 @@ $B/fake-provider: $B/tests/provider/main.o $(provider_obj) $B/lib.a
 	@echo "  LINK  $@"
 	@$(CC) $(ALL_LDFLAGS) -o $@ $B/tests/provider/main.o $(provider_obj) $B/lib.a $(LIBS)
 
+$B/pageshow: $B/tests/web/show.o $B/lib.a
+	@echo "  LINK  $@"
+	@$(CC) $(ALL_LDFLAGS) -o $@ $B/tests/web/show.o $B/lib.a $(LIBS)
+
 # A busy machine, or a sanitizer, is slow: that is not a failure.
 PATIENCE	:= CK_TIMEOUT_MULTIPLIER=$(if $(SAN),10,4)
 
@@ -133,6 +137,11 @@ interop: deps-quietly
 	@$(MAKE) --no-print-directory $B/gatepost
 	@B=$B bash tests/interop/run.sh
 
+# The status page in a real browser; needs chromium and python3.
+web-test: deps-quietly
+	@$(MAKE) --no-print-directory $B/gatepost $B/pageshow
+	@B=$B bash tests/web/run.sh
+
 # Measured beside a peer in the same run; needs root and the peer (apt-get install postfix sasl2-bin python3).
 # Example: make bench SCENARIOS=S1,S7 ROUNDS=3; docs/performance.md has our figures.
 SCENARIOS	?= S1,S2,S3w,S5,S6,S7,S8
@@ -157,13 +166,14 @@ install: all
 	install -d $(CONF_GROUP) $(DESTDIR)$(SYSCONFDIR)/gatepost
 	install -m 755 $B/gatepost $(DESTDIR)$(PREFIX)/sbin/gatepost
 	install -m 644 conf/providers.conf $(DESTDIR)$(PREFIX)/share/gatepost/providers.conf
+	install -m 644 conf/grafana.json $(DESTDIR)$(PREFIX)/share/gatepost/grafana.json
 	test -e $(DESTDIR)$(SYSCONFDIR)/gatepost/gatepost.conf || \
 	    install -m 640 $(CONF_GROUP) conf/gatepost.conf $(DESTDIR)$(SYSCONFDIR)/gatepost/gatepost.conf
 	install -m 644 docs/man/gatepost.1 $(DESTDIR)$(MANDIR)/man1/gatepost.1
 	install -m 644 docs/man/gatepost.conf.5 $(DESTDIR)$(MANDIR)/man5/gatepost.conf.5
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/gatepost $(DESTDIR)$(PREFIX)/share/gatepost/providers.conf \
-	    $(DESTDIR)$(MANDIR)/man1/gatepost.1 $(DESTDIR)$(MANDIR)/man5/gatepost.conf.5
+	    $(DESTDIR)$(PREFIX)/share/gatepost/grafana.json $(DESTDIR)$(MANDIR)/man1/gatepost.1 $(DESTDIR)$(MANDIR)/man5/gatepost.conf.5
 
 # --- the rest ----------------------------------------------------------------------
 format:
@@ -175,5 +185,5 @@ help:
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
 
-.PHONY: all bench unit e2e crash layers headers options check check-now asan tsan deps deps-quietly demo interop \
+.PHONY: all bench unit e2e crash layers headers options check check-now asan tsan deps deps-quietly demo interop web-test \
 	install uninstall format clean help

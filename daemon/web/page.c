@@ -142,7 +142,7 @@ put_tile(struct buf *out, const char *name, int64_t n)
 static void
 put_tiles(struct buf *out, const json_t *status, const struct ring *ring)
 {
-	const json_t *queue = json_object_get(status, "queue");
+	const json_t *queue = json_object_get(status, "queue"), *counters = json_object_get(status, "counters");
 	bool hour = number(status, "uptime_s") >= 3600;
 
 	buf_puts(out, "<dl class=\"tiles\">");
@@ -153,8 +153,10 @@ put_tiles(struct buf *out, const json_t *status, const struct ring *ring)
 	else
 		buf_puts(out, "none");
 	buf_puts(out, "</dd></div>");
-	put_tile(out, hour ? "accepted in the last hour" : "accepted since the start", ring_growth(ring, RING_ACCEPTED));
-	put_tile(out, hour ? "relayed in the last hour" : "relayed since the start", ring_growth(ring, RING_RELAYED));
+	put_tile(out, hour ? "accepted in the last hour" : "accepted since the start",
+	    ring_growth(ring, RING_ACCEPTED, number(counters, "accepted")));
+	put_tile(out, hour ? "relayed in the last hour" : "relayed since the start",
+	    ring_growth(ring, RING_RELAYED, number(counters, "relayed")));
 	buf_puts(out, "</dl>\n");
 }
 
@@ -171,7 +173,7 @@ put_plots(struct buf *out, const struct ring *ring)
 	ring_series(ring, RING_ACCEPTED, line[0].value);
 	ring_series(ring, RING_RELAYED, line[1].value);
 	plot_put(out, "Mail", " / min", line, 2);
-	line[0].label = "told to come later";
+	line[0].label = "deferred";
 	line[1].label = "bounced";
 	ring_series(ring, RING_DEFERRED, line[0].value);
 	ring_series(ring, RING_BOUNCED, line[1].value);

@@ -43,7 +43,7 @@ put_run(struct buf *out, const struct plot_line *l, unsigned from, int64_t top, 
 	for (unsigned i = from + 1; i < to; i++)
 		buf_printf(out, "L%u %" PRId64, i * STEP, y_of(l->value[i], top));
 	if (to == from + 1)
-		buf_puts(out, "h1");	/* or a single minute would not be seen */
+		buf_puts(out, from > 0 ? "h-4" : "h4");	/* or a single minute would not be seen */
 	buf_puts(out, "\"/>");
 	return to;
 }
@@ -74,11 +74,11 @@ plot_put(struct buf *out, const char *title, const char *unit, const struct plot
 	buf_printf(out, "<figure><figcaption><b>%s</b>", title);
 	for (unsigned k = 0; n > 1 && k < n; k++)
 		buf_printf(out, " <span class=\"key %s\">%s</span>", line[k].css, line[k].label);
-	buf_printf(out, "</figcaption><div class=\"frame\"><span class=\"top\">%" PRId64 "%s</span>"
+	buf_printf(out, "</figcaption><div class=\"top\">%" PRId64 "%s</div>"
 	    "<svg viewBox=\"0 0 %d %d\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"%s over the last hour; "
 	    "at most %" PRId64 "%s\"><path class=\"grid\" d=\"M0 0H%dM0 50H%dM0 100H%d\"/>", top, unit, WIDTH, HEIGHT, title,
 	    most, unit, WIDTH, WIDTH, WIDTH);
 	for (unsigned k = 0; k < n; k++)
 		put_line(out, &line[k], top, k == 0);
-	buf_puts(out, "</svg></div><div class=\"axis\"><span>1 h ago</span><span>30 min</span><span>now</span></div></figure>\n");
+	buf_puts(out, "</svg><div class=\"axis\"><span>1 h ago</span><span>30 min</span><span>now</span></div></figure>\n");
 }

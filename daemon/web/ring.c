@@ -51,18 +51,15 @@ ring_series(const struct ring *r, enum ring_kind k, int64_t out[RING_MINUTES])
 		m = RING_MINUTES - 1 - (unsigned)(age / MINUTE_MS);
 		if (k == RING_WAITING) {
 			out[m] = v > out[m] ? v : out[m];
-		} else if (i > 0) {
-			int64_t before = r->sample[place(r, i - 1)].value[k];
-
-			out[m] = (out[m] < 0 ? 0 : out[m]) + growth(before, v);
+		} else if (i > 0 && r->sample[place(r, i)].at_ms - r->sample[place(r, i - 1)].at_ms <= MINUTE_MS) {
+			/* what came in a longer gap would stand as a peak in one minute */
+			out[m] = (out[m] < 0 ? 0 : out[m]) + growth(r->sample[place(r, i - 1)].value[k], v);
 		}
 	}
 }
 
 int64_t
-ring_growth(const struct ring *r, enum ring_kind k)
+ring_growth(const struct ring *r, enum ring_kind k, int64_t now)
 {
-	if (r->n == 0)
-		return 0;
-	return growth(r->sample[r->first].value[k], r->sample[place(r, r->n - 1)].value[k]);
+	return r->n > 0 ? growth(r->sample[r->first].value[k], now) : 0;
 }

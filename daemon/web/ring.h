@@ -31,7 +31,7 @@ void ring_put(struct ring *r, int64_t at_ms, const int64_t value[RING_KINDS]);
  * The gauge: the most that was seen; a counter: what it grew. */
 void ring_series(const struct ring *r, enum ring_kind k, int64_t out[RING_MINUTES]);
 
-/* What a counter grew in the hour, or since the first sample. */
-int64_t ring_growth(const struct ring *r, enum ring_kind k);
+/* What a counter that is `now' grew in the hour, or since the first sample. */
+int64_t ring_growth(const struct ring *r, enum ring_kind k, int64_t now);
 
 #endif

@@ -234,28 +234,47 @@ START_TEST(limits)
 }
 END_TEST
 
-/* Each name in the dashboard is one that /metrics has. */
-START_TEST(dashboard)
+static char text[128 * 1024];
+
+static void
+read_text(const char *path)
 {
-	static char text[128 * 1024];
-	struct world w;
-	unsigned port = up(&w, NULL, ""), n = 0;
-	FILE *f = fopen("conf/grafana.json", "r");
+	FILE *f = fopen(path, "r");
 
 	ck_assert_ptr_nonnull(f);
 	text[fread(text, 1, sizeof text - 1, f)] = '\0';
 	fclose(f);
-	ck_assert_int_eq(get(port, "/metrics", NULL), 200);
-	for (const char *p = text; (p = strstr(p, "gatepost_")) != NULL; n++) {
-		char name[64], type[80];
-		size_t len = strspn(p, "abcdefghijklmnopqrstuvwxyz_");
+}
 
-		snprintf(name, sizeof name, "%.*s", (int)len, p);
-		snprintf(type, sizeof type, "\n# TYPE %s ", name);
-		ck_assert_msg(strstr(heard, type) != NULL, "the dashboard names %s, /metrics does not", name);
-		p += len;
+/* How many names of metrics stand in `in'; each must stand in `of', after `before'. */
+static unsigned
+names_of(const char *in, const char *mark, const char *of, const char *before)
+{
+	unsigned n = 0;
+
+	for (const char *p = in; (p = strstr(p, mark)) != NULL; n++) {
+		const char *name = strstr(p, "gatepost_");
+		size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz_");
+		char wanted[96];
+
+		snprintf(wanted, sizeof wanted, "%s%.*s", before, (int)len, name);
+		ck_assert_msg(strstr(of, wanted) != NULL, "%s is missing", wanted);
+		p = name + len;
 	}
-	ck_assert_uint_ge(n, 15);
+	return n;
+}
+
+/* Each name in the dashboard is one that /metrics has, and each that it has is in the manual. */
+START_TEST(dashboard_and_manual)
+{
+	struct world w;
+	unsigned port = up(&w, NULL, "");
+
+	ck_assert_int_eq(get(port, "/metrics", NULL), 200);
+	read_text("conf/grafana.json");
+	ck_assert_uint_ge(names_of(text, "gatepost_", heard, "\n# TYPE "), 15);
+	read_text("docs/man/gatepost.1");
+	ck_assert_uint_ge(names_of(heard, "# TYPE gatepost_", text, ""), 18);
 	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
 	world_free(&w);
 }
@@ -293,7 +312,7 @@ web_suite(void)
 	tcase_add_test(t, shows_reasons_and_hides_addresses);
 	tcase_add_test(t, names_and_methods);
 	tcase_add_test(t, limits);
-	tcase_add_test(t, dashboard);
+	tcase_add_test(t, dashboard_and_manual);
 	tcase_add_test(t, beyond_loopback_only_with_a_warning);
 	suite_add_tcase(s, t);
 	return s;

@@ -132,7 +132,7 @@ START_TEST(plots)
 	}
 	render("{\"state\":\"up\"}", "[]");
 	ck_assert_ptr_nonnull(strstr(out.data, "aria-label=\"Messages in the queue over the last hour; at most 17\""));
-	ck_assert_ptr_nonnull(strstr(out.data, "<span class=\"top\">20</span>"));
+	ck_assert_ptr_nonnull(strstr(out.data, "<div class=\"top\">20</div>"));
 	ck_assert_ptr_nonnull(strstr(out.data, "class=\"line c2\""));
 	ck_assert_ptr_null(strstr(out.data, " -"));	/* no point above the frame */
 }
