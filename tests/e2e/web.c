@@ -22,24 +22,11 @@ port_address(unsigned port)
 	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 }
 
-static unsigned
-free_port(void)
-{
-	struct sockaddr_in sa = port_address(0);
-	socklen_t len = sizeof sa;
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sa, sizeof sa), 0);
-	getsockname(fd, (struct sockaddr *)&sa, &len);
-	close(fd);
-	return ntohs(sa.sin_port);
-}
-
 /* Starts the world with its web on a free port, which is returned. */
 static unsigned
 up(struct world *w, const char *script587, const char *options)
 {
-	unsigned port = free_port();
+	unsigned port = world_free_port();
 	char rest[256];
 
 	world_new(w, PROVIDER_STARTTLS, script587, PROVIDER_IMPLICIT, script587, PROVIDER_STARTTLS, script587);
@@ -159,7 +146,7 @@ START_TEST(shows_reasons_and_hides_addresses)	/* C-16 */
 	ck_assert(world_wait_log(&w, "event=reloaded", 10000));
 	ck_assert(wait_page(port, "/", "<bdi>canary.sender@client.example</bdi> to <bdi>canary.rcpt@far.example</bdi>"));
 	ck_assert_ptr_null(strstr(heard, "<script>alert"));
-	rewrite(&w, port + 1, "");
+	rewrite(&w, world_free_port(), "");
 	ck_assert(world_wait_log(&w, "metrics.listen cannot change while running: restart", 10000));
 	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
 	world_free(&w);
@@ -282,7 +269,7 @@ END_TEST
 
 START_TEST(beyond_loopback_only_with_a_warning)
 {
-	unsigned port = free_port();
+	unsigned port = world_free_port();
 	struct world w;
 	char rest[128], out[4096];
 
