@@ -13,7 +13,7 @@ VERSION		:= 0.1.0
 CC		?= cc
 PKG_CONFIG	?= pkg-config
 
-ROOMS		?= base mail smtp net config spool route errand memo listener relay queue control command
+ROOMS		?= base mail smtp net config spool route errand memo listener relay queue control web command
 LIBS_PC		:= libevent_core libevent_extra libevent_pthreads libssl libcrypto libconfuse jansson
 
 CSTD		:= -std=gnu17 -D_GNU_SOURCE -pthread
@@ -86,6 +86,10 @@ $B/fake-provider: $B/tests/provider/main.o $(provider_obj) $B/lib.a
 	@echo "  LINK  $@"
 	@$(CC) $(ALL_LDFLAGS) -o $@ $B/tests/provider/main.o $(provider_obj) $B/lib.a $(LIBS)
 
+$B/pageshow: $B/tests/web/show.o $B/lib.a
+	@echo "  LINK  $@"
+	@$(CC) $(ALL_LDFLAGS) -o $@ $B/tests/web/show.o $B/lib.a $(LIBS)
+
 # A busy machine, or a sanitizer, is slow: that is not a failure.
 PATIENCE	:= CK_TIMEOUT_MULTIPLIER=$(if $(SAN),10,4)
 
@@ -144,6 +148,11 @@ systemd-test: deps-quietly
 	@$(MAKE) --no-print-directory $(JOBS) $B/gatepost $B/fake-provider $B/systemd-helper
 	@B=$B bash tests/systemd/run.sh
 
+# The status page in a real browser; needs chromium and python3.
+web-test: deps-quietly
+	@$(MAKE) --no-print-directory $B/gatepost $B/pageshow
+	@B=$B bash tests/web/run.sh
+
 # Measured beside a peer in the same run; needs root and the peer (apt-get install postfix sasl2-bin python3).
 # Example: make bench SCENARIOS=S1,S7 ROUNDS=3; docs/performance.md has our figures.
 SCENARIOS	?= S1,S2,S3w,S5,S6,S7,S8
@@ -187,6 +196,7 @@ install: all install-systemd
 	install -d $(CONF_GROUP) $(DESTDIR)$(SYSCONFDIR)/gatepost
 	install -m 755 $B/gatepost $(DESTDIR)$(PREFIX)/sbin/gatepost
 	install -m 644 conf/providers.conf $(DESTDIR)$(PREFIX)/share/gatepost/providers.conf
+	install -m 644 conf/grafana.json $(DESTDIR)$(PREFIX)/share/gatepost/grafana.json
 	test -e $(DESTDIR)$(SYSCONFDIR)/gatepost/gatepost.conf || \
 	    install -m 640 $(CONF_GROUP) conf/gatepost.conf $(DESTDIR)$(SYSCONFDIR)/gatepost/gatepost.conf
 	install -m 644 docs/man/gatepost.1 $(DESTDIR)$(MANDIR)/man1/gatepost.1
@@ -194,6 +204,7 @@ install: all install-systemd
 	install -m 644 docs/man/sendmail.8 $(DESTDIR)$(MANDIR)/man8/gatepost-sendmail.8
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/gatepost $(DESTDIR)$(PREFIX)/share/gatepost/providers.conf \
+	    $(DESTDIR)$(PREFIX)/share/gatepost/grafana.json \
 	    $(DESTDIR)$(MANDIR)/man1/gatepost.1 $(DESTDIR)$(MANDIR)/man5/gatepost.conf.5 \
 	    $(DESTDIR)$(MANDIR)/man8/gatepost-sendmail.8
 	rm -f $(units:%=$(DESTDIR)$(UNITDIR)/%) $(DESTDIR)$(SYSUSERSDIR)/gatepost.conf $(DESTDIR)$(PREFIX)/share/gatepost/direct.conf
@@ -209,4 +220,4 @@ help:
 -include $(shell find $B -name '*.d' 2>/dev/null)
 
 .PHONY: all bench unit e2e crash layers headers options check check-now asan tsan deps deps-quietly demo interop \
-	systemd-test install install-systemd uninstall format clean help
+	systemd-test web-test install install-systemd uninstall format clean help

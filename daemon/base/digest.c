@@ -32,6 +32,13 @@ digest_hmac_sha256(unsigned char out[32], struct str key, struct str data)
 	hmac(EVP_sha256(), out, 32, key, data);
 }
 
+void
+digest_sha256(unsigned char out[32], struct str data)
+{
+	if (EVP_Digest(data.p, data.n, out, NULL, EVP_sha256(), NULL) != 1)
+		bug("no SHA-256");
+}
+
 bool
 digest_equal(const void *a, const void *b, size_t n)
 {

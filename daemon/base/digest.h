@@ -8,6 +8,7 @@
 
 void digest_hmac_md5(unsigned char out[16], struct str key, struct str data);
 void digest_hmac_sha256(unsigned char out[32], struct str key, struct str data);
+void digest_sha256(unsigned char out[32], struct str data);
 bool digest_equal(const void *a, const void *b, size_t n);	/* constant time */
 
 #endif

@@ -60,6 +60,23 @@ is_exposed(const char *url)
 	return !loopback;
 }
 
+/* There is no login there. */
+static void
+warn_of_metrics(const struct check *ck, const char *listen)
+{
+	char *host;
+
+	if (listen[0] == '\0')
+		return;
+	host = listen[0] == '[' ? mem_textn(listen + 1, strcspn(listen + 1, "]")) :
+	    mem_textn(listen, strcspn(listen, ":"));
+	if (!cidr_is_loopback(host))
+		check_warn(ck, "metrics: whoever reaches %s can read the status page; "
+		    "listen on 127.0.0.1, or let a firewall or a proxy with a login "
+		    "stand before it", listen);
+	free(host);
+}
+
 int
 check_top(const struct check *ck, const struct config *c,
     const struct tree_section *in)
@@ -70,6 +87,7 @@ check_top(const struct check *ck, const struct config *c,
 	if (is_exposed(c->alert.webhook))
 		return check_blame(ck, &alert, "webhook",
 		    "plain http to another machine; use https");
+	warn_of_metrics(ck, c->metrics.listen);
 	if (strcmp(c->control_socket, c->submit_socket) == 0)
 		return check_blame(ck, in, "submit_socket",
 		    "is control_socket too; give each a path of its own");

@@ -64,7 +64,7 @@ K("log", "format", CHOICE, CONF(log.format), "logfmt", WORDS("logfmt|json"), 0,
     "how lines are written"),
 
 K("metrics", "listen", ENDPOINT, CONF(metrics.listen), "", NONE,
-    KEY_RESTART | KEY_LATER, "where /metrics, / and /healthz are served"),
+    KEY_RESTART, "where /metrics, / and /healthz are served"),
 K("metrics", "addresses", BOOL, CONF(metrics.addresses), "false", NONE, 0,
     "show senders and recipients there"),
 

@@ -6,7 +6,9 @@
 #include "control/asker.h"
 #include "control/caller.h"
 #include "control/headline.h"
+#include "control/look.h"
 #include "net/accept.h"
+#include "net/channel.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -21,6 +23,7 @@ enum {
 struct control {
 	struct caller_host host;
 	struct accept *accept;
+	struct channel *channel;
 	gid_t operators;
 	struct headline *headline;
 };
@@ -46,6 +49,22 @@ on_accept(void *arg, int fd)
 	}
 }
 
+static void
+on_memo(void *arg, struct link *link)
+{
+	struct control *c = arg;
+	struct look *l = (struct look *)container_of(link, struct memo, link);
+
+	look_answer(l, c->host.queue, (loop_now_ms(c->host.loop) - c->host.started_at_ms) / 1000);
+	memo_post(l->back, &l->memo);
+}
+
+struct channel *
+control_get_channel(struct control *c)
+{
+	return c->channel;
+}
+
 struct control *
 control_start(struct loop *l, struct queue *q, int fd)
 {
@@ -54,6 +73,7 @@ control_start(struct loop *l, struct queue *q, int fd)
 	json_set_alloc_funcs(mem_alloc, free);	/* never NULL for want of memory */
 	caller_host_init(&c->host, l, q);
 	c->operators = asker_group();
+	c->channel = channel_new(l, on_memo, c);
 	c->accept = accept_start(l, fd, on_accept, c);
 	return c;
 }
@@ -71,6 +91,8 @@ control_stop(struct control **c)
 		return;
 	headline_stop(&(*c)->headline);
 	accept_stop(&(*c)->accept);
+	channel_drain((*c)->channel);
+	channel_free(&(*c)->channel);
 	caller_host_clear(&(*c)->host);
 	free(*c);
 	*c = NULL;

@@ -215,7 +215,11 @@ bind_all(struct daemon *d, struct inherit *in, struct why *why)
 		    "listen section for it to %s, or remove it from the socket unit (systemctl edit gatepost.socket)",
 		    left->address, c->file);
 	d->control_fd = accept_bind_unix(c->control_socket, 0660, why);
-	return d->control_fd < 0 ? -1 : 0;
+	if (d->control_fd < 0)
+		return -1;
+	if (c->metrics.listen[0] != '\0')
+		d->metrics_fd = accept_bind(c->metrics.listen, why);
+	return c->metrics.listen[0] != '\0' && d->metrics_fd < 0 ? -1 : 0;
 }
 
 int
@@ -255,6 +259,8 @@ unbind(struct daemon *d)
 			unlink(d->config->submit_socket);
 		close(d->socket[i].fd);
 	}
+	if (d->metrics_fd >= 0)
+		close(d->metrics_fd);
 	if (d->control_fd < 0)
 		return;
 	unlink(d->config->control_socket);
@@ -291,6 +297,15 @@ build_relays(struct daemon *d)
 	}
 }
 
+static void
+build_web(struct daemon *d)
+{
+	if (d->metrics_fd < 0)
+		return;
+	d->web_part.loop = loop_new("web");
+	d->web = web_new(d->web_part.loop, d->metrics_fd, d->config, control_get_channel(d->control));
+}
+
 int
 daemon_build(struct daemon *d, struct why *why)
 {
@@ -311,6 +326,7 @@ daemon_build(struct daemon *d, struct why *why)
 	queue_set_peers(d->queue, listener, d->nlistener, relay, d->nrelay);
 	d->control = control_start(d->queue_part.loop, d->queue, d->control_fd);
 	control_tell(d->control, d->channel);
+	build_web(d);
 	queue_start(d->queue);
 	queue_watch_network(d->queue);
 	return 0;
@@ -340,6 +356,8 @@ daemon_start(struct daemon *d)
 		start_part(&d->relay_part[i]);
 	for (unsigned i = 0; i < d->nlistener; i++)
 		start_part(&d->listener_part[i]);
+	if (d->web != NULL)
+		start_part(&d->web_part);
 }
 
 static void
@@ -358,13 +376,15 @@ daemon_join(struct daemon *d)
 	for (unsigned i = 0; i < d->nrelay; i++)
 		join_part(&d->relay_part[i]);
 	join_part(&d->queue_part);
+	join_part(&d->web_part);
 	listener_stop_helper();
 }
 
 void
 daemon_free(struct daemon *d)
 {
-	control_stop(&d->control);
+	control_stop(&d->control);	/* its last answers are freed with web */
+	web_free(&d->web);
 	for (unsigned i = 0; i < d->nrelay; i++)
 		relay_free(&d->relay[i]);	/* its last reports are the queue's to write down */
 	if (d->queue != NULL)
@@ -378,6 +398,7 @@ daemon_free(struct daemon *d)
 	for (unsigned i = 0; i < d->nrelay; i++)
 		loop_free(&d->relay_part[i].loop);
 	loop_free(&d->queue_part.loop);
+	loop_free(&d->web_part.loop);
 	loop_free(&d->loop);
 	unbind(d);
 	confine_clear(d);

@@ -12,6 +12,7 @@
 #include "net/loop.h"
 #include "queue/queue.h"
 #include "relay/relay.h"
+#include "web/web.h"
 
 enum { THREADS_MAX = 64, SOCKETS_MAX = 64 };
 
@@ -35,11 +36,13 @@ struct daemon {
 	int control_fd;
 	int landlock;			/* its ABI; 0: not confined */
 	struct names writable;		/* directories, as of the start */
+	int metrics_fd;			/* -1: nothing is served */
 	int errand_fd;			/* to the helper that runs commands; -1: given to the queue */
 
-	struct part queue_part, listener_part[THREADS_MAX], relay_part[THREADS_MAX];
+	struct part queue_part, web_part, listener_part[THREADS_MAX], relay_part[THREADS_MAX];
 	struct queue *queue;
 	struct control *control;
+	struct web *web;		/* NULL: metrics.listen is empty */
 	struct listener *listener[THREADS_MAX];
 	struct relay *relay[THREADS_MAX];
 	unsigned nlistener, nrelay;

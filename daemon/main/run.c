@@ -99,7 +99,7 @@ run_main(int argc, char **argv)
 
 	if (d == NULL)
 		return command_fail(75, "run: out of memory");
-	d->control_fd = d->errand_fd = -1;
+	d->control_fd = d->errand_fd = d->metrics_fd = -1;
 	keep_standard_descriptors();
 	d->options.secrets = d->options.make_state = true;
 	status = command_options(argc, argv, &d->options.file, &d->options.state);

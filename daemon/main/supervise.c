@@ -60,6 +60,13 @@ get_queue(struct daemon *d, unsigned i)
 }
 
 static void
+tell_web(struct daemon *d, enum memo_kind kind)
+{
+	if (d->web != NULL)
+		memo_post(web_get_channel(d->web), memo_new(kind, sizeof(struct memo)));
+}
+
+static void
 enter(struct supervisor *s, enum phase p)
 {
 	struct daemon *d = s->d;
@@ -69,6 +76,7 @@ enter(struct supervisor *s, enum phase p)
 	case DRAIN_LISTENERS:
 		s->awaited = d->nlistener;
 		send_all(get_listener, d, d->nlistener, MEMO_DRAIN);
+		tell_web(d, MEMO_DRAIN);	/* nothing of it is in flight: it does not answer */
 		daemon_shut(d);
 		break;
 	case DRAIN_QUEUE:
@@ -84,6 +92,7 @@ enter(struct supervisor *s, enum phase p)
 		send_all(get_listener, d, d->nlistener, MEMO_STOP);
 		send_all(get_relay, d, d->nrelay, MEMO_STOP);
 		send_all(get_queue, d, 1, MEMO_STOP);
+		tell_web(d, MEMO_STOP);
 		loop_stop(d->loop);
 	}
 }
@@ -209,6 +218,8 @@ reload(struct supervisor *s)
 	for (unsigned i = 0; i < d->nlistener; i++)
 		send_config(get_listener(d, i), config, users, tls);
 	send_config(get_queue(d, 0), config, NULL, NULL);
+	if (d->web != NULL)
+		send_config(web_get_channel(d->web), config, NULL, NULL);
 	log_open(config->log.level, config->log.format);
 	config_unref(&d->config);
 	users_unref(&d->users);
@@ -254,7 +265,9 @@ get_loop(const struct daemon *d, unsigned n)	/* NULL: there are no more */
 	if (--n < d->nlistener)
 		return d->listener_part[n].loop;
 	n -= d->nlistener;
-	return n < d->nrelay ? d->relay_part[n].loop : NULL;
+	if (n < d->nrelay)
+		return d->relay_part[n].loop;
+	return n == d->nrelay && d->web != NULL ? d->web_part.loop : NULL;
 }
 
 static void

@@ -4,6 +4,7 @@
  */
 #include "memo/memo.h"
 
+#include <jansson.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -118,6 +119,28 @@ memo_job_free(struct job **m)
 	free(j->result);
 	free(j->rcpt);
 	free(j);
+}
+
+struct look *
+memo_look_new(void)
+{
+	struct look *m = mem_zero(sizeof *m);
+
+	m->memo.kind = MEMO_LOOK;
+	return m;
+}
+
+void
+memo_look_free(struct look **m)
+{
+	struct look *l = *m;
+
+	if (l == NULL)
+		return;
+	*m = NULL;
+	json_decref(l->status);
+	json_decref(l->oldest);
+	free(l);
 }
 
 void

@@ -31,6 +31,7 @@ enum memo_kind {
 	MEMO_REPORT,	/* relay → queue: the same struct, outcomes filled in */
 	MEMO_CLOSE,	/* queue → relay: close this lane (QUIT when it is free) */
 	MEMO_CLOSED,	/* relay → queue: this lane is gone (idle, 421, lost, or asked for) */
+	MEMO_LOOK,	/* web → control, and back: what does it look like now? */
 	MEMO_CONFIG,	/* main → all: use this from now on */
 	MEMO_DRAIN,	/* main → all: take nothing new */
 	MEMO_DRAINED,	/* all → main: nothing of mine is in flight */
@@ -176,6 +177,16 @@ struct lane_memo {
 	bool refused;		/* CLOSED: the server said 421 or the link was lost while idle */
 };
 
+/* LOOK.  Made and freed by web, which has at most one under way; control fills in the answer. */
+struct look {
+	struct memo memo;
+	struct channel *back;
+	unsigned wanted;		/* so many of the oldest messages */
+	/* the answer: documents that nobody else has */
+	struct json_t *status;		/* as in `status --json' */
+	struct json_t *oldest;		/* an array; without metrics.addresses neither has any */
+};
+
 /* CONFIG: the receiver takes the reference and frees the memo. */
 struct config_memo {
 	struct memo memo;
@@ -201,6 +212,8 @@ struct heard_memo *memo_heard_new(enum memo_kind kind);
 void memo_heard_free(struct heard_memo **m);
 struct job *memo_job_new(unsigned nrcpt);	/* rcpt and result have room for so many */
 void memo_job_free(struct job **m);
+struct look *memo_look_new(void);
+void memo_look_free(struct look **m);
 void memo_limits_clear(struct limits *l);	/* what it owns */
 struct memo *memo_new(enum memo_kind kind, size_t size);	/* zeroed; size of the whole struct */
 

@@ -18,6 +18,7 @@ Suite *route_suite(void);
 Suite *table_suite(void);
 Suite *told_suite(void);
 Suite *ways_suite(void);
+Suite *web_suite(void);
 
 int
 main(void)
@@ -40,6 +41,7 @@ main(void)
 	srunner_add_suite(runner, table_suite());
 	srunner_add_suite(runner, told_suite());
 	srunner_add_suite(runner, ways_suite());
+	srunner_add_suite(runner, web_suite());
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

@@ -24,8 +24,8 @@ pause_ms(int ms)
 	nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000L }, NULL);
 }
 
-static unsigned
-free_port(void)
+unsigned
+world_free_port(void)
 {
 	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	uint16_t any;
@@ -58,9 +58,9 @@ world_new(struct world *w, enum provider_mode m587, const char *script587, enum 
 	w->p465 = provider_listen(w->provider, "127.0.0.1", 0, m465, script465);
 	w->p2525 = provider_listen(w->provider, "127.0.0.1", 0, m2525, script2525);
 	ck_assert_uint_ne(w->p587 * w->p465 * w->p2525, 0);
-	w->l587 = free_port();
-	w->l465 = free_port();
-	w->l2525 = free_port();
+	w->l587 = world_free_port();
+	w->l465 = world_free_port();
+	w->l2525 = world_free_port();
 }
 
 void

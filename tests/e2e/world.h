@@ -31,6 +31,7 @@ void world_start(struct world *w);		/* and waits until it has started */
 bool world_try_start(struct world *w);		/* false: it ended instead; world_stop(w, 0) has the status */
 int world_stop(struct world *w, int sig);	/* exit status, or -signal */
 void world_free(struct world *w);
+unsigned world_free_port(void);			/* on 127.0.0.1, to listen on */
 
 char *world_read_log(const struct world *w);	/* caller frees */
 bool world_wait_log(const struct world *w, const char *text, int ms);

@@ -30,6 +30,16 @@ check_hex(const unsigned char *got, size_t n, const char *want)
 	buf_clear(&hex);
 }
 
+/* FIPS 180-4's example. */
+START_TEST(sha256)
+{
+	unsigned char out[32];
+
+	digest_sha256(out, STR("abc"));
+	check_hex(out, 32, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+END_TEST
+
 START_TEST(hmac)
 {
 	struct str key = str_of(vectors[_i].key), data = str_of(vectors[_i].data);
@@ -75,6 +85,7 @@ test_digest(void)
 	Suite *s = suite_create("test_digest");
 	TCase *tc = tcase_create("digest");
 
+	tcase_add_test(tc, sha256);
 	tcase_add_loop_test(tc, hmac, 0, sizeof vectors / sizeof vectors[0]);
 	tcase_add_test(tc, long_key);
 	tcase_add_test(tc, equal);

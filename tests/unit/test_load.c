@@ -399,7 +399,7 @@ static const struct {
 	{ "alert {\n webhook = \"http://hooks.example/x\"\n}\n", "a.conf:2: webhook: plain http to another machine; use https" },
 	{ "alert {\n webhook = \"http://127.0.0.1@hooks.example/x\"\n}\n", "a.conf:2: webhook: plain http to another machine" },
 	{ "alert {\n webhook = x\n}\n", "a.conf:2: webhook: `x' is not a URL; write it as https://example.com/path" },
-	{ "metrics {\n listen = x\n}\n", "a.conf:2: listen: this option is not supported" },
+	{ "metrics {\n listen = x\n}\n", "a.conf:2: listen: `x' " },
 	/* routes */
 	{ UP "route r { }\n", "a.conf:2: upstreams: missing; name one upstream at least" },
 	{ UP "route r {\n upstreams = {u, v}\n}\n", "a.conf:3: upstreams: `v' is not the name of an upstream" },
