@@ -53,6 +53,13 @@ $B/lib.a: $(lib_obj)
 	@rm -f $@
 	@$(AR) rcs $@ $(lib_obj)
 
+# Other paths than the last time: what has them in it is made anew.
+.PHONY: FORCE
+$B/paths: FORCE
+	@mkdir -p $(@D)
+	@echo "$(PATHS)" | cmp -s - $@ || echo "$(PATHS)" >$@
+$(patsubst %.c,$B/%.o,$(shell grep -lwE 'PREFIX|SYSCONFDIR|VERSION' $(lib_src) $(main_src))): $B/paths
+
 $B/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
@@ -108,13 +115,18 @@ headers:
 	done
 options:
 	@sh tests/options.sh
+.PHONY: commands install-check
+commands:
+	@bash tests/commands.sh
+install-check: $B/gatepost
+	@B=$B MAKE="$(MAKE)" bash tests/install.sh
 
 JOBS		:= -j$(shell nproc 2>/dev/null || echo 1)
 
 check: deps-quietly
 	@$(MAKE) --no-print-directory $(JOBS) $B/gatepost $B/unit $B/e2e
 	@$(MAKE) --no-print-directory $(JOBS) --output-sync=target check-now
-check-now: layers headers options unit e2e
+check-now: layers headers options commands install-check unit e2e
 
 SAN_FLAGS	:= -fno-sanitize-recover=all
 asan: deps-quietly
@@ -197,8 +209,9 @@ install: all install-systemd
 	install -m 755 $B/gatepost $(DESTDIR)$(PREFIX)/sbin/gatepost
 	install -m 644 conf/providers.conf $(DESTDIR)$(PREFIX)/share/gatepost/providers.conf
 	install -m 644 conf/grafana.json $(DESTDIR)$(PREFIX)/share/gatepost/grafana.json
+	sed -e 's|/usr/local/share/|$(PREFIX)/share/|' -e 's|/etc/|$(SYSCONFDIR)/|' conf/gatepost.conf >$B/gatepost.conf
 	test -e $(DESTDIR)$(SYSCONFDIR)/gatepost/gatepost.conf || \
-	    install -m 640 $(CONF_GROUP) conf/gatepost.conf $(DESTDIR)$(SYSCONFDIR)/gatepost/gatepost.conf
+	    install -m 640 $(CONF_GROUP) $B/gatepost.conf $(DESTDIR)$(SYSCONFDIR)/gatepost/gatepost.conf
 	install -m 644 docs/man/gatepost.1 $(DESTDIR)$(MANDIR)/man1/gatepost.1
 	install -m 644 docs/man/gatepost.conf.5 $(DESTDIR)$(MANDIR)/man5/gatepost.conf.5
 	install -m 644 docs/man/sendmail.8 $(DESTDIR)$(MANDIR)/man8/gatepost-sendmail.8
@@ -208,6 +221,54 @@ uninstall:
 	    $(DESTDIR)$(MANDIR)/man1/gatepost.1 $(DESTDIR)$(MANDIR)/man5/gatepost.conf.5 \
 	    $(DESTDIR)$(MANDIR)/man8/gatepost-sendmail.8
 	rm -f $(units:%=$(DESTDIR)$(UNITDIR)/%) $(DESTDIR)$(SYSUSERSDIR)/gatepost.conf $(DESTDIR)$(PREFIX)/share/gatepost/direct.conf
+	-rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/share/gatepost
+	@echo "left alone: $(SYSCONFDIR)/gatepost (configuration, users) and the spool, which may hold mail"
+
+.PHONY: install-completion uninstall-completion install-sendmail uninstall-sendmail deb deb-test
+# What shells complete.
+BASHCOMPDIR	?= $(PREFIX)/share/bash-completion/completions
+ZSHCOMPDIR	?= $(PREFIX)/share/zsh/site-functions
+install: install-completion
+install-completion:
+	install -d $(DESTDIR)$(BASHCOMPDIR) $(DESTDIR)$(ZSHCOMPDIR)
+	install -m 644 conf/completion/gatepost.bash $(DESTDIR)$(BASHCOMPDIR)/gatepost
+	install -m 644 conf/completion/gatepost.zsh $(DESTDIR)$(ZSHCOMPDIR)/_gatepost
+uninstall: uninstall-completion
+uninstall-completion:
+	rm -f $(DESTDIR)$(BASHCOMPDIR)/gatepost $(DESTDIR)$(ZSHCOMPDIR)/_gatepost
+
+# The names under which other programs look for a mailer; only with SENDMAIL=yes, for they may be another mailer's.
+SENDMAIL	?=
+sendmail	:= $(DESTDIR)$(PREFIX)/sbin/sendmail
+mailq		:= $(DESTDIR)$(PREFIX)/bin/mailq
+sendmail_page	:= $(wildcard docs/man/sendmail.8)
+install: $(if $(filter yes,$(SENDMAIL)),install-sendmail)
+install-sendmail:
+	@for l in $(sendmail)=gatepost $(mailq)=../sbin/gatepost; do \
+		f=$${l%=*}; test ! -e $$f -a ! -L $$f || test "$$(readlink $$f)" = "$${l##*=}" || { \
+		echo "$$f is another mailer's: remove that first, or leave SENDMAIL=yes out" >&2; exit 1; }; done
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MANDIR)/man1
+	ln -sf ../sbin/gatepost $(mailq)
+	ln -sf $(if $(sendmail_page),../man8/sendmail.8,gatepost.1) $(DESTDIR)$(MANDIR)/man1/mailq.1
+ifneq ($(sendmail_page),)
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(MANDIR)/man8
+	ln -sf gatepost $(sendmail)
+	ln -sf ../sbin/sendmail $(DESTDIR)$(PREFIX)/lib/sendmail
+	install -m 644 $(sendmail_page) $(DESTDIR)$(MANDIR)/man8/sendmail.8
+endif
+# Only ours: a link to something else belongs to someone else.
+uninstall: uninstall-sendmail
+uninstall-sendmail:
+	@if test "$$(readlink $(mailq))" = ../sbin/gatepost; then \
+		rm -f $(mailq) $(DESTDIR)$(MANDIR)/man1/mailq.1; fi
+	@if test "$$(readlink $(sendmail))" = gatepost; then \
+		rm -f $(sendmail) $(DESTDIR)$(PREFIX)/lib/sendmail $(DESTDIR)$(MANDIR)/man8/sendmail.8; fi
+
+# A Debian package of this tree, in build/deb; deb-test installs it in a fresh Debian and sends mail there (as root).
+deb:
+	@sh tests/package/build.sh $B/deb
+deb-test: $B/fake-provider
+	@B=$B bash tests/package/run.sh
 
 # --- the rest ----------------------------------------------------------------------
 format:
@@ -215,7 +276,7 @@ format:
 clean:
 	rm -rf build
 help:
-	@sed -n 's/^\([a-z-]*\):.*/\1/p' Makefile | grep -v -e '-quietly' -e '-now' | sort -u | tr '\n' ' '; echo
+	@sed -n 's/^\([a-z-]*\):.*/\1/p' Makefile | grep -v -e '-quietly' -e '-now' -e 'install-' | sort -u | tr '\n' ' '; echo
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
 

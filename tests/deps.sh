@@ -1,15 +1,18 @@
 #!/bin/sh
 # What the build and the tests need, from Debian.  As root installs what is missing; else says the one line
-# to type.  `quiet': says nothing when all is there.
+# to type.  deps.sh [quiet [PACKAGE...]]: `quiet' says nothing when all is there; PACKAGEs are needed besides.
 set -eu
 packages="gcc libc6-dev make pkg-config libevent-dev libssl-dev libconfuse-dev libjansson-dev libcrypt-dev check curl ca-certificates"
+how=${1:-}
+[ $# = 0 ] || shift
+packages="$packages $*"
 
 missing=
 for p in $packages; do
 	dpkg-query -W -f '${db:Status-Abbrev}' "$p" 2>/dev/null | grep -q '^ii' || missing="$missing $p"
 done
 if [ -z "$missing" ]; then
-	[ "${1:-}" = quiet ] || echo "everything that gatepost needs is installed"
+	[ "$how" = quiet ] || echo "everything that gatepost needs is installed"
 	exit 0
 fi
 if ! command -v apt-get >/dev/null; then
