@@ -48,6 +48,7 @@ rig_on_listener(void *arg, struct link *l)
 	struct submit *s = (struct submit *)m;
 
 	if (m->kind != MEMO_VERDICT) {
+		memo_limits_clear((struct limits *)m);
 		free(m);
 		return;
 	}

@@ -52,6 +52,7 @@ on_listener(void *arg, struct link *l)
 		ck_assert_int_eq(s->verdict, VERDICT_KEPT);
 		memo_submit_free(&s);
 	} else {
+		memo_limits_clear((struct limits *)m);
 		free(m);
 	}
 }

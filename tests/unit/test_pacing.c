@@ -49,6 +49,8 @@ on_dropped(void *arg, struct link *l)
 		ck_assert_int_eq(s->verdict, VERDICT_KEPT);
 		memo_submit_free(&s);
 	} else {
+		if (m->kind == MEMO_LIMITS)
+			memo_limits_clear((struct limits *)m);
 		free(m);
 	}
 }
