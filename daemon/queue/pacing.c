@@ -2,7 +2,7 @@
  * How fast upstreams are used: asks route's pace before each message, tells it what came of it, keeps the gate informed of
  * pauses and their ends, and the day's counts on disk.
  *
- * The file "quota": u8 version (1), u64 wall s, for each upstream with a quota text name and text of pace_save, and u32 CRC32C.
+ * The file "quota": u8 version (1), u64 wall s, for each upstream with a quota text name and text of pace_save.
  */
 #include "queue/private.h"
 
@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/crc32c.h"
 
 enum { QUOTA_VERSION = 1, HOUR_MS = 3600 * 1000, MINUTE_MS = 60 * 1000, WANTED_MAX = 1000, AWAY_MOST_S = 7 * 86400 };
 
@@ -257,7 +256,6 @@ pacing_save(struct queue *q, bool final)
 		buf_put_text(&b, buf_str(&one));
 		buf_clear(&one);
 	}
-	buf_put_u32(&b, crc32c(0, b.data, b.len));
 	if (any)
 		spool_file_put(q->spool, "quota", buf_str(&b));
 	q->quota_staged |= any;
@@ -280,7 +278,7 @@ recall(struct queue *q, struct cursor c)
 	/* A clock that was put back forgets nothing; more than the window is all the same. */
 	if (saved_wall_s >= 0 && saved_wall_s < wall_s)
 		away_ms = wall_s - saved_wall_s < AWAY_MOST_S ? (wall_s - saved_wall_s) * 1000 : AWAY_MOST_S * INT64_C(1000);
-	while (c.left > 4 && !c.bad) {
+	while (c.left > 0 && !c.bad) {
 		struct str name = cursor_text(&c), bytes = cursor_text(&c);
 		char *text = str_dup(name);
 		struct gateway *g = c.bad ? NULL : gateway_find(q, text);
@@ -295,17 +293,11 @@ void
 pacing_recall(struct queue *q)
 {
 	struct buf b = { 0 };
-	struct cursor c, end;
+	struct str saved = store_find_file(q, "quota", &b);
+	struct cursor c = cursor_init(saved.p, saved.n);
 
-	if (spool_file_load(q->spool, "quota", &b) == 0 && b.len > 4) {
-		c = cursor_init(b.data, b.len);
-		end = cursor_init(b.data + b.len - 4, 4);
-		if (cursor_u32(&end) == crc32c(0, b.data, b.len - 4) && cursor_u8(&c) == QUOTA_VERSION)
-			recall(q, c);
-		else
-			log_event(LOG_WARNING, "not_read", log_text("file", "quota"),
-			    log_text("reason", "damaged; the day's counts begin anew"));
-	}
+	if (cursor_u8(&c) == QUOTA_VERSION)
+		recall(q, c);
 	q->quota_changed = true;
 	buf_clear(&b);
 }

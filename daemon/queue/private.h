@@ -276,6 +276,8 @@ void store_done(struct queue *q, struct entry *e);	/* and forgets it */
 void store_memory(struct queue *q);			/* clock and ports */
 void store_soon(struct queue *q);			/* within a second */
 void store_recall(struct queue *q);
+/* One of the spool's small files, read into b; empty if there is none, or it is damaged (which is logged). */
+struct str store_find_file(struct queue *q, const char *name, struct buf *b);
 int store_open(struct queue *q, struct why *why) must_check;	/* spool_open with our answers */
 bool store_note_decode(struct queue *q, struct entry *e, struct envelope *env, struct str note);
 

@@ -8,11 +8,11 @@
  */
 #include "queue/private.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/crc32c.h"
 #include "base/count.h"
 #include "base/mem.h"
 
@@ -273,29 +273,19 @@ store_open(struct queue *q, struct why *why)
 static void
 save(struct queue *q, const char *name, struct buf *b)
 {
-	buf_put_u32(b, crc32c(0, b->data, b->len));
 	spool_file_put(q->spool, name, buf_str(b));
 	buf_clear(b);
 }
 
-/* What save wrote; nothing if it is damaged, which costs no message. */
-static struct str
-recalled(struct queue *q, const char *name, struct buf *b)
+struct str
+store_find_file(struct queue *q, const char *name, struct buf *b)
 {
-	uint32_t crc;
-
 	buf_cut(b, 0);
-	if (spool_file_load(q->spool, name, b) < 0)
-		return (struct str){ "", 0 };
-	if (b->len >= 4) {
-		struct cursor end = cursor_init(b->data + b->len - 4, 4);
-
-		crc = cursor_u32(&end);
-		buf_cut(b, b->len - 4);
-		if (crc == crc32c(0, b->data, b->len))
-			return buf_str(b);
-	}
-	log_event(LOG_WARNING, "not_read", log_text("file", name), log_text("reason", "it is damaged; what it remembered is lost, no message is"));
+	if (spool_file_load(q->spool, name, b) == 0)
+		return buf_str(b);
+	if (errno == EBADMSG)
+		log_event(LOG_WARNING, "not_read", log_text("file", name),
+		    log_text("reason", "it is damaged; what it remembered is lost, no message is"));
 	return (struct str){ "", 0 };
 }
 
@@ -372,11 +362,11 @@ store_recall(struct queue *q)
 	struct str clock, ports;
 
 	q->clock_base_at_ms = clock_now_ms();
-	clock = recalled(q, "clock", &b);
+	clock = store_find_file(q, "clock", &b);
 	recall_clock(q, cursor_init(clock.p, clock.n));
-	ports = recalled(q, "ports", &b);
+	ports = store_find_file(q, "ports", &b);
 	recall_ports(q, cursor_init(ports.p, ports.n));
-	fit_load(q, recalled(q, "offers", &b));
+	fit_load(q, store_find_file(q, "offers", &b));
 	buf_clear(&b);
 	pacing_recall(q);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crc32c.h"
 #include "base/mem.h"
 #include "spool/disk.h"
 #include "spool/state.h"
@@ -41,6 +42,7 @@ spool_file_put(struct spool *s, const char *name, struct str bytes)
 	}
 	buf_cut(&f->bytes, 0);
 	buf_putstr(&f->bytes, bytes);
+	buf_put_u32(&f->bytes, crc32c(0, bytes.p, bytes.n));
 }
 
 static int
@@ -91,17 +93,42 @@ sidefile_clear(struct spool_sync *y)
 	}
 }
 
+/* The checksum at the end is checked, and cut off. */
+static int
+verify(struct buf *b, size_t from)
+{
+	size_t n = b->len - from;
+	struct cursor end;
+
+	if (n < sizeof(uint32_t)) {
+		errno = EBADMSG;
+		return -1;
+	}
+	n -= sizeof(uint32_t);
+	end = cursor_init(b->data + from + n, sizeof(uint32_t));
+	if (cursor_u32(&end) != crc32c(0, b->data + from, n)) {
+		errno = EBADMSG;
+		return -1;
+	}
+	buf_cut(b, from + n);
+	return 0;
+}
+
 int
 spool_file_load(struct spool *s, const char *name, struct buf *out)
 {
 	int fd = disk_open(s->dir, name, O_RDONLY | O_NONBLOCK);
+	size_t from = out->len;
 	struct disk_stat st;
 	int64_t n = -1;
 
 	if (fd >= 0 && disk_stat(fd, "", &st) == 0 && st.is_file && st.size <= FILE_MAX)
 		n = disk_read(fd, buf_room(out, st.size), st.size, 0);
-	if (n > 0)
-		out->len += (size_t)n;
 	disk_close(&fd);
-	return n < 0 ? -1 : 0;
+	if (n < 0) {
+		errno = ENOENT;
+		return -1;
+	}
+	out->len += (size_t)n;
+	return verify(out, from);
 }

@@ -157,7 +157,7 @@ void spool_blob_free(struct spool_blob **b);	/* not put: it is gone */
 
 /* Stages it; replaced whole: after a crash the old or the new.  What cannot be written is spool_sync_trouble's. */
 void spool_file_put(struct spool *s, const char *name, struct str bytes);
-int spool_file_load(struct spool *s, const char *name, struct buf *out); /* -1: there is none; at most 1 MB */
+int spool_file_load(struct spool *s, const char *name, struct buf *out); /* -1: there is none (at most 1 MB), or EBADMSG: damaged */
 
 /* --- annals: what happened, kept for a while for people to look up ------------- */
 
