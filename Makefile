@@ -250,7 +250,6 @@ uninstall-completion:
 SENDMAIL	?=
 sendmail	:= $(DESTDIR)$(PREFIX)/sbin/sendmail
 mailq		:= $(DESTDIR)$(PREFIX)/bin/mailq
-sendmail_page	:= $(wildcard docs/man/sendmail.8)
 install: $(if $(filter yes,$(SENDMAIL)),install-sendmail)
 install-sendmail:
 	@for l in $(sendmail)=gatepost $(mailq)=../sbin/gatepost; do \
@@ -258,13 +257,11 @@ install-sendmail:
 		echo "$$f is another mailer's: remove that first, or leave SENDMAIL=yes out" >&2; exit 1; }; done
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MANDIR)/man1
 	ln -sf ../sbin/gatepost $(mailq)
-	ln -sf $(if $(sendmail_page),../man8/sendmail.8,gatepost.1) $(DESTDIR)$(MANDIR)/man1/mailq.1
-ifneq ($(sendmail_page),)
+	ln -sf ../man8/sendmail.8 $(DESTDIR)$(MANDIR)/man1/mailq.1
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(MANDIR)/man8
 	ln -sf gatepost $(sendmail)
 	ln -sf ../sbin/sendmail $(DESTDIR)$(PREFIX)/lib/sendmail
-	install -m 644 $(sendmail_page) $(DESTDIR)$(MANDIR)/man8/sendmail.8
-endif
+	install -m 644 docs/man/sendmail.8 $(DESTDIR)$(MANDIR)/man8/sendmail.8
 # Only ours: a link to something else belongs to someone else.
 uninstall: uninstall-sendmail
 uninstall-sendmail:
