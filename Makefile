@@ -100,19 +100,13 @@ $B/pageshow: $B/tests/web/show.o $B/lib.a
 # A busy machine, or a sanitizer, is slow: that is not a failure.
 PATIENCE	:= CK_TIMEOUT_MULTIPLIER=$(if $(SAN),10,4)
 
+# The suites, or T alone.  Most of e2e's time is waiting, so two go at once; the longest first.
 unit: $B/unit
-ifneq ($(SAN)$T,$(SAN))
-	@$(PATIENCE) CK_RUN_SUITE=$T $B/unit
-else ifneq ($(SAN),)
-	@$(by_suite)
-else
-	@$(PATIENCE) $B/unit
-endif
-# The leak checker of each of thousands of forked tests looks at all of the runner's memory: small runners are many times faster.
-by_suite = sed 's/SUITE(\(.*\))/\1/' $B/suites.h | $(PATIENCE) xargs -I@ sh -c \
-	'said=$$(CK_RUN_SUITE=@ $B/unit 2>&1) || { echo "$$said"; exit 1; }' && echo "unit: $$(wc -l <$B/suites.h) suites pass"
+	@$(PATIENCE) sh tests/suites.sh $B/unit 1 $(or $T,$(sort $(basename $(notdir $(unit_src)))))
+e2e_suites	:= $(patsubst tests/e2e/%.c,%,$(shell grep -l '^[a-z]*_suite(void)$$' tests/e2e/*.c))
 e2e: $B/e2e $B/gatepost $B/faultlib.so
-	@GATEPOST=$B/gatepost GATEPOST_FAULTLIB=$B/faultlib.so GATEPOST_PROVIDERS=conf/providers.conf $(PATIENCE) $(if $T,CK_RUN_SUITE=$T )$B/e2e
+	@GATEPOST=$B/gatepost GATEPOST_FAULTLIB=$B/faultlib.so GATEPOST_PROVIDERS=conf/providers.conf $(PATIENCE) \
+	    sh tests/suites.sh $B/e2e 2 $(or $T,$(filter faults,$(e2e_suites)) $(filter-out faults,$(e2e_suites)))
 crash: $B/crash
 	@$B/crash
 

@@ -14,6 +14,7 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,6 +23,20 @@ static void
 pause_ms(int ms)
 {
 	nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000L }, NULL);
+}
+
+/* Ours until this process ends, among all tests that run on the machine: a name that only one can have. */
+static bool
+claim(unsigned port)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), n;
+
+	n = snprintf(name.sun_path + 1, sizeof name.sun_path - 1, "gatepost-e2e-%u", port);
+	if (bind(fd, (struct sockaddr *)&name, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n)) == 0)
+		return true;
+	close(fd);
+	return false;
 }
 
 unsigned
@@ -38,7 +53,7 @@ world_free_port(void)
 		fd = socket(AF_INET, SOCK_STREAM, 0);
 		r = bind(fd, (struct sockaddr *)&sa, sizeof sa);
 		close(fd);
-	} while (r < 0);
+	} while (r < 0 || !claim(ntohs(sa.sin_port)));
 	return ntohs(sa.sin_port);
 }
 

@@ -224,7 +224,7 @@ Suite *test_auth(void);
 Suite *
 test_auth(void)
 {
-	Suite *s = suite_create("auth");
+	Suite *s = suite_create("test_auth");
 	TCase *t = tcase_create("logins");
 
 	tcase_set_timeout(t, 60);

@@ -428,7 +428,7 @@ Suite *test_body(void);
 Suite *
 test_body(void)
 {
-	Suite *s = suite_create("body");
+	Suite *s = suite_create("test_body");
 	TCase *t = tcase_create("content");
 
 	tcase_set_timeout(t, 60);

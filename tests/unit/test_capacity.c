@@ -125,7 +125,7 @@ Suite *test_capacity(void);
 Suite *
 test_capacity(void)
 {
-	Suite *s = suite_create("capacity");
+	Suite *s = suite_create("test_capacity");
 	TCase *t = tcase_create("capacity");
 
 	tcase_add_loop_test(t, by_routes, 0, (int)(sizeof cases / sizeof cases[0]));

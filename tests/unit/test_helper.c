@@ -123,7 +123,7 @@ Suite *test_helper(void);
 Suite *
 test_helper(void)
 {
-	Suite *s = suite_create("helper");
+	Suite *s = suite_create("test_helper");
 	TCase *t = tcase_create("passwords");
 
 	tcase_set_timeout(t, 30);

@@ -107,7 +107,7 @@ Suite *test_memo(void);
 Suite *
 test_memo(void)
 {
-	Suite *s = suite_create("memo");
+	Suite *s = suite_create("test_memo");
 	TCase *t = tcase_create("memo");
 
 	tcase_add_test(t, test_ids);

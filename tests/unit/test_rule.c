@@ -50,7 +50,7 @@ Suite *test_rule(void);
 Suite *
 test_rule(void)
 {
-	Suite *s = suite_create("rule");
+	Suite *s = suite_create("test_rule");
 	TCase *t = tcase_create("rule");
 
 	tcase_add_checked_fixture(t, scratch_make, scratch_remove);

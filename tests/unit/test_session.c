@@ -469,7 +469,7 @@ Suite *test_session(void);
 Suite *
 test_session(void)
 {
-	Suite *s = suite_create("session");
+	Suite *s = suite_create("test_session");
 	TCase *t = tcase_create("life");
 
 	tcase_set_timeout(t, 60);

@@ -238,7 +238,7 @@ Suite *test_transaction(void);
 Suite *
 test_transaction(void)
 {
-	Suite *s = suite_create("transaction");
+	Suite *s = suite_create("test_transaction");
 	TCase *t = tcase_create("random");
 
 	tcase_set_timeout(t, 60);

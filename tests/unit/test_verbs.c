@@ -416,7 +416,7 @@ Suite *test_verbs(void);
 Suite *
 test_verbs(void)
 {
-	Suite *s = suite_create("verbs");
+	Suite *s = suite_create("test_verbs");
 	TCase *t = tcase_create("dialogues");
 
 	tcase_set_timeout(t, 60);
