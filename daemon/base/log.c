@@ -6,12 +6,14 @@
 #include "base/ident.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,6 +23,9 @@ enum {
 	VALUE_MAX = 8 * 1024,	/* journald cuts lines of 48 KB */
 	PATIENCE_MS = 1000	/* with a reader that does not read */
 };
+
+/* What standard error is: how to write to it without waiting for its reader. */
+enum { OUTLET_FILE, OUTLET_PIPE, OUTLET_SOCKET };
 
 static const struct {
 	const char *name, *priority;
@@ -35,6 +40,7 @@ static const struct {
 static _Atomic int most = LOG_INFO;
 static _Atomic int format = LOG_LOGFMT;
 static atomic_bool journal;
+static _Atomic int outlet;
 
 static _Thread_local struct buf gathered;
 static _Thread_local bool batching;
@@ -55,12 +61,29 @@ stderr_is_journal(void)
 	return strcmp(want, have) == 0;
 }
 
+static int
+kind_of_stderr(void)
+{
+	struct stat st;
+
+	if (fstat(STDERR_FILENO, &st) < 0)
+		return OUTLET_FILE;
+	return S_ISSOCK(st.st_mode) ? OUTLET_SOCKET : S_ISFIFO(st.st_mode) ? OUTLET_PIPE : OUTLET_FILE;
+}
+
 void
 log_open(enum log_level level, enum log_format f)
 {
+	atomic_store_explicit(&outlet, kind_of_stderr(), memory_order_relaxed);
 	atomic_store_explicit(&most, level, memory_order_relaxed);
 	atomic_store_explicit(&format, f, memory_order_relaxed);
 	atomic_store_explicit(&journal, stderr_is_journal(), memory_order_relaxed);
+}
+
+const char *
+log_priority(enum log_level level)
+{
+	return atomic_load_explicit(&journal, memory_order_relaxed) ? levels[level].priority : "";
 }
 
 bool
@@ -167,41 +190,102 @@ put_line(struct buf *out, enum log_level level, const char *event,
     const struct log_field *f)
 {
 	bool json = atomic_load_explicit(&format, memory_order_relaxed) == LOG_JSON;
-	bool to_journal = atomic_load_explicit(&journal, memory_order_relaxed);
+	const char *priority = log_priority(level);
 
-	if (to_journal)
-		buf_puts(out, levels[level].priority);
+	buf_puts(out, priority);
 	if (json)
 		buf_printf(out, "{\"event\":\"%s\",\"level\":\"%s\"", event,
 		    levels[level].name);
 	else
 		buf_printf(out, "event=%s level=%s", event, levels[level].name);
-	if (!to_journal)
+	if (*priority == '\0')
 		put_time(out, json);
 	for (; f->key != NULL; f++)
 		put_field(out, f, json);
 	buf_puts(out, json ? "}\n" : "\n");
 }
 
-/* One call unless the other end is slow; what it will not take is given up. */
-static void
-write_whole(const char *p, size_t n)
+/* Standard error may be shared with others, so it stays blocking; a pipe that is ready takes PIPE_BUF octets without. */
+static ssize_t
+write_some(const char *p, size_t n)
 {
-	while (n > 0) {
-		ssize_t done = write(STDERR_FILENO, p, n);
+	struct pollfd fd = { STDERR_FILENO, POLLOUT, 0 };
+
+	switch (atomic_load_explicit(&outlet, memory_order_relaxed)) {
+	case OUTLET_SOCKET:
+		return send(STDERR_FILENO, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	case OUTLET_PIPE:
+		if (poll(&fd, 1, 0) == 0) {
+			errno = EAGAIN;
+			return -1;
+		}
+		return write(STDERR_FILENO, p, n < PIPE_BUF ? n : PIPE_BUF);
+	default:
+		return write(STDERR_FILENO, p, n);
+	}
+}
+
+/* How much was written: all, unless the reader does not read for `patience_ms'. */
+static size_t
+write_whole(const char *p, size_t n, int patience_ms)
+{
+	size_t at = 0;
+
+	while (at < n) {
+		ssize_t done = write_some(p + at, n - at);
 
 		if (done >= 0) {
-			p += done;
-			n -= done;
+			at += (size_t)done;
 		} else if (errno == EAGAIN) {
 			struct pollfd fd = { STDERR_FILENO, POLLOUT, 0 };
 
-			if (poll(&fd, 1, PATIENCE_MS) == 0)
-				return;
+			if (poll(&fd, 1, patience_ms) == 0)
+				break;
 		} else if (errno != EINTR) {
-			return;
+			break;
 		}
 	}
+	return at;
+}
+
+static uint64_t
+count_lines(const char *p, size_t n)
+{
+	uint64_t lines = 0;
+
+	for (size_t i = 0; i < n; i++)
+		lines += p[i] == '\n';
+	return lines;
+}
+
+/* What says how many lines are missing; the first newline ends a line that was cut off. */
+static bool
+tell_lost(uint64_t lost)
+{
+	struct buf line = { 0 };
+	bool told;
+
+	buf_putc(&line, '\n');
+	put_line(&line, LOG_WARNING, "log_lost", (const struct log_field[]){ log_num("lines", (int64_t)lost), { 0 } });
+	told = write_whole(line.data, line.len, 0) == line.len;
+	buf_clear(&line);
+	return told;
+}
+
+/* A reader that stands still is waited for once; after that mail goes on without a log until it reads again (D-35). */
+static void
+write_gathered(void)
+{
+	static uint64_t lost;
+	size_t done;
+
+	if (lost > 0 && !tell_lost(lost)) {
+		lost += count_lines(gathered.data, gathered.len);
+		return;
+	}
+	lost = 0;
+	done = write_whole(gathered.data, gathered.len, PATIENCE_MS);
+	lost = count_lines(gathered.data + done, gathered.len - done);
 }
 
 void
@@ -214,7 +298,7 @@ log_flush(void)
 	if (gathered.len == 0)
 		return;
 	pthread_mutex_lock(&one_writer);
-	write_whole(gathered.data, gathered.len);
+	write_gathered();
 	pthread_mutex_unlock(&one_writer);
 	if (batching)
 		buf_cut(&gathered, 0);

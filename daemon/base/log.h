@@ -9,6 +9,7 @@
  * json:   {"event":"accepted","level":"info",…}
  * Events are past participles or nouns that never change.  Values that strangers
  * wrote are made harmless here; secrets must not come here.  Any thread.
+ * A reader that stands still costs lines, never mail: how many is told when it reads again (event=log_lost).
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -45,6 +46,7 @@ struct log_field {
 	} while (0)
 
 void log_open(enum log_level level, enum log_format format); /* again at a reload */
+const char *log_priority(enum log_level level);	/* "<3>" in front of a line for the journal, else "" */
 bool log_wants(enum log_level level);
 void log_fields(enum log_level level, const char *event, const struct log_field *f);
 

@@ -198,6 +198,18 @@ str_has_control(struct str s)
 	return false;
 }
 
+/* Ends a line, or turns the direction of what follows, without being a control character: U+2028 to 202E, 2066 to 2069 and their like. */
+static bool
+misleads(const unsigned char *p, size_t n)
+{
+	if (n == 2)
+		return p[0] == 0xd8 && p[1] == 0x9c;	/* U+061C */
+	if (n != 3 || p[0] != 0xe2)
+		return false;
+	return (p[1] == 0x80 && (p[2] == 0x8e || p[2] == 0x8f || (p[2] >= 0xa8 && p[2] <= 0xae))) ||
+	    (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9);
+}
+
 /* How many bytes at the front of s are one harmless character, 0 if none. */
 static size_t
 harmless(struct str s, bool utf8)
@@ -209,7 +221,7 @@ harmless(struct str s, bool utf8)
 		return is_control(p[0]) ? 0 : 1;
 	if (n == 2 && p[0] == 0xc2 && p[1] < 0xa0)
 		return 0;	/* C1: to some terminals these are commands */
-	return utf8 ? n : 0;
+	return utf8 && !misleads(p, n) ? n : 0;
 }
 
 void

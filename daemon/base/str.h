@@ -41,7 +41,7 @@ bool str_is_utf8(struct str s);		/* valid, no surrogates, no overlong */
 bool str_is_ascii(struct str s);
 bool str_has_control(struct str s);	/* C0 or DEL anywhere */
 
-/* Appends s with C0, C1, DEL and bytes that are not UTF-8 (all 8-bit bytes unless
+/* Appends s with C0, C1, DEL, what turns the direction of text or ends a line of it, and bytes that are not UTF-8 (all 8-bit bytes unless
  * `utf8') as \xNN; a backslash stays as it is.  Never appends a newline.  For logs,
  * DSNs. */
 void str_safe(struct buf *out, struct str s, bool utf8);

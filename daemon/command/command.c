@@ -2,6 +2,7 @@
 #include "command/command.h"
 
 #include "base/buf.h"
+#include "base/log.h"
 #include "command/runs.h"
 #include "command/screen.h"
 
@@ -83,6 +84,7 @@ command_fail(int status, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
+	buf_puts(&line, log_priority(LOG_ERROR));
 	buf_puts(&line, "gatepost: ");
 	str_safe(&line, str_of(text), true);
 	buf_putc(&line, '\n');

@@ -101,6 +101,7 @@ run_main(int argc, char **argv)
 		return command_fail(75, "run: out of memory");
 	d->control_fd = d->errand_fd = d->metrics_fd = -1;
 	keep_standard_descriptors();
+	log_open(LOG_INFO, LOG_LOGFMT);		/* until the configuration says otherwise */
 	d->options.secrets = d->options.make_state = true;
 	status = command_options(argc, argv, &d->options.file, &d->options.state);
 	if (status < 0)

@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* libevent's clock stands still in suspend, ours does not: look again this often. */
 enum { LONGEST_WAIT_MS = 60 * 1000 };
@@ -241,7 +242,8 @@ loop_turn(struct loop *l, bool wait)
 void
 loop_run(struct loop *l)
 {
-	pthread_setname_np(pthread_self(), l->name);
+	if (gettid() != getpid())	/* the first thread's name is the process's */
+		pthread_setname_np(pthread_self(), l->name);
 	log_batch(true);
 	while (!l->stop)
 		loop_turn(l, true);

@@ -59,6 +59,8 @@ take_reply(struct exchange *x)
 	enum exchange_event ev = EXCHANGE_REPLY;
 	bool live;
 
+	if (x->veil != NULL)
+		veil_hide(x->veil, &x->reply.text);
 	log_reply(x);
 	if (x->owed == 0)
 		ev = EXCHANGE_UNASKED;

@@ -6,6 +6,7 @@
 #ifndef RELAY_EXCHANGE_H
 #define RELAY_EXCHANGE_H
 
+#include "base/veil.h"
 #include "net/stream.h"
 #include "route/route.h"
 #include "smtp/reply.h"
@@ -33,6 +34,7 @@ struct exchange {
 	bool surplus;		/* BAD because of what follows x->reply (stream_input), which is whole */
 	char head[48];		/* how the newest reply begins, raw: to tell what else it may be */
 	size_t head_octets;
+	const struct veil *veil;	/* what no reply may repeat while it is set; borrowed, NULL: nothing */
 	/* private */
 	char name[80];
 	exchange_fn fn;

@@ -184,22 +184,51 @@ START_TEST(an_upstream_that_answers_wrongly_is_an_error)
 }
 END_TEST
 
-START_TEST(the_journal_gets_priorities)
+/* The log is the journal for what is started next.  Starting truncates the file and keeps it, so its number is known before. */
+static void
+pretend_journal(void)
 {
-	char stream[64], *log, *rest, *line;
-	struct client *c;
+	char stream[64];
 	struct stat st;
-	FILE *f;
+	FILE *f = fopen(w.log, "w");
 
-	/* world_start truncates the log and keeps the file, so its number is known before */
-	world_new(&w, PROVIDER_STARTTLS, "auth: 535 5.7.8 no", PROVIDER_REFUSE, NULL, PROVIDER_REFUSE, NULL);
-	f = fopen(w.log, "w");
 	ck_assert_ptr_nonnull(f);
 	ck_assert_int_eq(fstat(fileno(f), &st), 0);
 	fclose(f);
 	snprintf(stream, sizeof stream, "%llu:%llu", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
-	world_configure(&w, "", "log { level = \"debug\" }");
 	setenv("JOURNAL_STREAM", stream, 1);
+}
+
+START_TEST(the_journal_gets_what_stops_a_start)
+{
+	char path[96], *log;
+	FILE *f;
+
+	world_new(&w, PROVIDER_STARTTLS, NULL, PROVIDER_REFUSE, NULL, PROVIDER_REFUSE, NULL);
+	pretend_journal();
+	world_configure(&w, "", "");
+	snprintf(path, sizeof path, "%s/gatepost.conf", w.dir);
+	f = fopen(path, "a");
+	fputs("nonsense = 1\n", f);
+	fclose(f);
+	ck_assert(!world_try_start(&w));
+	unsetenv("JOURNAL_STREAM");
+	ck_assert_int_eq(world_stop(&w, 0), 78);
+	log = world_read_log(&w);
+	ck_assert_msg(strncmp(log, "<3>gatepost: ", 13) == 0, "%s", log);
+	free(log);
+	world_free(&w);
+}
+END_TEST
+
+START_TEST(the_journal_gets_priorities)
+{
+	char *log, *rest, *line;
+	struct client *c;
+
+	world_new(&w, PROVIDER_STARTTLS, "auth: 535 5.7.8 no", PROVIDER_REFUSE, NULL, PROVIDER_REFUSE, NULL);
+	pretend_journal();
+	world_configure(&w, "", "log { level = \"debug\" }");
 	world_start(&w);
 	unsetenv("JOURNAL_STREAM");
 	c = client_new(&w, w.l587, CLIENT_STARTTLS);
@@ -280,6 +309,38 @@ START_TEST(no_canary_is_seen)	/* C-16, A-073 */
 }
 END_TEST
 
+/* A provider repeats what it was told: in clear, and as it came. */
+static const char *const echoes[] = {
+	"auth: 535 5.7.8 not provider-secret, nor AUTH PLAIN AGFwaWtleQBwcm92aWRlci1zZWNyZXQ=",
+	"auth: 235 2.7.0 welcome with provider-secret",
+	"auth: !raw 334 provider-secret|",
+};
+
+START_TEST(a_provider_that_repeats_the_password_is_not_quoted)	/* C-16 */
+{
+	static const char *const commands[] = { "status", "status --json", "queue", "probe", "probe --json" };
+	struct client *c;
+	char *log;
+
+	byname_up(&w, echoes[_i], "log { level = \"debug\" }");
+	c = client_new(&w, w.l587, CLIENT_STARTTLS);
+	ck_assert(client_login(c));
+	submit(c, "app@client.example", "you@far.example");
+	client_free(&c);
+	ck_assert(world_wait_log(&w, _i == 1 ? "event=relayed" : "event=upstream", 20000));
+	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+		(void)world_run(&w, out, sizeof out, NULL, commands[i]);
+		search(commands[i], out, strlen(out));
+	}
+	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
+	log = world_read_log(&w);
+	ck_assert_ptr_nonnull(strstr(log, "***"));
+	free(log);
+	ck_assert_int_eq(nftw(w.dir, search_file, 16, FTW_PHYS), 0);
+	world_free(&w);
+}
+END_TEST
+
 Suite *logs_suite(void);
 
 Suite *
@@ -292,8 +353,10 @@ logs_suite(void)
 	tcase_add_test(t, every_line_is_json);
 	tcase_add_test(t, a_message_is_found_by_its_number);
 	tcase_add_loop_test(t, an_upstream_that_answers_wrongly_is_an_error, 0, sizeof levels / sizeof levels[0]);
+	tcase_add_test(t, the_journal_gets_what_stops_a_start);
 	tcase_add_test(t, the_journal_gets_priorities);
 	tcase_add_loop_test(t, no_canary_is_seen, 0, sizeof formats / sizeof formats[0]);
+	tcase_add_loop_test(t, a_provider_that_repeats_the_password_is_not_quoted, 0, sizeof echoes / sizeof echoes[0]);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -61,6 +62,16 @@ written(void)
 	} while (n > 0);
 	*buf_room(&got, 0) = '\0';
 	return got.data;
+}
+
+static int
+count(const char *text, const char *what)
+{
+	int n = 0;
+
+	for (; (text = strstr(text, what)) != NULL; text++)
+		n++;
+	return n;
 }
 
 START_TEST(logfmt)
@@ -299,6 +310,35 @@ START_TEST(whole_lines)
 }
 END_TEST
 
+/* Blocking as standard error is; nobody reads for a while. */
+START_TEST(a_reader_that_stands_still_costs_lines_alone)	/* D-35 */
+{
+	static char big[4096];
+	int left, all, from, ends[2];
+
+	ck_assert_int_eq(_i == 0 ? pipe2(ends, 0) : socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	from = ends[_i == 0 ? 0 : 1];
+	dup2(ends[_i == 0 ? 1 : 0], STDERR_FILENO);
+	log_open(LOG_INFO, LOG_LOGFMT);
+	memset(big, 'x', sizeof big - 1);
+	for (int i = 0; i < 500; i++)	/* more than either holds; the first that does not fit waits a second */
+		log_event(LOG_INFO, "filler", log_text("text", big));
+	fcntl(from, F_SETFL, O_NONBLOCK);
+	close(from_log);
+	from_log = from;
+	all = count(written(), "event=filler");
+	ck_assert_int_gt(all, 5);
+	ck_assert_int_lt(all, 500);
+	log_event(LOG_INFO, "after");
+	ck_assert_int_eq(sscanf(written(), "\nevent=log_lost level=warning " TS " lines=%d", &left), 1);
+	ck_assert_ptr_nonnull(strstr(got.data, "\nevent=after level=info " TS "\n"));
+	ck_assert_int_ge(all + left, 500);	/* one was cut off, and counts as both */
+	ck_assert_int_le(all + left, 501);
+	log_event(LOG_INFO, "more");
+	ck_assert_str_eq(written(), "event=more level=info " TS "\n");
+}
+END_TEST
+
 Suite *test_log(void);
 Suite *
 test_log(void)
@@ -318,6 +358,7 @@ test_log(void)
 	tcase_add_test(tc, gathers);
 	tcase_add_test(tc, gathers_not_forever);
 	tcase_add_loop_test(tc, whole_lines, 0, 2);
+	tcase_add_loop_test(tc, a_reader_that_stands_still_costs_lines_alone, 0, 2);
 	suite_add_tcase(s, tc);
 	return s;
 }
