@@ -33,7 +33,7 @@ _gatepost_names() {
 }
 
 _gatepost_commands() {
-	echo run check probe status queue show trace retry hold release delete test passwd ca spool version help
+	echo run check probe reload status queue show trace retry hold release delete test passwd ca spool version help
 }
 
 _gatepost() {
@@ -59,7 +59,7 @@ _gatepost() {
 	case $cur in
 	-*)
 		case $command in
-		status | queue | show | trace | retry | hold | release | delete | test) i=--socket ;;
+		reload | status | queue | show | trace | retry | hold | release | delete | test) i=--socket ;;
 		*) i= ;;
 		esac
 		COMPREPLY=($(compgen -W "$(_gatepost_options "$command") -c --state $i --help" -- "$cur"))

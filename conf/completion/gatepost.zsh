@@ -21,6 +21,7 @@ _gatepost() {
 		'run:the daemon, in the foreground'
 		'check:validate the configuration, credentials, TLS files and permissions'
 		'probe:try every port of the chain; sends no mail'
+		'reload:let the daemon read its configuration again'
 		'status:health of upstreams and ports, queue totals, rates'
 		'queue:list what waits'
 		'show:one message'
@@ -42,7 +43,7 @@ _gatepost() {
 	fi
 	own=('-c[the configuration]:file:_files' '--state[of a daemon in DIR]:folder:_directories' '--help[show the usage]')
 	case $command in
-	status | queue | show | trace | retry | hold | release | delete | test)
+	reload | status | queue | show | trace | retry | hold | release | delete | test)
 		own+=('--socket[the control socket]:file:_files')
 	esac
 	case $command in

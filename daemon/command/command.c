@@ -17,6 +17,8 @@ const struct command commands[] = {
 	  "validate the configuration, credentials, TLS files and permissions" },
 	{ "probe", probe_show_run, "[-c FILE] [UPSTREAM] [--host H] [--provider P] [--json]",
 	  "try every port of the chain: name, TCP, TLS, EHLO, AUTH; sends no mail" },
+	{ "reload", reload_ask_run, "[-c FILE]",
+	  "let the daemon read its configuration again, and say whether it is in force" },
 	{ "status", status_run, "[--json] [--watch]",
 	  "health of upstreams and ports, queue totals, rates" },
 	{ "queue", list_run, "[--json] [--from A] [--to A] [--older D] [--held] [--limit N]",

@@ -22,8 +22,8 @@ help_version(int argc, char **argv)
 static bool
 talks_to_daemon(const struct command *c)
 {
-	static const char *const names[] = { "status", "queue", "show", "trace", "retry", "hold", "release", "delete",
-	    "test" };
+	static const char *const names[] = { "reload", "status", "queue", "show", "trace", "retry", "hold", "release",
+	    "delete", "test" };
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
 		if (strcmp(c->name, names[i]) == 0)

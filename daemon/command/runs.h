@@ -5,6 +5,7 @@
 
 int checkup_run(int argc, char **argv);
 int probe_show_run(int argc, char **argv);
+int reload_ask_run(int argc, char **argv);
 int status_run(int argc, char **argv);
 int list_run(int argc, char **argv);
 int list_mailq(int argc, char **argv);

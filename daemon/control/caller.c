@@ -256,6 +256,8 @@ caller_host_init(struct caller_host *h, struct loop *l, struct queue *q)
 	*h = (struct caller_host){ .loop = l, .queue = q };
 	list_init(&h->callers);
 	list_init(&h->ready);
+	list_init(&h->reload_next);
+	list_init(&h->reload_out);
 	timer_init(&h->turn, on_turn, h);
 	h->started_at_ms = loop_now_ms(l);
 }

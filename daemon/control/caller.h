@@ -26,6 +26,9 @@ struct caller_host {
 	struct timer turn;
 	unsigned ncaller, nstranger;	/* strangers: no operators */
 	int64_t started_at_ms;
+	struct channel *main, *back;	/* RELOAD goes to main, and comes back */
+	struct node reload_next, reload_out;	/* callers who wait for the next one, and for the one under way */
+	bool reloading;
 };
 
 struct caller {
@@ -48,7 +51,9 @@ struct caller {
 	struct queue_wait sync;
 	bool durable;			/* what was decided is */
 	bool following, waited;
-	char event[32], text[512];	/* what was followed came to this */
+	char event[32], text[512];	/* what was followed came to this; or the reload */
+	struct node reload;		/* in one of host's lists until it has */
+	int reload_status;
 };
 
 void caller_host_init(struct caller_host *h, struct loop *l, struct queue *q);

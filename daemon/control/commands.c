@@ -9,6 +9,7 @@
 #include "base/ident.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "control/reload.h"
 #include "control/snapshot.h"
 #include "control/story.h"
 #include "mail/pattern.h"
@@ -355,6 +356,7 @@ static const struct commands_row rows[] = {
 	{ "hold", false, WHICH, WHICH, run_action },
 	{ "release", false, WHICH, WHICH, run_action },
 	{ "delete", false, WHICH, WHICH, run_action },
+	{ "reload", false, 0, 0, reload_run },
 };
 
 int
@@ -384,6 +386,7 @@ commands_forget(struct caller *c)
 		queue_unfollow(c->host->queue, c);
 	c->following = c->waited = c->durable = false;
 	queue_forget(&c->sync);
+	list_remove(&c->reload);
 	queue_trace_stop(&c->trace);
 	if (c->reader != NULL)
 		spool_read_close(&c->reader);

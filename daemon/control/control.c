@@ -7,6 +7,7 @@
 #include "control/caller.h"
 #include "control/headline.h"
 #include "control/look.h"
+#include "control/reload.h"
 #include "net/accept.h"
 #include "net/channel.h"
 
@@ -53,8 +54,13 @@ static void
 on_memo(void *arg, struct link *link)
 {
 	struct control *c = arg;
-	struct look *l = (struct look *)container_of(link, struct memo, link);
+	struct memo *m = container_of(link, struct memo, link);
+	struct look *l = (struct look *)m;
 
+	if (m->kind == MEMO_RELOADED) {
+		reload_take(&c->host, (struct reload *)m);
+		return;
+	}
 	look_answer(l, c->host.queue, (loop_now_ms(c->host.loop) - c->host.started_at_ms) / 1000);
 	memo_post(l->back, &l->memo);
 }
@@ -73,7 +79,7 @@ control_start(struct loop *l, struct queue *q, int fd)
 	json_set_alloc_funcs(mem_alloc, free);	/* never NULL for want of memory */
 	caller_host_init(&c->host, l, q);
 	c->operators = asker_group();
-	c->channel = channel_new(l, on_memo, c);
+	c->host.back = c->channel = channel_new(l, on_memo, c);
 	c->accept = accept_start(l, fd, on_accept, c);
 	return c;
 }
@@ -81,6 +87,7 @@ control_start(struct loop *l, struct queue *q, int fd)
 void
 control_tell(struct control *c, struct channel *main)
 {
+	c->host.main = main;
 	c->headline = headline_start(c->host.loop, c->host.queue, main);
 }
 

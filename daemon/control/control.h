@@ -11,9 +11,9 @@
 struct control;
 
 struct control *control_start(struct loop *l, struct queue *q, int fd);	/* fd: bound and listening */
-void control_tell(struct control *c, struct channel *main);	/* HEADLINE goes there, now and when it changes */
+void control_tell(struct control *c, struct channel *main);	/* HEADLINE goes there, now and when it changes; and RELOAD */
 void control_stop(struct control **c);
-struct channel *control_get_channel(struct control *c);	/* takes LOOK */
+struct channel *control_get_channel(struct control *c);	/* takes LOOK, RELOADED */
 
 /* Must the local certificate be made anew (CONTRACT.md 2)?  Then *what says why.  Reads the file. */
 bool renewal_is_due(const struct config *c, struct why *what);

@@ -176,6 +176,7 @@ configure(struct listener *l, struct config_memo *m)
 	logins_replace(&l->logins, m->users);
 	for (unsigned i = 0; i < l->nport; i++)
 		aim(l, &l->port[i]);
+	memo_config_used(m);
 }
 
 /* --- memos ---------------------------------------------------------------------------------- */
@@ -214,7 +215,7 @@ on_memo(void *arg, struct link *link)
 		break;
 	case MEMO_CONFIG:
 		configure(l, container_of(m, struct config_memo, memo));
-		break;
+		return;
 	case MEMO_DRAIN:
 		drain(l);
 		break;

@@ -29,6 +29,8 @@ struct supervisor {
 	int64_t watchdog_ms;
 	char headline[HEADLINE_MAX];	/* the queue's newest */
 	bool reload_refused;		/* the last one */
+	unsigned configs_out;		/* CONFIG that are not in use yet */
+	struct reload *asked;		/* by an operator, who is answered when none is */
 };
 
 static void next_phase(struct supervisor *s);
@@ -118,21 +120,6 @@ tell_status(const struct supervisor *s, const char *first)
 }
 
 static void
-on_memo(void *arg, struct link *l)
-{
-	struct supervisor *s = arg;
-	struct memo *m = container_of(l, struct memo, link);
-
-	if (m->kind == MEMO_DRAINED && s->awaited > 0 && --s->awaited == 0)
-		next_phase(s);
-	else if (m->kind == MEMO_HEADLINE) {
-		memcpy(s->headline, container_of(m, struct headline_memo, memo)->text, sizeof s->headline);
-		tell_status(s, "");
-	}
-	free(m);
-}
-
-static void
 on_limit(void *arg)
 {
 	struct supervisor *s = arg;
@@ -160,77 +147,151 @@ stop(struct supervisor *s, const char *reason)
 
 /* --- reload ------------------------------------------------------------------------ */
 
+/* Each says when it uses it (CONFIGURED). */
 static void
-send_config(struct channel *c, struct config *config, struct users *users, struct tls *tls)
+send_config(struct supervisor *s, struct channel *c, bool listens)
 {
+	struct daemon *d = s->d;
 	struct config_memo *m = (struct config_memo *)memo_new(MEMO_CONFIG, sizeof *m);
 
-	m->config = config_ref(config);
-	m->users = users != NULL ? users_ref(users) : NULL;
-	m->tls = tls != NULL ? tls_ref(tls) : NULL;
+	m->back = d->channel;
+	m->config = config_ref(d->config);
+	m->users = listens && d->users != NULL ? users_ref(d->users) : NULL;
+	m->tls = listens && d->tls != NULL ? tls_ref(d->tls) : NULL;
+	s->configs_out++;
 	memo_post(c, &m->memo);
 }
 
-/* All of the new, or none of it. */
+static void
+send_configs(struct supervisor *s)
+{
+	struct daemon *d = s->d;
+
+	for (unsigned i = 0; i < d->nlistener; i++)
+		send_config(s, get_listener(d, i), true);
+	send_config(s, get_queue(d, 0), false);
+	if (d->web != NULL)
+		send_config(s, web_get_channel(d->web), false);
+}
+
+/* All of the new, or none of it: 0, or the exit status for who asked. */
 static int
-load_new(struct daemon *d, struct config **config, struct users **users, struct tls **tls, struct why *why)
+load_new(const struct daemon *d, struct daemon *fresh, struct why *why)
 {
 	const char *option;
-	struct daemon fresh = { .options = d->options };
 
-	if (daemon_load(&fresh, why) < 0)
-		return -1;
-	*config = fresh.config;
-	option = config_needs_restart(d->config, *config);
-	if (option != NULL)
-		return fail(why, "%s cannot change while running: restart", option);
-	if (confine_check(d, *config, why) < 0)
-		return -1;
-	if (daemon_check_upstreams(*config, why) < 0 || daemon_load_users(*config, users, why) < 0 ||
-	    daemon_load_tls(*config, tls, why) < 0)
-		return -1;
+	if (daemon_load(fresh, why) < 0)
+		return 78;
+	option = config_needs_restart(d->config, fresh->config);
+	if (option != NULL) {
+		fail(why, "%s cannot change while running: restart", option);
+		return 1;
+	}
+	if (confine_check(d, fresh->config, why) < 0)
+		return 1;
+	if (daemon_check_upstreams(fresh->config, why) < 0 || daemon_load_users(fresh->config, &fresh->users, why) < 0 ||
+	    daemon_load_tls(fresh->config, &fresh->tls, why) < 0)
+		return 78;
 	return 0;
 }
 
 static void
-reload(struct supervisor *s)
+drop(struct daemon *d)
 {
-	struct daemon *d = s->d;
-	struct config *config = NULL;
-	struct users *users = NULL;
-	struct tls *tls = NULL;
-	struct why why;
-	char text[128];
-
-	if (s->phase != RUNNING)
-		return;
-	snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_now_ms() * 1000);
-	notify_send(text);
-	if (load_new(d, &config, &users, &tls, &why) < 0) {
-		log_event(LOG_ERROR, "reload_refused", log_text("reason", why.text), log_text("advice", "the old configuration stays"));
-		s->reload_refused = true;
-		tell_status(s, "READY=1\n");
-		config_unref(&config);
-		users_unref(&users);
-		tls_unref(&tls);
-		return;
-	}
-	for (unsigned i = 0; i < d->nlistener; i++)
-		send_config(get_listener(d, i), config, users, tls);
-	send_config(get_queue(d, 0), config, NULL, NULL);
-	if (d->web != NULL)
-		send_config(web_get_channel(d->web), config, NULL, NULL);
-	log_open(config->log.level, config->log.format);
 	config_unref(&d->config);
 	users_unref(&d->users);
 	tls_unref(&d->tls);
-	d->config = config;
-	d->users = users;
-	d->tls = tls;
-	log_event(LOG_INFO, "reloaded", log_text("file", config->file));
-	daemon_warn(config);
-	s->reload_refused = false;
+}
+
+static int
+reload(struct supervisor *s, struct why *why)
+{
+	struct daemon *d = s->d, fresh = { .options = d->options };
+	char text[128];
+	int status;
+
+	if (s->phase != RUNNING) {
+		fail(why, "the daemon is stopping; the next one reads the file when it starts");
+		return 1;
+	}
+	snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_now_ms() * 1000);
+	notify_send(text);
+	status = load_new(d, &fresh, why);
+	s->reload_refused = status != 0;
+	if (status != 0) {
+		log_event(LOG_ERROR, "reload_refused", log_text("reason", why->text), log_text("advice", "the old configuration stays"));
+		drop(&fresh);
+	} else {
+		drop(d);
+		d->config = fresh.config;
+		d->users = fresh.users;
+		d->tls = fresh.tls;
+		send_configs(s);
+		log_open(d->config->log.level, d->config->log.format);
+		log_event(LOG_INFO, "reloaded", log_text("file", d->config->file));
+		daemon_warn(d->config);
+	}
 	tell_status(s, "READY=1\n");
+	return status;
+}
+
+static void
+answer(struct supervisor *s)
+{
+	struct reload *r = s->asked;
+
+	if (r == NULL || s->configs_out > 0)
+		return;
+	s->asked = NULL;
+	r->memo.kind = MEMO_RELOADED;
+	memo_post(r->back, &r->memo);
+}
+
+/* The control room asks for one at a time. */
+static void
+reload_for(struct supervisor *s, struct reload *r)
+{
+	struct why why;
+
+	if (s->asked != NULL)
+		bug("asked to reload before the last one was answered");
+	r->status = reload(s, &why);
+	if (r->status == 0)
+		snprintf(r->text, sizeof r->text, "%s", s->d->config->file);
+	else
+		snprintf(r->text, sizeof r->text, "%s%s", why.text, s->phase == RUNNING ? "; the old configuration stays" : "");
+	s->asked = r;
+	answer(s);
+}
+
+/* --- memos and signals -------------------------------------------------------------- */
+
+static void
+on_memo(void *arg, struct link *l)
+{
+	struct supervisor *s = arg;
+	struct memo *m = container_of(l, struct memo, link);
+
+	switch (m->kind) {
+	case MEMO_RELOAD:
+		reload_for(s, (struct reload *)m);
+		return;
+	case MEMO_CONFIGURED:
+		s->configs_out--;
+		answer(s);
+		break;
+	case MEMO_DRAINED:
+		if (s->awaited > 0 && --s->awaited == 0)
+			next_phase(s);
+		break;
+	case MEMO_HEADLINE:
+		memcpy(s->headline, container_of(m, struct headline_memo, memo)->text, sizeof s->headline);
+		tell_status(s, "");
+		break;
+	default:
+		bug("main: memo %d is not for us", m->kind);
+	}
+	free(m);
 }
 
 static void
@@ -238,6 +299,7 @@ on_signal(void *arg, int fd)
 {
 	struct supervisor *s = arg;
 	struct signalfd_siginfo info;
+	struct why why;
 
 	while (read(fd, &info, sizeof info) == sizeof info)
 		switch (info.ssi_signo) {
@@ -248,7 +310,7 @@ on_signal(void *arg, int fd)
 			stop(s, "SIGINT");
 			break;
 		case SIGHUP:
-			reload(s);
+			reload(s, &why);	/* which has told the log */
 			break;
 		default:
 			break;		/* SIGUSR1, SIGUSR2: harmless */
@@ -344,6 +406,7 @@ supervise_run(struct daemon *d)
 	tell_status(&s, "READY=1\n");
 	loop_run(d->loop);
 	daemon_join(d);
+	channel_drain(d->channel);	/* who asks for a reload now is refused */
 	watch_free(&watch);
 	close(fd);
 	log_event(LOG_INFO, "stopped");

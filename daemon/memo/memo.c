@@ -144,6 +144,20 @@ memo_look_free(struct look **m)
 }
 
 void
+memo_config_used(struct config_memo *m)
+{
+	if (m->back == NULL) {
+		free(m);
+		return;
+	}
+	m->memo.kind = MEMO_CONFIGURED;
+	m->config = NULL;
+	m->users = NULL;
+	m->tls = NULL;
+	memo_post(m->back, &m->memo);
+}
+
+void
 memo_limits_clear(struct limits *l)
 {
 	config_unref(&l->config);

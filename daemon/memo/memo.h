@@ -33,6 +33,9 @@ enum memo_kind {
 	MEMO_CLOSED,	/* relay → queue: this lane is gone (idle, 421, lost, or asked for) */
 	MEMO_LOOK,	/* web → control, and back: what does it look like now? */
 	MEMO_CONFIG,	/* main → all: use this from now on */
+	MEMO_CONFIGURED,	/* all → main: the same struct, emptied: it is in use */
+	MEMO_RELOAD,	/* control → main: read the configuration again */
+	MEMO_RELOADED,	/* main → control: the same struct, answered when the new one is in use, or refused */
 	MEMO_DRAIN,	/* main → all: take nothing new */
 	MEMO_DRAINED,	/* all → main: nothing of mine is in flight */
 	MEMO_HEADLINE,	/* queue → main: the state of things in a line */
@@ -187,12 +190,23 @@ struct look {
 	struct json_t *oldest;		/* an array; without metrics.addresses neither has any */
 };
 
-/* CONFIG: the receiver takes the reference and frees the memo. */
+/* CONFIG: the receiver takes the references, and says by memo_config_used that it has; main frees what comes back. */
 struct config_memo {
 	struct memo memo;
+	struct channel *back;		/* NULL: nobody waits for that */
 	struct config *config;
 	struct users *users;		/* listener; may be NULL */
 	struct tls *tls;		/* listener's context; may be NULL */
+};
+
+/* RELOAD.  Made and freed by control, which has at most one under way. */
+enum { RELOAD_TEXT = 400 };
+struct reload {
+	struct memo memo;
+	struct channel *back;
+	/* the answer */
+	int status;			/* 0; or the exit status of the command that asked: 78 a bad file, 1 */
+	char text[RELOAD_TEXT];		/* the file that is in use now; or why it was refused */
 };
 
 /* HEADLINE: main frees it. */
@@ -214,6 +228,7 @@ struct job *memo_job_new(unsigned nrcpt);	/* rcpt and result have room for so ma
 void memo_job_free(struct job **m);
 struct look *memo_look_new(void);
 void memo_look_free(struct look **m);
+void memo_config_used(struct config_memo *m);	/* sends it back, or frees it */
 void memo_limits_clear(struct limits *l);	/* what it owns */
 struct memo *memo_new(enum memo_kind kind, size_t size);	/* zeroed; size of the whole struct */
 

@@ -41,7 +41,7 @@ on_config(struct queue *q, struct config_memo *m)
 	config_unref(&old);
 	users_unref(&m->users);
 	tls_unref(&m->tls);
-	free(m);
+	memo_config_used(m);
 }
 
 static void

@@ -189,6 +189,7 @@ take_config(struct web *w, struct config_memo *m)
 	use_config(w, m->config);
 	users_unref(&m->users);
 	tls_unref(&m->tls);
+	memo_config_used(m);
 }
 
 static void
@@ -203,7 +204,7 @@ on_memo(void *arg, struct link *link)
 		return;
 	case MEMO_CONFIG:
 		take_config(w, (struct config_memo *)m);
-		break;
+		return;
 	case MEMO_DRAIN:
 		w->draining = true;
 		break;

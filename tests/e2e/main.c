@@ -14,6 +14,7 @@ Suite *live_suite(void);
 Suite *logins_suite(void);
 Suite *logs_suite(void);
 Suite *pace_suite(void);
+Suite *reload_suite(void);
 Suite *route_suite(void);
 Suite *table_suite(void);
 Suite *told_suite(void);
@@ -37,6 +38,7 @@ main(void)
 	srunner_add_suite(runner, logins_suite());
 	srunner_add_suite(runner, logs_suite());
 	srunner_add_suite(runner, pace_suite());
+	srunner_add_suite(runner, reload_suite());
 	srunner_add_suite(runner, route_suite());
 	srunner_add_suite(runner, table_suite());
 	srunner_add_suite(runner, told_suite());

@@ -82,25 +82,34 @@ check "Landlock is active" has_log 'event=started .* landlock=[2-9]'
 check "systemctl status tells: $(prop StatusText)" until_true 50 eval 'prop StatusText | grep -q "^Nothing waits; provider up (1587/starttls)$"'
 
 # --- reload --------------------------------------------------------------------------------
+reloads() { systemctl reload gatepost.service; }
+refused() { ! systemctl reload gatepost.service 2>/dev/null; }
+tells_refused() { prop StatusText | grep -q "^The last reload was refused"; }
+size() { grep -q "SIZE $1" <(curl -sS --max-time 20 -v smtp://localhost:587 2>&1 </dev/null); }	# its HELP needs TLS
 write_conf 'limits { message_size = "1M" }'
-check "reload" systemctl reload gatepost.service
-check "…is done" until_true 50 has_log event=reloaded
-refused() { prop StatusText | grep -q "^The last reload was refused"; }
+check "reload" reloads
+check "…is in force when it is done" size 1048576
 write_conf 'limits { message_size = "1Q" }'
-systemctl reload gatepost.service
-check "a bad file is refused, and status says so" until_true 50 refused
-check "…with words" has_log 'event=reload_refused .*message_size'
+check "a bad file is refused, and the reload fails" refused
+check "…with words, from the daemon and from the reload" eval '[ $(log | grep -c "message_size.*1Q") -ge 2 ]'
+check "…and status says so" until_true 50 tells_refused
+echo 'limits { message_size = "1M' >/etc/gatepost/gatepost.conf
+check "one that cannot be parsed is refused, by the daemon" refused
+check "…with its words" until_true 50 has_log 'event=reload_refused .*gatepost.conf:[0-9]*: '
 write_conf ""
-systemctl reload gatepost.service
-check "a good one ends that" until_true 50 eval '! refused'
+check "a good one ends that" reloads
+check "…in status too" until_true 50 eval '! tells_refused'
 write_conf 'threads = 64'
-systemctl reload gatepost.service
-check "what needs a restart is refused, and status says so" until_true 50 refused
+check "what needs a restart is refused, and the reload fails" refused
 check "…naming it" has_log 'event=reload_refused .*threads cannot change'
+check "…and status says so" until_true 50 tells_refused
 check "…and the daemon goes on" test "$(prop ActiveState)" = active
 check "…and takes mail" submit smtp://localhost:587
 write_conf ""
-check "reload again" systemctl reload gatepost.service
+check "reload again" reloads
+pid=$(prop MainPID)
+kill -HUP "$pid"
+check "SIGHUP alone reloads too" until_true 50 eval '[ $(log | grep -c event=reloaded) -eq 4 ]'
 
 # --- restart under load ----------------------------------------------------------------------
 /mnt/systemd-helper knock 127.0.0.1:587 >/tmp/knock1 & k1=$!
@@ -153,5 +162,11 @@ systemctl daemon-reload
 check "a second instance" systemctl start gatepost@second.service
 gatepost ca -c /etc/gatepost/second.conf >/tmp/ca.pem 2>/dev/null
 check "…submit" submit smtp://localhost:588
+second_log() { journalctl -q -o cat -u gatepost@second.service; }
+check "…reload" systemctl reload gatepost@second.service
+check "…of that one" eval 'second_log | grep -q event=reloaded'
+sed -i 's/second.example"/second.example/' /etc/gatepost/second.conf
+check "…a bad file is refused" eval '! systemctl reload gatepost@second.service 2>/dev/null'
+check "…by that one" eval 'second_log | grep -q event=reload_refused'
 check "stop all" systemctl stop gatepost.service gatepost@second.service
 check "no secret in the journal" eval '! journalctl -q -o cat | grep -q -e provider-secret -e app-secret'

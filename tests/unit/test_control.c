@@ -35,13 +35,37 @@ static struct rig {
 	int fd;
 	unsigned kept;
 	bool up;			/* the upstream */
+	struct reload *asked;		/* of main, by the newest RELOAD */
+	unsigned reloads;
 } rig;
 
 static void
 on_main(void *arg, struct link *l)
 {
+	struct memo *m = container_of(l, struct memo, link);
+
 	(void)arg;
-	free(l);
+	if (m->kind != MEMO_RELOAD) {
+		free(m);
+		return;
+	}
+	ck_assert_ptr_null(rig.asked);		/* one at a time */
+	rig.asked = (struct reload *)m;
+	rig.reloads++;
+}
+
+/* Main's answer to the RELOAD that is under way. */
+static void
+answer_reload(int status, const char *text)
+{
+	struct reload *r = rig.asked;
+
+	ck_assert_ptr_nonnull(r);
+	rig.asked = NULL;
+	r->memo.kind = MEMO_RELOADED;
+	r->status = status;
+	snprintf(r->text, sizeof r->text, "%s", text);
+	memo_post(r->back, &r->memo);
 }
 
 static void
@@ -133,6 +157,7 @@ setup(void)
 	rig.fd = accept_bind_unix(rig.path, 0666, &why);
 	ck_assert_msg(rig.fd >= 0, "%s", why.text);
 	rig.control = control_start(rig.loop, rig.queue, rig.fd);
+	control_tell(rig.control, rig.main);
 }
 
 static int
@@ -146,6 +171,8 @@ static void
 teardown(void)
 {
 	control_stop(&rig.control);
+	channel_drain(rig.main);
+	free(rig.asked);
 	queue_free(&rig.queue);
 	channel_free(&rig.main);
 	channel_free(&rig.listener);
@@ -721,6 +748,121 @@ START_TEST(follows)
 }
 END_TEST
 
+/* --- reload: main is the test ------------------------------------------------------- */
+
+#define RELOAD "{\"command\":\"reload\"}\n"
+
+static void
+await_reloads(unsigned n)
+{
+	for (unsigned i = 0; i < PATIENCE_MS && rig.reloads < n; i++)
+		turn(NULL);
+	ck_assert_uint_eq(rig.reloads, n);
+}
+
+/* What was asked before has been read when this has its answer. */
+static void
+settle(void)
+{
+	answer_has(ask("{\"command\":\"version\"}\n"), "{\"end\":true}\n");
+}
+
+START_TEST(reload_is_answered_by_what_came_of_it)
+{
+	struct client c;
+
+	client_open(&c);
+	say(&c, RELOAD);
+	await_reloads(1);
+	settle();
+	take(&c);
+	ck_assert_uint_eq(c.in.len, 0);		/* not before it is known */
+	answer_reload(0, "/etc/gatepost/gatepost.conf");
+	answer_has(hear(&c), "{\"file\":\"/etc/gatepost/gatepost.conf\"}\n{\"end\":true}\n");
+	say(&c, RELOAD);
+	await_reloads(2);
+	answer_reload(78, "file:3: no such option \"\xff\"; the old configuration stays");
+	answer_has(hear(&c), "no such option \\\"\\\\xFF\\\"; the old configuration stays\",\"exit\":78}\n");
+	say(&c, RELOAD);
+	await_reloads(3);
+	answer_reload(1, "threads cannot change while running: restart");
+	answer_has(hear(&c), "{\"error\":\"threads cannot change while running: restart\",\"exit\":1}\n");
+	client_close(&c);
+}
+END_TEST
+
+/* The one under way may have read the file before the later ones' change. */
+START_TEST(reload_asked_for_meanwhile_is_another)
+{
+	struct client c[3];
+
+	for (unsigned i = 0; i < 3; i++)
+		client_open(&c[i]);
+	say(&c[0], RELOAD);
+	await_reloads(1);
+	say(&c[1], RELOAD);
+	say(&c[2], RELOAD);
+	settle();
+	ck_assert_uint_eq(rig.reloads, 1);
+	answer_reload(0, "/first");
+	answer_has(hear(&c[0]), "{\"file\":\"/first\"}\n");
+	await_reloads(2);			/* one for both */
+	take(&c[1]);
+	ck_assert_uint_eq(c[1].in.len, 0);
+	answer_reload(78, "second");
+	answer_has(hear(&c[1]), "{\"error\":\"second\",\"exit\":78}\n");
+	answer_has(hear(&c[2]), "{\"error\":\"second\",\"exit\":78}\n");
+	settle();
+	ck_assert_uint_eq(rig.reloads, 2);
+	for (unsigned i = 0; i < 3; i++)
+		client_close(&c[i]);
+}
+END_TEST
+
+START_TEST(reload_left_alone)
+{
+	struct client c[3];
+
+	for (unsigned i = 0; i < 3; i++)
+		client_open(&c[i]);
+	say(&c[0], RELOAD);
+	await_reloads(1);
+	say(&c[1], RELOAD);
+	ck_assert_int_eq(shutdown(c[1].fd, SHUT_WR), 0);	/* as nc -N: it still wants its answer */
+	say(&c[2], RELOAD);
+	settle();
+	client_close(&c[0]);			/* of the one under way */
+	client_close(&c[2]);			/* of the next */
+	is_alive();
+	answer_reload(0, "/first");
+	await_reloads(2);
+	answer_reload(0, "/second");
+	answer_has(hear(&c[1]), "{\"file\":\"/second\"}\n{\"end\":true}\n");
+	client_close(&c[1]);
+	is_alive();
+	client_open(&c[0]);
+	say(&c[0], RELOAD);
+	await_reloads(3);
+	answer_reload(0, "/third");		/* and the end comes before it: teardown */
+	client_close(&c[0]);
+}
+END_TEST
+
+START_TEST(reload_is_for_operators)
+{
+	struct client c;
+
+	if (geteuid() == 0) {		/* else there is no stranger */
+		open_as(&c, STRANGER);
+		say(&c, RELOAD);
+		answer_has(hear(&c), "only root and the group gatepost may do this");
+		client_close(&c);
+	}
+	answer_has(ask("{\"command\":\"reload\",\"all\":true}\n"), "reload does not take one of these fields");
+	ck_assert_uint_eq(rig.reloads, 0);
+}
+END_TEST
+
 Suite *test_control(void);
 
 Suite *
@@ -747,6 +889,10 @@ test_control(void)
 	tcase_add_test(t, traces);
 	tcase_add_test(t, trace_left_alone);
 	tcase_add_test(t, follows);
+	tcase_add_test(t, reload_is_answered_by_what_came_of_it);
+	tcase_add_test(t, reload_asked_for_meanwhile_is_another);
+	tcase_add_test(t, reload_left_alone);
+	tcase_add_test(t, reload_is_for_operators);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -102,6 +102,34 @@ START_TEST(test_others)
 }
 END_TEST
 
+static struct memo *used;
+
+static void
+on_used(void *arg, struct link *l)
+{
+	(void)arg;
+	used = container_of(l, struct memo, link);
+}
+
+START_TEST(test_config)
+{
+	struct loop *loop = loop_new("test");
+	struct channel *back = channel_new(loop, on_used, NULL);
+	struct config_memo *m = (struct config_memo *)memo_new(MEMO_CONFIG, sizeof *m);
+
+	memo_config_used(m);		/* nobody asks: freed */
+	m = (struct config_memo *)memo_new(MEMO_CONFIG, sizeof *m);
+	m->back = back;
+	memo_config_used(m);
+	channel_drain(back);
+	ck_assert_ptr_eq(used, &m->memo);
+	ck_assert_int_eq(used->kind, MEMO_CONFIGURED);
+	free(m);
+	channel_free(&back);
+	loop_free(&loop);
+}
+END_TEST
+
 Suite *test_memo(void);
 
 Suite *
@@ -114,6 +142,7 @@ test_memo(void)
 	tcase_add_test(t, test_submit);
 	tcase_add_test(t, test_job);
 	tcase_add_test(t, test_others);
+	tcase_add_test(t, test_config);
 	suite_add_tcase(s, t);
 	return s;
 }
