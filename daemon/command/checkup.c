@@ -8,6 +8,7 @@
 #include "command/command.h"
 #include "command/runs.h"
 #include "command/table.h"
+#include "errand/errand.h"
 #include "net/tls.h"
 
 #include <errno.h>
@@ -381,6 +382,40 @@ check_upstream(struct checking *c, const struct upstream *u)
 	    "without login");
 }
 
+static bool
+may_run(void *arg, const struct stat *st)
+{
+	return (st->st_mode & 0111) != 0 && may(arg, st, 1);
+}
+
+static void
+check_command(struct checking *c, const char *option, const char *command)
+{
+	char *program;
+	struct why why;
+
+	if (command == NULL || command[0] == '\0')
+		return;
+	if (program_find(command, may_run, c, &program, &why) < 0)
+		wrong(c, "%s: %s", option, why.text);
+	else if (check_way(c, option, program, 0))
+		fine(c, "%s runs %s", option, program);
+	free(program);
+}
+
+static void
+check_commands(struct checking *c)
+{
+	const struct config *config = c->config;
+	char option[NAME_SHOWN + 40];
+
+	check_command(c, "alert: command", config->alert.command);
+	for (unsigned i = 0; i < config->nupstream; i++) {
+		snprintf(option, sizeof option, "upstream %.*s: password_command", NAME_SHOWN, config->upstream[i].name);
+		check_command(c, option, config->upstream[i].password_command);
+	}
+}
+
 static void
 check_sockets(struct checking *c)
 {
@@ -427,6 +462,7 @@ checkup_run(int argc, char **argv)
 		fine(&c, "aliases in %s", config->aliases_file);
 	for (unsigned i = 0; i < config->nupstream; i++)
 		check_upstream(&c, &config->upstream[i]);
+	check_commands(&c);
 	if (config_check_loop(config, &why) < 0)
 		wrong(&c, "%s", why.text);
 	config_unref(&config);

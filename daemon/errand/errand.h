@@ -7,6 +7,8 @@
 #ifndef ERRAND_ERRAND_H
 #define ERRAND_ERRAND_H
 
+#include <sys/stat.h>
+
 #include "base/str.h"
 #include "config/config.h"
 #include "net/loop.h"
@@ -41,6 +43,13 @@ struct errand_answer {
  * when it is told to.  It ends with the daemon.
  */
 int servant_fork(int *fd, const struct config_options *o, struct config *c, struct why *why) must_check;
+
+/*
+ * program.c: the program that a command would start, to be freed; or -1 and why none.  may_run() judges each regular file
+ * that it may be.
+ */
+int program_find(const char *command, bool (*may_run)(void *arg, const struct stat *st), void *arg, char **out,
+    struct why *why) must_check;
 
 struct errands;
 struct errands *errand_start(struct loop *l, int fd, const struct config *c);	/* takes fd; -1: there is no helper */

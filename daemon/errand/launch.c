@@ -20,9 +20,9 @@
 
 #include "base/mem.h"
 
-enum { WORDS_MAX = 64, DESCRIPTORS = 1024 };
+enum { DESCRIPTORS = 1024 };
 
-static const char safe_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const char launch_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 static int
 open_input(struct str input)
@@ -56,7 +56,7 @@ make_environment(char **env)
 	const struct passwd *pw = getpwuid(geteuid());
 	unsigned n = 0;
 
-	add(env, &n, "PATH", safe_path);
+	add(env, &n, "PATH", launch_path);
 	add(env, &n, "HOME", pw != NULL ? pw->pw_dir : "/");
 	add(env, &n, "USER", pw != NULL ? pw->pw_name : NULL);
 	add(env, &n, "LOGNAME", pw != NULL ? pw->pw_name : NULL);
@@ -83,7 +83,7 @@ split(char *command, char **words)
 	char *rest = command, *word;
 	unsigned n = 0;
 
-	while (n < WORDS_MAX && (word = strsep(&rest, " \t")) != NULL)
+	while (n < LAUNCH_WORDS_MAX && (word = strsep(&rest, " \t")) != NULL)
 		if (word[0] != '\0')
 			words[n++] = word;
 	words[n] = NULL;
@@ -96,7 +96,7 @@ split(char *command, char **words)
 static _Noreturn void
 become(const char *command, pid_t parent, const int fd[3])
 {
-	char *words[WORDS_MAX + 1], *env[8];
+	char *words[LAUNCH_WORDS_MAX + 1], *env[8];
 	struct rlimit limit;
 
 	setpgid(0, 0);
@@ -115,7 +115,7 @@ become(const char *command, pid_t parent, const int fd[3])
 		_exit(127);
 	make_environment(env);
 	split(mem_text(command), words);
-	setenv("PATH", safe_path, 1);	/* where execvpe looks */
+	setenv("PATH", launch_path, 1);	/* where execvpe looks */
 	execvpe(words[0], words, env);
 	dprintf(2, "cannot run %s: %s\n", words[0], strerror(errno));
 	_exit(127);

@@ -6,6 +6,10 @@
 
 #include "base/str.h"
 
+enum { LAUNCH_WORDS_MAX = 64 };
+
+extern const char launch_path[];	/* where a name without a slash is looked for, and the command's PATH */
+
 struct launch {
 	pid_t pid;		/* also of its process group */
 	int end;		/* readable when it has ended; not waited for yet */

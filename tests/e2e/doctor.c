@@ -215,6 +215,53 @@ START_TEST(a_password_by_command)
 }
 END_TEST
 
+/* What would fail only when it is needed is found before; and for the daemon's user, not for root. */
+START_TEST(check_looks_for_the_commands)
+{
+	static const struct { const char *rest, *upstream, *say; int status; } rows[] = {
+		{ "", "password_command = \"cat /etc/hostname\"", "upstream provider: password_command runs /", 0 },
+		{ "alert { command = \"/bin/sh -c true\" }", "", "alert: command runs /bin/sh", 0 },
+		{ "", "password_command = \"/nonexistent/get-password x\"",
+		    "gatepost: upstream provider: password_command: /nonexistent/get-password: No such file or directory; install it", 78 },
+		{ "", "password_command = \"no-such-helper\"", "no-such-helper is not in any of /usr/local/sbin:", 78 },
+		{ "alert { command = \"/etc/passwd\" }", "",
+		    "gatepost: alert: command: /etc/passwd is no program that the daemon's user may run; chmod +x it", 78 },
+	};
+	char conf[512];
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		snprintf(conf, sizeof conf, "%s\nupstream \"provider\" { host = \"127.0.0.1\" chain = {\"%u/starttls\"} tls_verify = false "
+		    "username = \"apikey\" %s }\n", rows[i].rest, w.p587, rows[i].upstream[0] != '\0' ? rows[i].upstream :
+		    "password_file = \"secret\"");
+		write_file("gatepost.conf", conf);
+		write_file("secret", "provider-secret\n");
+		ck_assert_msg(world_run(&w, out, sizeof out, NULL, "check") == rows[i].status, "%s", out);
+		expect(rows[i].say);
+	}
+}
+END_TEST
+
+START_TEST(check_looks_for_the_commands_as_the_user)
+{
+	char path[128], conf[512];
+
+	if (geteuid() != 0)
+		return;
+	ck_assert_int_eq(chmod(w.dir, 0711), 0);
+	write_file("helper", "#!/bin/sh\n");
+	snprintf(path, sizeof path, "%s/helper", w.dir);
+	ck_assert_int_eq(chmod(path, 0700), 0);		/* root's */
+	snprintf(conf, sizeof conf, "user = \"nobody\"\nupstream \"provider\" { host = \"127.0.0.1\" chain = {\"%u/starttls\"} "
+	    "tls_verify = false username = \"apikey\" password_command = \"%s\" }\n", w.p587, path);
+	write_file("gatepost.conf", conf);
+	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "check"), 78);
+	expect("/helper is no program that the daemon's user may run; chmod +x it");
+	ck_assert_int_eq(chmod(path, 0755), 0);
+	(void)world_run(&w, out, sizeof out, NULL, "check");	/* it may complain of others */
+	expect("password_command runs /tmp/");
+}
+END_TEST
+
 /* Root's probe must not run with root's rights what the daemon runs without them. */
 START_TEST(a_command_is_run_as_the_user)
 {
@@ -401,6 +448,8 @@ doctor_suite(void)
 	tcase_add_test(t, a_probe_of_everything);
 	tcase_add_loop_test(t, a_probe_in_a_terminal, 0, 3);
 	tcase_add_test(t, a_password_by_command);
+	tcase_add_test(t, check_looks_for_the_commands);
+	tcase_add_test(t, check_looks_for_the_commands_as_the_user);
 	tcase_add_loop_test(t, a_command_is_run_as_the_user, 0, 2);
 	tcase_add_loop_test(t, a_token_for_the_probe, 0, 3);
 	tcase_add_test(t, hostile_text_is_tamed_on_a_terminal);
