@@ -2,16 +2,19 @@
 #include "e2e/world.h"
 
 #include <check.h>
+#include <dirent.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TIMES = 6, AT_ONCE = 4 };
+enum { TIMES = 6, AT_ONCE = 4, EARLY_MS = 300 };
 
 static void
 up(struct world *w, const char *rest)
@@ -74,6 +77,70 @@ START_TEST(a_reload_is_in_force_when_it_is_told)
 			client_free(&c);
 		}
 	}
+	down(&w);
+}
+END_TEST
+
+/* 0: none has its name yet. */
+static pid_t
+find_listener(const struct world *w)
+{
+	char path[300], name[32];
+	struct dirent *e;
+	pid_t tid = 0;
+	DIR *d;
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%d/task", (int)w->pid);
+	d = opendir(path);
+	while (tid == 0 && (e = readdir(d)) != NULL) {
+		snprintf(path, sizeof path, "/proc/%d/task/%.16s/comm", (int)w->pid, e->d_name);
+		f = fopen(path, "r");
+		if (f != NULL && fgets(name, sizeof name, f) != NULL && strcmp(name, "listener\n") == 0)
+			tid = atoi(e->d_name);
+		if (f != NULL)
+			fclose(f);
+	}
+	closedir(d);
+	return tid;
+}
+
+/* A listener of the daemon, stopped in whatever it does; 0: it may not be. */
+static pid_t
+freeze_listener(const struct world *w)
+{
+	pid_t tid = 0;
+
+	for (unsigned i = 0; i < 10000 && (tid = find_listener(w)) == 0; i++)
+		usleep(1000);
+	ck_assert_int_ne(tid, 0);
+	if (ptrace(PTRACE_SEIZE, tid, NULL, NULL) < 0)
+		return 0;
+	ck_assert_int_eq(ptrace(PTRACE_INTERRUPT, tid, NULL, NULL), 0);
+	ck_assert_int_eq(waitpid(tid, NULL, __WALL), tid);
+	return tid;
+}
+
+/* It is not told before the last thread has it. */
+START_TEST(a_reload_waits_for_every_thread)
+{
+	struct world w;
+	char line[256], out[512];
+	struct pollfd p = { .events = POLLIN };
+	pid_t frozen;
+	FILE *f;
+
+	up(&w, "");
+	frozen = freeze_listener(&w);
+	snprintf(line, sizeof line, "%s reload --state %s 2>&1", getenv("GATEPOST"), w.dir);
+	f = popen(line, "r");
+	ck_assert(world_wait_log(&w, "event=reloaded", 10000));
+	p.fd = fileno(f);
+	ck_assert(frozen == 0 || poll(&p, 1, EARLY_MS) == 0);
+	ck_assert(frozen == 0 || ptrace(PTRACE_DETACH, frozen, NULL, NULL) == 0);
+	ck_assert_ptr_nonnull(fgets(out, sizeof out, f));
+	ck_assert_msg(strncmp(out, "reloaded ", 9) == 0, "%s", out);
+	ck_assert_int_eq(pclose(f), 0);
 	down(&w);
 }
 END_TEST
@@ -241,6 +308,7 @@ reload_suite(void)
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, a_reload_is_in_force_when_it_is_told);
+	tcase_add_test(t, a_reload_waits_for_every_thread);
 	tcase_add_loop_test(t, a_refused_reload_tells_why, 0, (int)(sizeof refused / sizeof refused[0]));
 	tcase_add_test(t, the_socket_is_found_without_the_file);
 	tcase_add_test(t, who_is_not_there_reloads_nothing);
