@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#include <string.h>
+
 enum {
 	PROGRESS_MIN = 1024,		/* octets of content that count as progress (C-21) */
 	TLS_CLIENT_HELLO = 0x16
@@ -47,7 +49,8 @@ on_line(struct session *s, struct str line)
 	a = is_auth ? auth_line(s, line) : verbs_run(s, line);
 	if ((a == ANSWERED) != (s->owed == 0))
 		bug("session in state %d: %u replies owed after its answer", s->state, s->owed);
-	if (is_secret) {	/* the pieces of a password may lie there */
+	if (is_secret) {	/* the line lies in the thread's read buffer, its pieces in ours */
+		explicit_bzero((char *)line.p, line.n);
 		mem_wipe(s->line.part.data, s->line.part.cap);
 		s->line.part = (struct buf){ 0 };
 	}

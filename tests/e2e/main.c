@@ -16,6 +16,7 @@ Suite *logs_suite(void);
 Suite *pace_suite(void);
 Suite *reload_suite(void);
 Suite *route_suite(void);
+Suite *secrets_suite(void);
 Suite *table_suite(void);
 Suite *told_suite(void);
 Suite *ways_suite(void);
@@ -40,6 +41,7 @@ main(void)
 	srunner_add_suite(runner, pace_suite());
 	srunner_add_suite(runner, reload_suite());
 	srunner_add_suite(runner, route_suite());
+	srunner_add_suite(runner, secrets_suite());
 	srunner_add_suite(runner, table_suite());
 	srunner_add_suite(runner, told_suite());
 	srunner_add_suite(runner, ways_suite());
