@@ -218,14 +218,26 @@ install: all install-systemd
 	install -m 644 docs/man/gatepost.1 $(DESTDIR)$(MANDIR)/man1/gatepost.1
 	install -m 644 docs/man/gatepost.conf.5 $(DESTDIR)$(MANDIR)/man5/gatepost.conf.5
 	install -m 644 docs/man/sendmail.8 $(DESTDIR)$(MANDIR)/man8/gatepost-sendmail.8
+# What `systemctl enable' made leads nowhere without the units: ended while they are there, and cleared away by hand where
+# systemctl cannot (another root).  Only links to our units are ours.
+uninstall: uninstall-systemd
+uninstall-systemd:
+	@if test -z "$(DESTDIR)" -a -e $(UNITDIR)/gatepost.service && command -v systemctl >/dev/null; then \
+		systemctl stop 'gatepost@*.service' || :; \
+		systemctl disable --now gatepost.socket gatepost.service && systemctl disable gatepost@.service || \
+		echo "systemctl fails: end the daemon yourself" >&2; fi
+	@for l in $(DESTDIR)/etc/systemd/system/*.wants/gatepost*; do \
+		case $$(readlink $$l) in $(UNITDIR)/gatepost.s*|$(UNITDIR)/gatepost@.service) rm -f $$l;; esac; done
+	rm -f $(units:%=$(DESTDIR)$(UNITDIR)/%) $(DESTDIR)$(SYSUSERSDIR)/gatepost.conf $(DESTDIR)$(PREFIX)/share/gatepost/direct.conf
+	@if test -z "$(DESTDIR)" -a -d /run/systemd/system -a "$$(id -u)" = 0; then systemctl daemon-reload; fi
+
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/gatepost $(DESTDIR)$(PREFIX)/share/gatepost/providers.conf \
 	    $(DESTDIR)$(PREFIX)/share/gatepost/grafana.json \
 	    $(DESTDIR)$(MANDIR)/man1/gatepost.1 $(DESTDIR)$(MANDIR)/man5/gatepost.conf.5 \
 	    $(DESTDIR)$(MANDIR)/man8/gatepost-sendmail.8
-	rm -f $(units:%=$(DESTDIR)$(UNITDIR)/%) $(DESTDIR)$(SYSUSERSDIR)/gatepost.conf $(DESTDIR)$(PREFIX)/share/gatepost/direct.conf
 	-rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/share/gatepost
-	@echo "left alone: $(SYSCONFDIR)/gatepost (configuration, users) and the spool, which may hold mail"
+	@echo "left alone: $(SYSCONFDIR)/gatepost (configuration, users); the spool, which may hold mail; the user and group gatepost"
 
 .PHONY: install-completion uninstall-completion install-sendmail uninstall-sendmail deb deb-test
 # What shells complete.
@@ -281,4 +293,4 @@ help:
 -include $(shell find $B -name '*.d' 2>/dev/null)
 
 .PHONY: all bench unit e2e crash layers headers options check check-now asan tsan deps deps-quietly demo interop \
-	systemd-test web-test install install-systemd uninstall format clean help
+	systemd-test web-test install install-systemd uninstall uninstall-systemd format clean help

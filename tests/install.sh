@@ -8,7 +8,7 @@ dir=$(mktemp -d "${TMPDIR:-/tmp}/gatepost-install.XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 die() { echo "tests/install.sh: $*" >&2; exit 1; }
 # config.mk may say otherwise
-run() { "$MAKE" -s --no-print-directory "B=$B" "DESTDIR=$dir/root" SYSCONFDIR=/etc SENDMAIL= "$@" >"$dir/out" 2>&1; }
+run() { "$MAKE" -s --no-print-directory "B=$B" "DESTDIR=$dir/root" SYSCONFDIR=/etc SYSTEMD=yes SENDMAIL= "$@" >"$dir/out" 2>&1; }
 laid() { (cd "$dir/root" && find . ! -type d | sort); }
 
 run install SENDMAIL=yes || die "make install: $(cat "$dir/out")"
@@ -26,9 +26,33 @@ echo '# mine' >>"$conf"
 cp "$conf" "$dir/conf"
 run install || die "make install, again: $(cat "$dir/out")"
 cmp -s "$conf" "$dir/conf" || die "make install overwrites the configuration"
+# The administrator enabled the units, an instance too, and somebody else's.
+unitdir=$(cd "$dir/root" && find . -name gatepost.service -printf '%h\n' | sed 's/^\.//') wants=$dir/root/etc/systemd/system
+[ -n "$unitdir" ] || die "make install lays no units"
+mkdir -p "$wants/multi-user.target.wants" "$wants/sockets.target.wants"
+ln -s "$unitdir/gatepost.service" "$unitdir/other.service" "$wants/multi-user.target.wants/"
+ln -s "$unitdir/gatepost@.service" "$wants/multi-user.target.wants/gatepost@two.service"
+ln -s /opt/gatepost.socket "$wants/sockets.target.wants/gatepost-mine.socket"
+ln -s "$unitdir/gatepost.socket" "$wants/sockets.target.wants/"
 run uninstall || die "make uninstall: $(cat "$dir/out")"
+grep -q '^left alone: .*user .*gatepost' "$dir/out" || die "make uninstall does not say what is left: $(cat "$dir/out")"
+[ "$(ls "$wants"/*)" = "$(printf '%s\n' "$wants/multi-user.target.wants:" other.service '' "$wants/sockets.target.wants:" gatepost-mine.socket)" ] ||
+	die "make uninstall leaves: $(ls "$wants"/*)"
+rm -r "$dir/root/etc/systemd"
 [ "$(laid)" = ./etc/gatepost/gatepost.conf ] || die "make uninstall leaves: $(laid)"
 cmp -s "$conf" "$dir/conf" || die "make uninstall changes the configuration"
+
+# On the machine itself the units are disabled while they are there.
+mkdir -p "$dir/fake" "$dir/live/units"
+printf '#!/bin/sh\n[ "$1" = daemon-reload ] || [ -e "%s/live/units/gatepost.service" ] || echo late\necho "$@" >>"%s/said"\n' "$dir" "$dir" \
+    >"$dir/fake/systemctl"
+chmod 755 "$dir/fake/systemctl"
+touch "$dir/live/units/gatepost.service"
+PATH=$dir/fake:$PATH run uninstall DESTDIR= PREFIX="$dir/live" SYSCONFDIR="$dir/live/etc" MANDIR="$dir/live/man" UNITDIR="$dir/live/units" \
+    SYSUSERSDIR="$dir/live/users" BASHCOMPDIR="$dir/live/bash" ZSHCOMPDIR="$dir/live/zsh" || die "make uninstall, live: $(cat "$dir/out")"
+grep -qx 'disable --now gatepost.socket gatepost.service' "$dir/said" || die "the units were not disabled: $(cat "$dir/said" "$dir/out")"
+if grep -q late "$dir/out"; then die "the units were disabled too late"; fi
+[ ! -e "$dir/live/units/gatepost.service" ] || die "make uninstall, live, leaves units"
 
 # Without being asked for, and over another mailer, no such names.
 mkdir -p "$dir/root$prefix/bin"
