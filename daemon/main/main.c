@@ -1,9 +1,25 @@
 /* The program: finds the subcommand and runs it.  Under the name sendmail or mailq it is that. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command/command.h"
 #include "main/daemon.h"
+
+/* Descriptors 0 to 2 must be something, for whatever we are called: else a socket could become standard input, and what it
+ * says a message, or standard error. */
+static void
+keep_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= 2);
+	if (fd > 2)
+		close(fd);
+}
 
 static const char *
 own_name(const char *argv0)
@@ -19,6 +35,7 @@ main(int argc, char **argv)
 	const struct command *c = command_find(own_name(argv[0]));
 	bool by_name = c != NULL;
 
+	keep_standard_descriptors();
 	if (!by_name) {
 		if (argc < 2) {
 			command_help(0, NULL);

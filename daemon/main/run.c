@@ -1,7 +1,6 @@
 /* `gatepost run': arguments, then the order in which a daemon comes to life. */
 #include "main/daemon.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,19 +10,6 @@
 #include <unistd.h>
 
 #include "command/command.h"
-
-/* Descriptors 0 to 2 must be something: else a socket could become standard error. */
-static void
-keep_standard_descriptors(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= 2);
-	if (fd > 2)
-		close(fd);
-}
 
 /* Signals are read from a descriptor by main's loop; no thread may take them. */
 static void
@@ -100,7 +86,6 @@ run_main(int argc, char **argv)
 	if (d == NULL)
 		return command_fail(75, "run: out of memory");
 	d->control_fd = d->errand_fd = d->metrics_fd = -1;
-	keep_standard_descriptors();
 	log_open(LOG_INFO, LOG_LOGFMT);		/* until the configuration says otherwise */
 	d->options.secrets = d->options.make_state = true;
 	status = command_options(argc, argv, &d->options.file, &d->options.state);
