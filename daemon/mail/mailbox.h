@@ -19,6 +19,9 @@ struct mailbox {
 	struct buf address;	/* without comments, blanks and a display name */
 	const char *end;	/* behind it in the value: there a missing domain goes */
 	bool has_domain;
+	/* private */
+	bool beside;		/* no comma since the one before */
+	const char *words_end;	/* of bare words side by side; NULL: it has to be looked for */
 };
 
 /* The next of *rest, whose line breaks count as blanks.  The first call wants a zeroed mailbox; clear its address at the

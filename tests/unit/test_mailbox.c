@@ -29,11 +29,41 @@ static const struct {
 	{ "John Smith", "! ", NULL },
 	{ "John Smith, a@b", "! a@b ", NULL },
 	{ "<>", "! ", NULL },
-	{ "a <b@c> <d@e>", "! ", NULL },
+	/* as Postfix: who stands beside another is no less a recipient */
+	{ "A B <a@b> c@d", "a@b c@d ", NULL },
+	{ "a <b@c> <d@e>", "b@c d@e ", NULL },
+	{ "<a@b>C D <e>, f", "a@b e f ", "<a@b>C D <e@h>, f@h" },
+	{ "a@b c@d", "a@b c@d ", NULL },
+	{ "a@b (x) c@d(y)\te@f , g", "a@b c@d e@f g ", "a@b (x) c@d(y)\te@f , g@h" },
+	{ "a @ b c . d @ e", "a@b c.d@e ", NULL },
+	{ "g: a@b c@d; e@f", "a@b c@d e@f ", NULL },
+	{ "g: <a@b> c@d;e@f", "a@b c@d e@f ", NULL },
+	{ "g: h@i <a@b>;, e@f", "a@b e@f ", NULL },
+	{ "<a@b> (x), root", "a@b root ", "<a@b> (x), root@h" },
+	/* but a word alone may be a name whose address was forgotten */
+	{ "<a@b> hello there, c@d", "a@b ! c@d ", NULL },
+	{ "<a@b> hello", "a@b ! ", NULL },
+	{ "a@b root", "a@b ! ", NULL },
+	{ "root a@b", "! ", NULL },
+	{ "<a@b> \"C D\"", "a@b ! ", NULL },
+	{ "<a@b c@d>", "! ", NULL },
+	/* an address is no name of a group, and a group has one */
+	{ "a@b: c@d", "! ", NULL },
+	{ "a@b g: c@d;, e@f", "! e@f ", NULL },
+	{ "g: root: c@d", "! ", NULL },
+	{ "<a@b>: c@d", "a@b c@d ", NULL },
+	{ "g: a@b; c@d", "a@b c@d ", NULL },
+	{ "g: a@b;;, ;c@d", "a@b c@d ", NULL },
 	{ "a > b@c", "! ", NULL },
 	{ "a <b@c", "! ", NULL },
 	{ "\"open, a@b", "! ", NULL },
 	{ "(open, a@b", "! ", NULL },
+	{ "a@b (open", "a@b ", NULL },
+	{ "root (open (and) (shut)\r\n", "root ", "root@h (open (and) (shut)\r\n" },
+	{ "a@b (open, root", "! ", NULL },
+	{ "a@b (open; root", "! ", NULL },
+	{ "a@b \"open", "! ", NULL },
+	{ "a@b [open", "! ", NULL },
 	{ "a@b@c, d@e", "! d@e ", NULL },
 	{ "a\x01@b", "! ", NULL },
 };
@@ -69,7 +99,8 @@ END_TEST
 /* C-24: deep or long, neither stack nor time. */
 START_TEST(deep)
 {
-	static const char *const units[] = { "(", "\"", "<", "a:", "\\", "[", "a.", ",", "()", ">", "@", ";" };
+	static const char *const units[] = { "(", "\"", "<", "a:", "\\", "[", "a.", ",", "()", ">", "@", ";", "<a@b>", "a@b ", "(a@b) c@d ",
+	    "a:<b@c>", "\"\"", "a@b (" };
 
 	for (size_t u = 0; u < sizeof units / sizeof units[0]; u++) {
 		struct buf in = { 0 };
