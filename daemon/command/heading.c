@@ -93,16 +93,24 @@ int
 heading_list(struct rcpts *r, struct str list, struct why *why)
 {
 	struct mailbox m = { 0 };
-	struct str rest = list;
+	struct str rest = list, bad;
 	enum mailbox_result result;
 
-	while ((result = mailbox_next(&rest, &m)) == MAILBOX_ONE)
-		add(r, &m.address);
+	do {
+		bad = rest;
+		result = mailbox_next(&rest, &m);
+		if (result == MAILBOX_ONE)
+			add(r, &m.address);
+	} while (result == MAILBOX_ONE);
 	buf_clear(&m.address);
 	if (result == MAILBOX_END)
 		return 0;
-	list = str_trim((struct str){ list.p, list.n < 100 ? list.n : 100 });
-	return fail(why, "not an address, or not a list of them: %.*s", (int)list.n, list.p);
+	bad.n -= rest.n;
+	while (bad.n > 0 && strchr(" \t\r\n,;", bad.p[0]) != NULL)
+		bad = str_from(bad, 1);
+	while (bad.n > 0 && strchr(" \t\r\n,;", bad.p[bad.n - 1]) != NULL)
+		bad.n--;
+	return fail(why, "not an address, or not a list of them: %.*s", bad.n < 100 ? (int)bad.n : 100, bad.p);
 }
 
 int
@@ -160,16 +168,18 @@ heading_put(struct buf *out, struct str header, const char *host)
 	}
 }
 
-/* A display name that is not ASCII, in words of RFC 2047. */
+/* A display name that is not ASCII, in words of RFC 2047; RFC 1428 names the character set that nobody told us. */
 static void
 put_encoded(struct buf *out, struct str s)
 {
-	while (s.n > 0) {
-		size_t n = 0, c;
+	bool is_utf8 = str_is_utf8(s);
 
-		while (n < s.n && (c = str_character(str_from(s, n))) > 0 && n + c <= WORD_OCTETS)
+	while (s.n > 0) {
+		size_t n = 0, c = 1;
+
+		while (n < s.n && (!is_utf8 || (c = str_character(str_from(s, n))) > 0) && n + c <= WORD_OCTETS)
 			n += c;
-		buf_puts(out, "=?utf-8?B?");
+		buf_puts(out, is_utf8 ? "=?utf-8?B?" : "=?unknown-8bit?B?");
 		base64_put(out, s.p, n);
 		buf_puts(out, "?=");
 		s = str_from(s, n);
@@ -190,6 +200,21 @@ put_quoted(struct buf *out, struct str s)
 	buf_putc(out, '"');
 }
 
+/* As much of a name as fits, on one line, in the octets that it was given in. */
+static void
+fit_name(char *safe, size_t size, const char *name)
+{
+	size_t n = 0;
+
+	if (str_is_utf8(str_of(name))) {
+		str_fit(safe, size, str_of(name));
+		return;
+	}
+	for (; name[n] != '\0' && n < size - 1; n++)
+		safe[n] = (name[n] > 0x1f && name[n] != 0x7f) || (name[n] & 0x80) != 0 ? name[n] : '?';
+	safe[n] = '\0';
+}
+
 void
 heading_put_from(struct buf *out, const char *name, const char *address)
 {
@@ -197,7 +222,7 @@ heading_put_from(struct buf *out, const char *name, const char *address)
 	char safe[256];
 	struct str s;
 
-	str_fit(safe, sizeof safe, str_of(name));
+	fit_name(safe, sizeof safe, name);
 	s = str_trim(str_of(safe));
 	buf_puts(out, "From: ");
 	if (!str_is_ascii(s))

@@ -111,11 +111,12 @@ complete(struct sending *s)
 {
 	const char *host = handoff_host(s->handoff);
 	struct address parsed;
+	bool is_null = s->sender[0] == '\0';	/* told as the daemon's own notices tell it */
 	char *name, *address;
 
-	if (!heading_has(buf_str(&s->letter.header), "From") && s->sender[0] != '\0' &&
-	    address_parse(str_of(s->sender), &parsed) == 0) {
-		name = full_name(&s->options);
+	if (!heading_has(buf_str(&s->letter.header), "From") &&
+	    address_parse(str_of(is_null ? "MAILER-DAEMON" : s->sender), &parsed) == 0) {
+		name = is_null && s->options.name == NULL ? mem_text("") : full_name(&s->options);
 		address = address_qualify(&parsed, host);
 		heading_put_from(&s->header, name, address);
 		free(name);

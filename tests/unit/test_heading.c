@@ -17,6 +17,10 @@ static const struct {
 	{ "To: undisclosed-recipients:;\r\nSubject: x, y\r\n", "", NULL },
 	{ "To: John Smith\r\nReply-To: w\r\n", NULL, "To: John Smith\r\nReply-To: w@h\r\n" },
 	{ "From: John Smith\r\n", "", NULL },
+	{ "To: A B <a@b> c@d\r\n", "a@b c@d ", NULL },
+	{ "To: A B <a@b> c\r\nCc: d\r\n", NULL, "To: A B <a@b> c\r\nCc: d@h\r\n" },
+	{ "To: a@b (x\r\nCc: g: c@d e@f;, root (y\r\n", "a@b c@d e@f root ", "To: a@b (x\r\nCc: g: c@d e@f;, root@h (y\r\n" },
+	{ "To: a@b (x, c@d\r\n", NULL, NULL },
 };
 
 START_TEST(fields)
@@ -47,7 +51,10 @@ static const struct {
 	{ "J. \"Q\" Smith", "From: \"J. \\\"Q\\\" Smith\" <a@b>\r\n" },
 	{ "J\xc3\xa9r\xc3\xb4me", "From: =?utf-8?B?SsOpcsO0bWU=?= <a@b>\r\n" },
 	{ "x\r\nBcc: c@d", "From: \"x??Bcc: c@d\" <a@b>\r\n" },	/* C-29 */
-	{ "\xff", "From: ? <a@b>\r\n" },
+	{ "J\xfcrg\n\x7f", "From: =?unknown-8bit?B?SvxyZz8/?= <a@b>\r\n" },	/* RFC 1428 3 */
+	{ "\xfc\xfc\xfc\xfc\xfc\xfc\xfc\xfc\xfc\xfc\xfc\xfc\xfc\xfc\xfc\xfc\xfc\xfc\xfc\xfc\xfc"
+	  "\xfc\xfc\xfc\xfc\xfc\xfc\xfc\xfc\xfc\xfc\xfc\xfc\xfc\xfc\xfc\xfc\xfc\xfc\xfc\xfc\xfc" "A",
+	  "From: =?unknown-8bit?B?/Pz8/Pz8/Pz8/Pz8/Pz8/Pz8/Pz8/Pz8/Pz8/Pz8/Pz8/Pz8/Pz8/Pz8?=\r\n =?unknown-8bit?B?QQ==?= <a@b>\r\n" },
 	{ "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
 	  "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9",
 	  "From: =?utf-8?B?w6nDqcOpw6nDqcOpw6nDqcOpw6nDqcOpw6nDqcOpw6nDqcOpw6nDqcOp?=\r\n =?utf-8?B?w6k=?= <a@b>\r\n" },
@@ -60,6 +67,18 @@ START_TEST(from)
 	heading_put_from(&out, names[_i].name, "a@b");
 	bytes_eq(buf_str(&out), str_of(names[_i].line));
 	buf_clear(&out);
+}
+END_TEST
+
+/* What is refused is told, and no more than that. */
+START_TEST(tells)
+{
+	struct rcpts r = { 0 };
+	struct why why;
+
+	ck_assert_int_eq(heading_list(&r, STR("a@b,\r\n\tJohn Smith , c@d\r\n"), &why), -1);
+	ck_assert_str_eq(why.text, "not an address, or not a list of them: John Smith");
+	rcpts_clear(&r);
 }
 END_TEST
 
@@ -80,6 +99,7 @@ test_heading(void)
 
 	tcase_add_loop_test(t, fields, 0, sizeof cases / sizeof cases[0]);
 	tcase_add_loop_test(t, from, 0, sizeof names / sizeof names[0]);
+	tcase_add_test(t, tells);
 	tcase_add_test(t, has);
 	suite_add_tcase(s, t);
 	return s;
