@@ -32,7 +32,8 @@ reach(const char *path, struct why *why)
 	if (connect(fd, (struct sockaddr *)&sa, sizeof sa) == 0)
 		return fd;
 	if (errno == EACCES || errno == EPERM)
-		fail(why, "no permission for %s; become root or a member of the group gatepost", path);
+		fail(why, "no permission for %s, which is for root and members of the group gatepost; become one "
+		    "(adduser NAME gatepost, then log in again)", path);
 	else
 		fail(why, "no daemon answers at %s (%s); start it (systemctl start gatepost), or name its "
 		    "socket with --socket", path, strerror(errno));

@@ -3,6 +3,7 @@
 
 #include <check.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@ enum { WORDS_MAX = 16, NOBODY = 65534 };
 
 static struct world w;
 static char out[65536];
+static int shut = -1;		/* descriptor that the next program finds closed */
 
 void
 byname_up(struct world *world, const char *script, const char *rest)
@@ -52,6 +54,12 @@ feed(int fd, const char *in, size_t n)
 	close(fd);
 }
 
+static int
+become(unsigned uid)
+{
+	return setgroups(0, NULL) < 0 || setgid(uid) < 0 ? -1 : setuid(uid);
+}
+
 int
 byname_run(const char *const *argv, unsigned uid, const char *in, size_t n, char *text, size_t size)
 {
@@ -65,7 +73,8 @@ byname_run(const char *const *argv, unsigned uid, const char *in, size_t n, char
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		unsetenv("NAME");
-		if (dup2(to[0], 0) < 0 || dup2(from[1], 1) < 0 || dup2(from[1], 2) < 0 || (uid != getuid() && setuid(uid) < 0))
+		if (dup2(to[0], 0) < 0 || dup2(from[1], 1) < 0 || dup2(from[1], 2) < 0 || (uid != getuid() && become(uid) < 0) ||
+		    (shut >= 0 && close(shut) < 0))
 			_exit(126);
 		execv(getenv("GATEPOST"), (char *const *)argv);
 		_exit(127);
@@ -147,6 +156,14 @@ static const struct story {
 	  "<j@client.example>", { "<a@far.example>", "<b@far.example>" },
 	  { "From: \"J. Doe\" <j@client.example>\r\n", "Subject: x\r\n\r\nno field\r\n" }, NULL },
 	{ { "-f", "<>", "you@far.example" }, "From: x@client.example\n\nstray\rCR\n", "<>", { "<you@far.example>" }, { "stray CR\r\n" }, NULL },
+	{ { "-f", "", "you@far.example" }, "Subject: x\n\nb\n", "<>", { "<you@far.example>" },
+	  { "\r\nFrom: <MAILER-DAEMON@relay.example>\r\n" }, NULL },
+	{ { "-f<>", "-F", "J\xfcrg", "you@far.example" }, "b\n", "<>", { "<you@far.example>" },
+	  { "\r\nFrom: =?unknown-8bit?B?SvxyZw==?= <MAILER-DAEMON@relay.example>\r\n" }, NULL },
+	/* who stands beside another without a comma is a recipient, too */
+	{ { "-t" }, "To: A B <a@far.example> b@far.example\n\nhi\n", NULL, { "<a@far.example>", "<b@far.example>" }, { "\r\nhi\r\n" }, NULL },
+	{ { "a@far.example b@far.example", "c@far.example (comment" }, "hi\n", NULL,
+	  { "<a@far.example>", "<b@far.example>", "<c@far.example>" }, { "\r\nhi\r\n" }, NULL },
 	{ { "-t", "z@far.example" }, "To: a@far.example\nResent-To: r@far.example\n\nx\n", NULL,
 	  { "<r@far.example>", "<z@far.example>" }, { "To: a@far.example\r\n" }, NULL },
 };
@@ -229,6 +246,9 @@ START_TEST(another_user_is_known_by_the_uid)	/* CONTRACT 6 */
 	ck_assert_msg(byname_run(argv, NOBODY, "x\n", 2, out, sizeof out) == 0, "%s", out);
 	snprintf(want, sizeof want, "from=%s@relay.example user=%s ", p->pw_name, p->pw_name);
 	ck_assert_msg(world_wait_log(&w, want, 5000), "%s", world_read_log(&w));
+	/* CONTRACT 1: 0660; who may not is told who may */
+	ck_assert_int_eq(byname_run((const char *const[]){ "mailq", "-c", conf, NULL }, NOBODY, "", 0, out, sizeof out), 75);
+	ck_assert_msg(strstr(out, "no permission for ") != NULL && strstr(out, "adduser NAME gatepost") != NULL, "%s", out);
 	down();
 }
 END_TEST
@@ -241,6 +261,49 @@ START_TEST(it_speaks_smtp)
 	ck_assert_msg(strncmp(out, "220 relay.example ", 18) == 0 && strstr(out, "250 2.0.0 queued as ") != NULL, "%s", out);
 	ck_assert_msg(strstr(out, "\n221 ") != NULL && strstr(out, "AUTH") == NULL && strstr(out, "STARTTLS") == NULL, "%s", out);
 	ck_assert(provider_wait(w.provider, 1, 10000));
+	down();
+}
+END_TEST
+
+START_TEST(it_takes_lines_that_end_in_lf)
+{
+	byname_up(&w, NULL, "");
+	ck_assert_int_eq(SENDMAIL("EHLO x\nMAIL FROM:<a@client.example>\nRCPT TO:<you@far.example>\nDATA\nS: x\n\n..y\n.\nQUIT\n", "-bs"), 0);
+	ck_assert_msg(strstr(out, "250 2.0.0 queued as ") != NULL && strstr(out, "\n221 ") != NULL, "%s", out);
+	ck_assert(provider_wait(w.provider, 1, 10000));
+	ck_assert_ptr_nonnull(strstr(provider_message(w.provider, 0)->text, "S: x\r\n\r\n.y\r\n"));
+	/* the daemon's rules stay for who does as SMTP says: C-01 */
+	ck_assert_int_eq(SENDMAIL("EHLO x\r\nMAIL FROM:<a@client.example>\r\nRCPT TO:<you@far.example>\r\nDATA\r\nS: x\r\n\r\ny\n.\nz\r\n.\r\nQUIT\r\n",
+	    "-bs"), 0);
+	ck_assert_msg(strstr(out, "queued as ") == NULL && strstr(out, "\n554 5.6.0 ") != NULL, "%s", out);
+	ck_assert_uint_eq(provider_count(w.provider), 1);
+	down();
+}
+END_TEST
+
+/* No socket becomes standard input, output or error of a program that was started without. */
+START_TEST(closed_descriptors_are_nothing)
+{
+	char conf[96];
+
+	byname_up(&w, NULL, "");
+	snprintf(conf, sizeof conf, "%s/gatepost.conf", w.dir);
+	shut = 0;
+	ck_assert_msg(SENDMAIL("", "you@far.example") == 0, "%s", out);
+	ck_assert_int_eq(SENDMAIL("", "-bs"), 0);
+	ck_assert_msg(strncmp(out, "220 ", 4) == 0, "%s", out);
+	ck_assert_int_eq(byname_run((const char *const[]){ "gatepost", "passwd", "-c", conf, "x", NULL }, getuid(), "", 0, out, sizeof out), 1);
+	shut = 1;
+	ck_assert_int_eq(SENDMAIL("EHLO x\r\nMAIL FROM:<a@client.example>\r\nRCPT TO:<me@far.example>\r\nDATA\r\nS: x\r\n\r\ny\r\n.\r\nQUIT\r\n",
+	    "-bs"), 0);
+	ck_assert_int_eq(byname_run((const char *const[]){ "mailq", "-c", conf, NULL }, getuid(), "", 0, out, sizeof out), 0);
+	shut = 2;
+	ck_assert_int_eq(SENDMAIL("x\n", "root"), 67);
+	ck_assert_int_eq(byname_run((const char *const[]){ "gatepost", "show", "-c", conf, "x", NULL }, getuid(), "", 0, out, sizeof out), 64);
+	shut = -1;
+	ck_assert(provider_wait(w.provider, 2, 10000));
+	ck_assert_uint_eq(provider_count(w.provider), 2);
+	ck_assert_msg(strstr(provider_message(w.provider, 0)->text, "421") == NULL, "%s", provider_message(w.provider, 0)->text);
 	down();
 }
 END_TEST
@@ -258,6 +321,10 @@ START_TEST(refusals_have_their_status)
 	ck_assert_int_eq(SENDMAIL("x\n", "-Z", "you@far.example"), 64);
 	ck_assert_int_eq(SENDMAIL("To: John Smith\n\nx\n", "-t"), 65);
 	ck_assert_ptr_nonnull(strstr(out, "gatepost: sendmail: a field of the header: not an address"));
+	ck_assert_int_eq(SENDMAIL("To: A <a@far.example> hello\n\nx\n", "-t"), 65);	/* nobody is passed over */
+	ck_assert_int_eq(SENDMAIL("To: a@far.example (x, b@far.example\n\nx\n", "-t"), 65);
+	ck_assert_int_eq(SENDMAIL("To: a@far.example: b@far.example\n\nx\n", "-t"), 65);
+	ck_assert_int_eq(SENDMAIL("x\n", "-f", "a@far.example b@far.example", "you@far.example"), 64);
 	ck_assert_int_eq(SENDMAIL("x\n", "you@far.example", "a@b@c"), 65);
 	ck_assert_int_eq(SENDMAIL("x\n", "you@far.example", "root"), 67);
 	ck_assert_msg(strstr(out, "gatepost: sendmail: root: recipient: 550 5.1.1 ") == out && strstr(out, "nothing was sent") != NULL, "%s", out);
@@ -353,6 +420,8 @@ byname_suite(void)
 	tcase_add_test(t, a_large_message_arrives_whole);
 	tcase_add_test(t, another_user_is_known_by_the_uid);
 	tcase_add_test(t, it_speaks_smtp);
+	tcase_add_test(t, it_takes_lines_that_end_in_lf);
+	tcase_add_test(t, closed_descriptors_are_nothing);
 	tcase_add_test(t, refusals_have_their_status);
 	tcase_add_test(t, too_large_is_told_before_it_is_sent);
 	tcase_add_test(t, without_a_daemon_it_is_75);

@@ -120,6 +120,8 @@ for f in sorted(glob.glob(sys.argv[1] + "/mail/box/new/*")):
     m = email.message_from_bytes(head + b"\n\n")
     show = [f"{n}: {v}" for n in ("Return-Path", "X-Original-To", "From", "Sender", "Reply-To", "To", "Cc", "Bcc", "Resent-To",
             "Subject") for v in (str(x) for x in m.get_all(n, []))]
+    # Ours has a domain, and no bare word.
+    show = ["From: MAILER-DAEMON" if x == "From: <MAILER-DAEMON@host.example>" else x for x in show]
     out.append("\n".join(show) + "\n" + repr(body))
 print("\n==\n".join(sorted(out)))
 X
@@ -171,11 +173,22 @@ compare "-F is not for a message with From:" 1 pipe 'From: x@far.example\nSubjec
 compare "-f with a name, recipients in one word" 2 pipe 'Subject: x\n\nb\n' -f 'J <j@far.example>' 'a@far.example, B <b@far.example>'
 compare "-f without a domain" 1 pipe 'Subject: x\n\nb\n' -f joe $r
 compare "-f <>" 1 pipe 'From: a@far.example\nSubject: x\n\nb\n' -f '<>' $r
+compare "-f <> and no From:" 1 pipe 'Subject: x\n\nb\n' -f '<>' $r
+compare "-f and nothing, no From:" 1 pipe 'Subject: x\n\nb\n' -f '' $r
 compare "-r" 1 pipe 'Subject: x\n\nb\n' -r j@far.example $r
 compare "-t with recipients" 2 pipe 'To: a@far.example\nSubject: x\n\nb\n' -t b@far.example
 compare "-t with Resent- fields" 2 pipe 'From: w@far.example\nTo: a@far.example\nResent-To: r@far.example\nResent-Bcc: q@far.example\nSubject: x\n\nb\n' -t
 compare "-t with groups and comments" 3 pipe 'To: undisclosed-recipients:;\nCc: g: a@far.example, b@far.example;, c@far.example (C)\nSubject: x\n\nb\n' -t
 compare "-t with folded fields" 2 pipe 'To: a@far.example,\n\t"B\n B" <b@far.example>\nSubject: x\n y\n\nb\n' -t
+compare "-t, side by side: a name, an address, another" 2 pipe 'To: A B <a@far.example> b@far.example\nSubject: x\n\nb\n' -t
+compare "-t, side by side: <a> <b>" 2 pipe 'To: <a@far.example> <b@far.example>\nSubject: x\n\nb\n' -t
+compare "-t, side by side: a b" 2 pipe 'To: a@far.example b@far.example\nSubject: x\n\nb\n' -t
+compare "-t, side by side in a group, and behind it" 4 pipe 'To: g: a@far.example b@far.example; c@far.example, d@far.example\nSubject: x\n\nb\n' -t
+compare "-t, a comment without its end" 2 pipe 'To: a@far.example (comment\nCc: c@far.example\nSubject: x\n\nb\n' -t
+compare "recipients side by side in one word" 2 pipe 'Subject: x\n\nb\n' 'a@far.example b@far.example'
+compare "a recipient with a comment without its end" 1 pipe 'Subject: x\n\nb\n' 'a@far.example (comment'
+closed() { "$S" $r <&-; }
+compare "standard input is closed" 1 closed
 # Refused by both; the exit status is ours to choose (64), Postfix's is 75.
 compare "-t and nobody" 0 pipe 'Subject: x\n\nb\n' -t
 compare "nobody" 0 pipe 'Subject: x\n\nb\n'
@@ -184,6 +197,8 @@ compare "-bz" 0 pipe 'x\n' -bz $r
 compare "-odb -om -oeq -o7 -O -h -L -p -U -m -v-like options" 1 pipe 'Subject: x\n\nb\n' -odb -om -oeq -Odelivery=b -h 3 -L tag -U -m $r
 smtp() { printf 'EHLO x\r\nMAIL FROM:<a@far.example>\r\nRCPT TO:<b@far.example>\r\nDATA\r\nFrom: a@far.example\r\nTo: b@far.example\r\nSubject: x\r\n\r\n..y\r\n.\r\nQUIT\r\n' | "$S" -bs; }
 compare "-bs" 1 smtp
+smtp_lf() { printf 'EHLO x\nMAIL FROM:<a@far.example>\nRCPT TO:<b@far.example>\nDATA\nFrom: a@far.example\nTo: b@far.example\nSubject: x\n\n..y\n.\nQUIT\n' | "$S" -bs; }
+compare "-bs with LF" 1 smtp_lf
 
 # --- the programs themselves ------------------------------------------------------------
 have() { command -v "$1" >/dev/null && return; printf '%-58s %s\n' "$2" "skipped: not here"; return 1; }
