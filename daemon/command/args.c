@@ -120,6 +120,7 @@ args_config(const struct args *a, bool secrets, struct config **out)
 {
 	struct config_options o = {
 		.file = a->file, .state = a->state, .secrets = secrets, .no_upstream = !secrets,
+		.for_unit = secrets,
 	};
 	struct why why;
 

@@ -99,7 +99,11 @@ ca_show_run(int argc, char **argv)
 	if (config->tls.certificate[0] != '\0')
 		status = command_fail(ARGS_FAILED, "ca: %s names a certificate of its own (tls.certificate = %s), so there "
 		    "is no local CA", config->file, config->tls.certificate);
-	else if (!again || (status = renew(config, dir)) == ARGS_OK)
+	else if (again)
+		status = renew(config, dir);
+	else if (geteuid() == 0 && access(file, R_OK) < 0 && errno == EACCES)
+		status = become_owner(config->spool_dir);	/* root in a container may lack CAP_DAC_OVERRIDE */
+	if (status == ARGS_OK)
 		status = print_pem(file);
 	free(file);
 	free(dir);

@@ -181,9 +181,11 @@ check_way(struct checking *c, const char *option, const char *path, unsigned bit
 static void
 check_files(struct checking *c)
 {
-	const struct names *files = &c->config->files;
+	const struct names *files = &c->config->files, *handed = &c->config->handed;
 	bool ok = true;
 
+	for (unsigned i = 0; i < handed->n; i++)
+		fine(c, "systemd hands %s to the daemon", handed->v[i]);
 	if (c->errors > 0)		/* there is no such user */
 		return;
 	for (unsigned i = 0; i < files->n; i++)
@@ -435,7 +437,7 @@ int
 checkup_run(int argc, char **argv)
 {
 	struct checking c = { .colour = table_wants_colour() };
-	struct config_options o = { .secrets = true };
+	struct config_options o = { .secrets = true, .for_unit = true, .unseen = true };
 	struct config *config = NULL;
 	struct args a;
 	struct why why;

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "config/file.h"
 #include "config/pem.h"
+#include "config/passwords.h"
 #include "config/secret.h"
 #include "config/value.h"
 
@@ -87,15 +88,18 @@ check_there(struct load *l, const struct key *k, const char *path,
 
 /* A path from where it is written: relative ones belong to their file. */
 static char *
-resolve(const struct key *k, const struct tree_section *from, const char *word)
+resolve(struct load *l, const struct key *k, const struct tree_section *from, const char *word)
 {
 	const struct place *at = tree_find(from, k->option.name);
 	const char *dir = from->tree->in->file[at->file].dir;
 
 	if (word[0] == '\0' || word[0] == '/')
 		return mem_text(word);
-	if (k->flags & KEY_CREDENTIAL)
-		return secret_path(word, dir);
+	if (k->flags & KEY_CREDENTIAL) {
+		char *handed = passwords_find_handed(l, word);
+
+		return handed != NULL ? handed : secret_path(word, dir);
+	}
 	return mem_printf("%s/%s", strcmp(dir, "/") == 0 ? "" : dir, word);
 }
 
@@ -112,7 +116,7 @@ apply_words(struct load *l, const struct key *k, void *base,
 
 	words = tree_words(from, name, &n);
 	if (k->kind == KEY_PATH)
-		words[0] = path = resolve(k, from, words[0]);
+		words[0] = path = resolve(l, k, from, words[0]);
 	if (is_user && k->kind < KEY_NAMES && is_for_later(k, words[0]))
 		fail(&why, "%s%s%s is not supported by this version; remove it",
 		    k->kind == KEY_CHOICE ? "`" : "", k->kind == KEY_CHOICE ?

@@ -83,6 +83,9 @@ free_config(struct config *c)
 	for (unsigned i = 0; i < c->files.n; i++)
 		free(c->files.v[i]);
 	free(c->files.v);
+	for (unsigned i = 0; i < c->handed.n; i++)
+		free(c->handed.v[i]);
+	free(c->handed.v);
 	free(c->file);
 }
 

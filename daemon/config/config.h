@@ -132,6 +132,7 @@ struct config {
 	struct aliases *aliases;	/* NULL without aliases_file */
 	bool is_state_dir;		/* run --state */
 	struct names files;		/* all that were read: a reload needs them again */
+	struct names handed;		/* secrets that the systemd unit is handed: root reads them for it */
 };
 
 /* Where things live when nothing says otherwise; set by the build. */
@@ -145,6 +146,8 @@ struct config_options {
 				 * and aliases stay NULL */
 	bool make_state;	/* the state directory may be made (the daemon) */
 	bool no_upstream;	/* sendmail, queue…: upstreams may be missing */
+	bool for_unit;		/* we are not the file's systemd unit: find what it is handed (check, probe) */
+	bool unseen;		/* …and what only that unit can read may stay unread, with a warning (check) */
 };
 
 /*

@@ -8,7 +8,8 @@
 #include "config/apply.h"
 #include "config/file.h"
 #include "config/machine.h"
-#include "config/secret.h"
+#include "config/passwords.h"
+#include "config/unit.h"
 #include "config/value.h"
 #include "config/word.h"
 
@@ -29,6 +30,8 @@ load_remember(struct load *l, const char *path)
 {
 	struct names *files = &l->c->files;
 
+	if (passwords_is_handed(l, path))
+		return;
 	files->v = mem_resize(files->v, files->n + 1, sizeof *files->v);
 	files->v[files->n++] = file_absolute(path);
 }
@@ -140,47 +143,6 @@ find_preset(struct load *l, const struct tree_section *s,
 	return result;
 }
 
-/* From its file, if it has one; and none where nobody asked for it. */
-static int
-load_password(struct load *l, struct upstream *u, const struct tree_section *s)
-{
-	struct why why;
-
-	if (!l->o->secrets || u->auth == AUTH_NONE || u->password[0] == '\0')
-		mem_free_secret(&u->password);
-	if (!l->o->secrets || u->auth == AUTH_NONE || u->password_file[0] == '\0')
-		return 0;
-	if (secret_read(&u->password, u->password_file, u->auth == AUTH_XOAUTH2 || u->auth == AUTH_OAUTHBEARER ?
-	    SECRET_TOKEN_MAX : WORD_SECRET_MAX, &why) < 0)
-		return check_blame(&l->ck, s, "password_file", "%s: %s",
-		    u->password_file, why.text);
-	load_remember(l, u->password_file);
-	return 0;
-}
-
-/* They are read when a token is asked for; here is only made sure that they can be. */
-static int
-check_token_files(struct load *l, const struct upstream *u, const struct tree_section *oauth2)
-{
-	const struct { const char *option, *file; } files[] = {
-		{ "client_secret_file", u->oauth2.client_secret_file },
-		{ "refresh_token_file", u->oauth2.refresh_token_file }
-	};
-	struct why why;
-
-	for (size_t i = 0; i < 2 && l->o->secrets && config_has_oauth2(u); i++) {
-		char *secret = NULL;
-
-		if (files[i].file[0] == '\0')
-			continue;
-		if (secret_read(&secret, files[i].file, SECRET_TOKEN_MAX, &why) < 0)
-			return check_blame(&l->ck, oauth2, files[i].option, "%s: %s", files[i].file, why.text);
-		mem_free_secret(&secret);
-		load_remember(l, files[i].file);
-	}
-	return 0;
-}
-
 /* One line more makes an upstream of production one for staging: nothing of the rest can lead anywhere. */
 static void
 make_harmless(struct upstream *u)
@@ -218,7 +180,7 @@ load_upstream(struct load *l, struct upstream *u, const struct tree_section *s)
 		return -1;
 	if (u->capture[0] != '\0')
 		make_harmless(u);
-	if (load_password(l, u, s) < 0 || check_token_files(l, u, &oauth2) < 0)
+	if (passwords_load(l, u, s) < 0 || passwords_check_tokens(l, u, &oauth2) < 0)
 		return -1;
 	if (u->tls_name[0] == '\0') {
 		free(u->tls_name);
@@ -430,6 +392,8 @@ load_all(struct load *l)
 	else
 		file = mem_text(config_default_file);
 	l->c->file = file_absolute(file);
+	if (l->o->for_unit && l->state == NULL && getenv("CREDENTIALS_DIRECTORY") == NULL)
+		l->unit = unit_name(l->c->file, config_default_file);
 	result = tree_read(&l->tree, file, false, l->why);
 	free(file);
 	if (result < 0)
@@ -458,5 +422,6 @@ load_config(struct config *c, const struct config_options *o,
 	tree_clear(&l.tree);
 	providers_clear(&l.providers);
 	free(l.state);
+	free(l.unit);
 	return result;
 }

@@ -14,11 +14,12 @@ struct load {
 	struct tree tree;
 	struct providers providers;
 	char *state;			/* --state DIR, absolute, or NULL */
+	char *unit;			/* the systemd unit to look for secrets in, or NULL */
 	struct check ck;
 	struct why *why;
 };
 
-/* Puts a file that was read among config.files. */
+/* Puts a file that was read among config.files, unless it is one of config.handed. */
 void load_remember(struct load *l, const char *path);
 
 /* *c is zeroed; after -1 it may hold some of what was read, for the caller to free. */

@@ -188,7 +188,7 @@ bind_submit(struct daemon *d, struct inherit *in, struct why *why)
 {
 	const char *path = d->config->submit_socket;
 	bool is_inherited = inherit_has(in, true);
-	int fd = is_inherited ? inherit_take(in, path) : accept_bind_unix(path, 0666, why);
+	int fd = is_inherited ? inherit_take(in, path) : sandbox_bind_unix(d->config, path, 0666, why);
 
 	if (fd < 0)
 		return is_inherited ? fail(why, "submit_socket %s: another unix socket was passed by who started us; make submit_socket "
@@ -214,7 +214,7 @@ bind_all(struct daemon *d, struct inherit *in, struct why *why)
 		return fail(why, "a socket for %s was passed by who started us, and nothing is configured for it; add a "
 		    "listen section for it to %s, or remove it from the socket unit (systemctl edit gatepost.socket)",
 		    left->address, c->file);
-	d->control_fd = accept_bind_unix(c->control_socket, 0660, why);
+	d->control_fd = sandbox_bind_unix(c, c->control_socket, 0660, why);
 	if (d->control_fd < 0)
 		return -1;
 	if (c->metrics.listen[0] != '\0')

@@ -66,6 +66,7 @@ int supervise_run(struct daemon *d);
 /* sandbox.c, in this order; without root, or with user "", only the spool's directory is made */
 int sandbox_check(const struct config *c, struct why *why) must_check;	/* config.user exists, where it matters */
 int sandbox_prepare(const struct config *c, struct why *why) must_check; /* directories, with their owner */
+int sandbox_bind_unix(const struct config *c, const char *path, unsigned mode, struct why *why) must_check; /* accept_bind_unix */
 int sandbox_give(const struct config *c, struct why *why) must_check;	/* the bound sockets, to theirs */
 int sandbox_enter(const struct config *c, struct why *why) must_check;	/* drops to config.user, no new privileges */
 

@@ -19,6 +19,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "net/accept.h"
+
 static int
 find_user(const struct config *c, struct passwd *pw, char *buf, size_t size, struct why *why)
 {
@@ -103,6 +105,32 @@ sandbox_prepare(const struct config *c, struct why *why)
 	    make_socket_directory(c->control_socket, &pw, why) < 0)
 		return -1;
 	return make_socket_directory(c->submit_socket, &pw, why);
+}
+
+/*
+ * In a directory of config.user's, a socket is made as that user: root in a container may lack the capability to write to
+ * what is another's, and no name there can lead root astray.
+ */
+int
+sandbox_bind_unix(const struct config *c, const char *path, unsigned mode, struct why *why)
+{
+	const char *slash = strrchr(path, '/');
+	char buf[4096], dir[PATH_MAX];
+	struct passwd pw;
+	struct stat st;
+	gid_t group = getegid();
+	int fd;
+
+	snprintf(dir, sizeof dir, "%.*s", slash == NULL ? 0 : (int)(slash - path), path);
+	if (!will_drop(c) || stat(dir, &st) < 0 || st.st_uid == 0 || find_user(c, &pw, buf, sizeof buf, why) < 0 ||
+	    st.st_uid != pw.pw_uid)
+		return accept_bind_unix(path, mode, why);
+	if (setegid(pw.pw_gid) < 0 || seteuid(pw.pw_uid) < 0)
+		return fail(why, "cannot become user %s: %s", c->user, strerror(errno));
+	fd = accept_bind_unix(path, mode, why);
+	if (seteuid(0) < 0 || setegid(group) < 0)
+		bug("cannot be root again: %s", strerror(errno));
+	return fd;
 }
 
 /* The operator's door: root and the group gatepost (CONTRACT.md 1).  Its directory is the user's, who must not get

@@ -3,13 +3,16 @@
 
 #include <arpa/inet.h>
 #include <check.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define TEXT "Subject: x\r\n\r\ny\r\n"
@@ -274,6 +277,44 @@ START_TEST(check_is_done_for_the_user)
 }
 END_TEST
 
+/* As in a container with --cap-drop: root that may not write to what is the daemon's user's, at a second start too. */
+START_TEST(root_of_few_capabilities)
+{
+	static const int dropped[] = { CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER };
+	struct world w;
+	char out[8192], rest[256], path[128];
+	struct stat st;
+
+	if (geteuid() != 0)
+		return;
+	world_new(&w, PROVIDER_STARTTLS, NULL, PROVIDER_IMPLICIT, NULL, PROVIDER_STARTTLS, NULL);
+	ck_assert_int_eq(chmod(w.dir, 0711), 0);
+	snprintf(rest, sizeof rest, "user = \"nobody\"\ncontrol_socket = \"%s/run/control.sock\"\nsubmit_socket = \"%s/run/submit.sock\"",
+	    w.dir, w.dir);
+	world_configure(&w, "", rest);
+	snprintf(path, sizeof path, "%s/users", w.dir);
+	ck_assert_int_eq(chmod(path, 0644), 0);
+	ck_assert_int_eq(chmod(provider_ca(w.provider), 0644), 0);
+	for (size_t i = 0; i < sizeof dropped / sizeof dropped[0]; i++)
+		ck_assert_int_eq(prctl(PR_CAPBSET_DROP, dropped[i]), 0);
+	for (int i = 0; i < 2; i++) {
+		world_start(&w);
+		snprintf(path, sizeof path, "%s/run/control.sock", w.dir);
+		ck_assert_int_eq(stat(path, &st), 0);
+		ck_assert_msg(st.st_uid == 0 && st.st_gid != 0 && (st.st_mode & 07777) == 0660, "%o", st.st_mode);
+		snprintf(path, sizeof path, "%s/run/submit.sock", w.dir);
+		ck_assert_int_eq(stat(path, &st), 0);
+		ck_assert_int_eq(st.st_mode & 07777, 0666);
+		ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "status"), 0);
+		ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "ca"), 0);
+		ck_assert_msg(strstr(out, "BEGIN CERTIFICATE") != NULL, "%s", out);
+		ck_assert_int_eq(world_stop(&w, i == 0 ? SIGKILL : SIGTERM), i == 0 ? -WTERMSIG(SIGKILL) : 0);
+	}
+	ck_assert_int_lt(access(path, F_OK), 0);
+	world_free(&w);
+}
+END_TEST
+
 /* CONTRACT.md 2: asked for by the log and by status when the hostname has changed. */
 START_TEST(a_new_name_asks_for_a_certificate)
 {
@@ -373,6 +414,7 @@ live_suite(void)
 	tcase_add_test(t, looking_makes_nothing);
 	tcase_add_test(t, a_user_that_does_not_exist);
 	tcase_add_test(t, check_is_done_for_the_user);
+	tcase_add_test(t, root_of_few_capabilities);
 	tcase_add_test(t, a_new_name_asks_for_a_certificate);
 	tcase_add_test(t, a_stop_under_way_finishes_what_is_in_data);
 	suite_add_tcase(s, t);

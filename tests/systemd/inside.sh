@@ -48,6 +48,12 @@ chmod 640 /etc/gatepost/gatepost.conf
 chmod 644 /etc/gatepost/provider.pem
 echo app-secret | gatepost passwd app >/dev/null
 (umask 077; echo provider-secret >/root/provider.key)	# root's alone: systemd hands it over
+says() { # says STATUS WORDS COMMAND...: its exit status, and what is in its output
+	local status=$1 words=$2; shift 2
+	"$@" >/tmp/said 2>&1
+	[ $? -eq "$status" ] && grep -q -- "$words" /tmp/said || { cat /tmp/said; return 1; }
+}
+check "a relative secret that nobody hands over is told" says 78 'LoadCredential=provider.key:/' gatepost check
 mkdir -p /etc/systemd/system/gatepost.service.d
 cat >/etc/systemd/system/gatepost.service.d/test.conf <<X
 [Service]
@@ -55,6 +61,13 @@ LoadCredential=provider.key:/root/provider.key
 RestartSec=200ms
 WatchdogSec=3s
 X
+check "check finds what the unit will be handed, before systemd knows" says 0 'systemd hands /root/provider.key' gatepost check
+cp -p /root/provider.key /etc/gatepost/		# as README has it: beside the configuration, root's alone
+sed -i s,/root/,/etc/gatepost/, /etc/systemd/system/gatepost.service.d/test.conf
+check "…also beside gatepost.conf" says 0 'systemd hands /etc/gatepost/provider.key' gatepost check
+echo 'LoadCredentialEncrypted=provider.key:/root/none' >>/etc/systemd/system/gatepost.service.d/test.conf
+check "what only the unit can read is a warning" says 0 'warning .*cannot be checked before gatepost.service runs' gatepost check
+sed -i /Encrypted/d /etc/systemd/system/gatepost.service.d/test.conf
 systemctl daemon-reload
 
 # --- start, submit ------------------------------------------------------------------------
@@ -65,7 +78,8 @@ check "runs as gatepost" grep -q "^Uid:.$(id -u gatepost).$(id -u gatepost)." "/
 check "without a capability" grep -q '^CapPrm:.0000000000000000$' "/proc/$(prop MainPID)/status"
 check "without new privileges" grep -q '^NoNewPrivs:.1$' "/proc/$(prop MainPID)/status"
 check "with system calls filtered" grep -q '^Seccomp:.2$' "/proc/$(prop MainPID)/status"
-check "the configuration is in order" env CREDENTIALS_DIRECTORY=/run/credentials/gatepost.service gatepost check
+check "the configuration is in order" says 0 'systemd hands /run/credentials/gatepost.service/provider.key' gatepost check
+check "probe logs in with what the unit was handed" gatepost probe
 gatepost ca >/tmp/ca.pem 2>/dev/null
 printf 'From: app@relay.example\r\nTo: you@far.example\r\nSubject: x\r\n\r\ny\r\n' >/tmp/mail
 submit() {
@@ -147,6 +161,16 @@ check "a client starts it again" submit smtp://localhost:587
 check "stop with its sockets" systemctl stop gatepost.socket gatepost.service
 if submit smtp://localhost:587 2>/dev/null; then bad "then nobody is there"; else ok "then nobody is there"; fi
 
+# --- a bad file, a client, and a mended one --------------------------------------------------
+echo 'upstream "provider" {' >/etc/gatepost/gatepost.conf
+systemctl start gatepost.socket
+submit smtp://localhost:587 2>/dev/null
+check "a client does not start a broken daemon for ever" until_true 100 systemctl is-failed -q gatepost.service
+write_conf ""
+check "mended, it starts, without reset-failed" until_true 40 systemctl start gatepost.service
+check "…and its ports" submit smtp://localhost:587
+systemctl stop gatepost.socket gatepost.service
+
 # --- without the socket unit -------------------------------------------------------------------
 cp /usr/share/gatepost/direct.conf /etc/systemd/system/gatepost.service.d/
 systemctl mask -q --now gatepost.socket
@@ -159,7 +183,9 @@ chgrp gatepost /etc/gatepost/second.conf
 mkdir -p /etc/systemd/system/gatepost@.service.d
 cp /etc/systemd/system/gatepost.service.d/test.conf /etc/systemd/system/gatepost@.service.d/
 systemctl daemon-reload
+check "check finds what the second instance is handed" says 0 'systemd hands /etc/gatepost/provider.key' gatepost check -c /etc/gatepost/second.conf
 check "a second instance" systemctl start gatepost@second.service
+check "check finds what the second instance was handed" says 0 'gatepost@second.service/provider.key' gatepost check -c /etc/gatepost/second.conf
 gatepost ca -c /etc/gatepost/second.conf >/tmp/ca.pem 2>/dev/null
 check "…submit" submit smtp://localhost:588
 second_log() { journalctl -q -o cat -u gatepost@second.service; }
