@@ -236,6 +236,7 @@ rig_codes(const struct rig *r)
 		    "no CRLF: %s", p);
 		rig_check_line(p, (size_t)(end - p), strncmp(p, "220", 3) == 0 || strncmp(p, "250",
 		    3) == 0);
+		ck_assert_msg(p[3] == ' ' || strncmp(p, end + 2, 3) == 0, "another code: %s", p);	/* */
 		if (p[3] == ' ') {
 			bool has_status = end - p > 6 && p[5] == '.';
 
