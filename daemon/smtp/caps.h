@@ -13,6 +13,7 @@ struct caps {
 	bool esmtp;		/* EHLO, not HELO */
 	bool starttls, pipelining, chunking, eightbit, utf8, dsn, enhanced;
 	bool size_given;
+	bool size_odd;		/* with what is no number of octets */
 	uint64_t size;		/* 0: no limit */
 	unsigned mechs;		/* MECH_… */
 	unsigned rcpt_max;	/* LIMITS RCPTMAX, 0: not said */
