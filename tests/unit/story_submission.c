@@ -6,6 +6,8 @@
 
 #include "net/tls_private.h"
 
+#include <netinet/tcp.h>
+
 #define LISTS(starttls, auth) "250-mail.example\r\n250-PIPELINING\r\n250-SIZE 52428800\r\n" starttls auth \
 	"250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-DSN\r\n250 HELP\r\n"
 #define STARTTLS_LINE "250-STARTTLS\r\n"
@@ -333,6 +335,64 @@ START_TEST(nothing_is_echoed)
 }
 END_TEST
 
+/* A client that resumes its session if it may; on 587 after STARTTLS.  Was it resumed? */
+static bool
+resumes(struct rig *r, enum rig_port port, SSL_CTX *ctx, SSL_SESSION **ticket)
+{
+	char got[512];
+	bool resumed;
+	SSL *ssl;
+
+	rig_connect(r, port);
+	if (port != RIG_IMPLICIT) {
+		rig_say_text(r, HI "STARTTLS\r\n");
+		rig_await(r, "220 2.0.0 ");
+	}
+	ssl = SSL_new(ctx);
+	SSL_set_fd(ssl, r->fd);
+	ck_assert_int_eq(fcntl(r->fd, F_SETFL, O_NONBLOCK), 0);
+	setsockopt(r->fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+	if (*ticket != NULL)
+		ck_assert_int_eq(SSL_set_session(ssl, *ticket), 1);
+	for (int i = 0; SSL_connect(ssl) != 1; i++) {
+		ck_assert_int_lt(i, 2000);
+		loop_turn(r->loop, false);
+	}
+	ck_assert_int_eq(SSL_write(ssl, "NOOP\r\n", 6), 6);
+	for (int i = 0; SSL_read(ssl, got, sizeof got) <= 0; i++) {	/* the ticket comes with it */
+		ck_assert_int_lt(i, 2000);
+		loop_turn(r->loop, false);
+	}
+	resumed = SSL_session_reused(ssl);
+	SSL_SESSION_free(*ticket);
+	*ticket = SSL_get1_session(ssl);
+	SSL_shutdown(ssl);
+	SSL_free(ssl);
+	rig_hang_up(r);
+	rig_settle(r);
+	return resumed;
+}
+
+/* a ticket serves where it was given, and on no other port. */
+START_TEST(tickets_stay_on_their_port)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	SSL_SESSION *ticket = NULL;
+	struct rig r;
+
+	SSL_CTX_set_max_proto_version(ctx, _i == 0 ? TLS1_2_VERSION : TLS1_3_VERSION);
+	rig_start_tls(&r, "");
+	ck_assert(!resumes(&r, RIG_IMPLICIT, ctx, &ticket));
+	ck_assert(resumes(&r, RIG_IMPLICIT, ctx, &ticket));
+	ck_assert(!resumes(&r, RIG_STARTTLS, ctx, &ticket));
+	ck_assert(resumes(&r, RIG_STARTTLS, ctx, &ticket));
+	ck_assert(!resumes(&r, RIG_TRUSTED, ctx, &ticket));
+	SSL_SESSION_free(ticket);
+	SSL_CTX_free(ctx);
+	rig_stop(&r);
+}
+END_TEST
+
 #define COUNT(a) (int)(sizeof(a) / sizeof(a)[0])
 
 Suite *story_submission(void);
@@ -354,6 +414,7 @@ story_submission(void)
 	tcase_add_test(t, turned_away);
 	tcase_add_test(t, names_that_are_none);
 	tcase_add_test(t, nothing_is_echoed);
+	tcase_add_loop_test(t, tickets_stay_on_their_port, 0, 2);
 	suite_add_tcase(s, t);
 	return s;
 }
