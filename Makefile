@@ -118,6 +118,14 @@ headers:
 	done
 options:
 	@sh tests/options.sh
+# Which test shows which row of the catalogue (docs/conformance.md).
+.PHONY: conformance conformance-quietly
+by_number = awk $1 -f tests/conformance.awk tests/conformance.tsv docs/conformance.md \
+	$(sort $(wildcard tests/unit/*.[ch] tests/e2e/*.[ch])) $(wildcard daemon/*/*.[ch])
+conformance:
+	@$(call by_number,)
+conformance-quietly:
+	@$(call by_number,-v quiet=1)
 .PHONY: commands install-check
 commands:
 	@bash tests/commands.sh
@@ -129,7 +137,7 @@ JOBS		:= -j$(shell nproc 2>/dev/null || echo 1)
 check: deps-quietly
 	@$(MAKE) --no-print-directory $(JOBS) $B/gatepost $B/unit $B/e2e
 	@$(MAKE) --no-print-directory $(JOBS) --output-sync=target check-now
-check-now: layers headers options commands install-check unit e2e
+check-now: layers headers options commands conformance-quietly install-check unit e2e
 
 SAN_FLAGS	:= -fno-sanitize-recover=all
 asan: deps-quietly

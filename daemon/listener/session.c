@@ -207,7 +207,7 @@ start_tls(struct session *s)
 {
 	s->tls_due = false;
 	session_enter(s, SESSION_HANDSHAKE);
-	if (s->listener->tls == NULL || stream_start_tls(s->stream, s->listener->tls, NULL) < 0)
+	if (s->listener->tls == NULL || stream_start_tls(s->stream, s->listener->tls, s->port->name) < 0)
 		hang_up(s);
 }
 

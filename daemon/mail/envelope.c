@@ -7,6 +7,7 @@
 
 #include "base/crc32c.h"
 #include "base/mem.h"
+#include "mail/address.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -67,17 +68,26 @@ new_recipient(struct envelope *e)
 	return &e->rcpt[e->nrcpt++];
 }
 
+/* The case of a domain makes no other recipient, so that it does not count. */
+static uint32_t
+hash_of(const char *address)
+{
+	struct str local = address_local(str_of(address));
+
+	return crc32c(0, local.p, local.n);
+}
+
 bool
 envelope_add(struct envelope *e, const char *address, const char *orcpt,
     uint8_t notify)
 {
-	uint32_t hash = crc32c(0, address, strlen(address));
+	uint32_t hash = hash_of(address);
 	struct recipient *r;
 
 	for (unsigned i = 0; i < e->nrcpt; i++) {
 		r = &e->rcpt[i];
 		if (r->hash == hash && r->notify == notify &&
-		    same_text(r->address, address) && same_text(r->orcpt, orcpt))
+		    address_eq(str_of(r->address), str_of(address)) && same_text(r->orcpt, orcpt))
 			return false;
 	}
 	r = new_recipient(e);
@@ -173,7 +183,7 @@ take_recipient(struct cursor *c, struct envelope *e)
 	r->orcpt = take_optional(c);
 	r->notify = cursor_u8(c);
 	if (r->address != NULL)
-		r->hash = crc32c(0, r->address, strlen(r->address));
+		r->hash = hash_of(r->address);
 }
 
 struct envelope *

@@ -88,7 +88,8 @@ void stream_deadline(struct stream *s, int64_t at_ms);
 
 /*
  * Begins TLS.  Client: `name' is verified as DNS name or IP literal, and sent as SNI if it is
- * a name; NULL name on the server side.  -1 if plain input is buffered (C-02, C-03): the caller
+ * a name.  Server: the listener's name, so that no ticket of it serves at another (A-046); NULL: the
+ * context's own.  -1 if plain input is buffered (C-02, C-03): the caller
  * must end the session.  Output written before is sent in plain first.
  */
 int stream_start_tls(struct stream *s, struct tls *t, const char *name) must_check;

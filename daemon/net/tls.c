@@ -106,16 +106,22 @@ on_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen,
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-/* Tickets of one listener must mean nothing to another. */
-static void
-set_session_id(SSL_CTX *ctx, const char *id)
+void
+tls_hash_id(const char *id, unsigned char hash[TLS_ID_OCTETS])
 {
-	unsigned char hash[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
+	unsigned n = TLS_ID_OCTETS;
 
 	if (EVP_Digest(id, strlen(id), hash, &n, EVP_sha256(), NULL) != 1)
 		bug("tls: no SHA-256: %s", tls_reason());
-	SSL_CTX_set_session_id_context(ctx, hash, n);
+}
+
+static void
+set_session_id(SSL_CTX *ctx, const char *id)
+{
+	unsigned char hash[TLS_ID_OCTETS];
+
+	tls_hash_id(id, hash);
+	SSL_CTX_set_session_id_context(ctx, hash, sizeof hash);
 }
 
 int

@@ -14,6 +14,10 @@ struct tls {
 	atomic_uint refs;
 };
 
+/* Tickets of one listener must mean nothing to another: what OpenSSL compares, made of a name of any length. */
+enum { TLS_ID_OCTETS = 32 };
+void tls_hash_id(const char *id, unsigned char hash[TLS_ID_OCTETS]);
+
 bool tls_is_literal(const char *name);		/* an IP address, not a DNS name */
 void tls_describe(X509 *x, const char *name, struct tls_certificate *out);
 void tls_describe_chain(STACK_OF(X509) *sent, struct tls_certificate *out);	/* NULL: nothing was sent */

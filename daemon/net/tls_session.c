@@ -170,6 +170,7 @@ struct tls_session *
 tls_session_new(struct tls *t, int fd, const char *name)
 {
 	struct tls_session *s = mem_zero(sizeof *s);
+	unsigned char id[TLS_ID_OCTETS];
 
 	ERR_clear_error();
 	s->context = tls_ref(t);
@@ -178,6 +179,10 @@ tls_session_new(struct tls *t, int fd, const char *name)
 		bug("tls: no session: %s", tls_reason());
 	SSL_set_app_data(s->ssl, s);
 	if (!t->is_client) {
+		if (name != NULL) {
+			tls_hash_id(name, id);
+			SSL_set_session_id_context(s->ssl, id, sizeof id);
+		}
 		SSL_set_accept_state(s->ssl);
 		return s;
 	}

@@ -259,6 +259,10 @@ win(struct dial *d, unsigned i)
 		log_event(LOG_WARNING, "tls_unverified", log_text("upstream", d->settings->name),
 		    log_text("address", g->candidate.address), log_num("port", g->candidate.port),
 		    log_text("advice", "tls_verify = false: anyone on the way can read along, the password too"));
+	if (g->caps.size_odd)	/* B-111 */
+		log_event(LOG_WARNING, "size_ignored", log_text("upstream", d->settings->name),
+		    log_text("address", g->candidate.address), log_num("port", g->candidate.port),
+		    log_text("reason", "EHLO says SIZE with what is no number of octets"));
 	retire(d, i, HEARD_UP, "");
 	if (!login)
 		answer(d, OPENED_UP, NULL);

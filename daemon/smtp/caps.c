@@ -45,11 +45,15 @@ add_mechanisms(struct caps *c, struct str rest)
 static void
 set_size(struct caps *c, struct str value)
 {
-	uint64_t size;
+	uint64_t size = 0;
 
 	c->size_given = true;
-	if (str_number(str_trim(value), INT64_MAX, &size) && size <= INT64_MAX &&
-	    size > 0 && (c->size == 0 || size < c->size))
+	value = str_trim(value);
+	if (value.n == 0)
+		return;
+	if (!str_number(value, INT64_MAX, &size) || size > INT64_MAX)
+		c->size_odd = true;
+	else if (size > 0 && (c->size == 0 || size < c->size))
 		c->size = size;
 }
 

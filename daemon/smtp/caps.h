@@ -14,6 +14,7 @@ struct caps {
 	bool starttls, pipelining, chunking, eightbit, utf8, dsn, enhanced;
 	bool auth;		/* with whatever mechanisms */
 	bool size_given;
+	bool size_odd;		/* with what is no number of octets */
 	uint64_t size;		/* 0: no limit */
 	unsigned mechs;		/* MECH_… */
 	unsigned rcpt_max;	/* LIMITS RCPTMAX, 0: not said */

@@ -64,8 +64,38 @@ static const struct {
 	{ FAULT_SYNC, EIO, 4, false }, { FAULT_DATASYNC, EIO, 1, true }, { FAULT_SYNC, EIO, 3, true },
 };
 
+/* 354 and 250 in their form, and the 250 not before the sync: who dies when it would begin has acknowledged nothing. */
+START_TEST(the_number_comes_after_the_sync)
+{
+	struct world w;
+	struct fault_control *f = faults_new(&w, PROVIDER_REFUSE, NULL, "");
+	struct client *c;
+
+	ck_assert(faults_start(&w, f));
+	for (unsigned i = 0; i < 2; i++) {
+		c = ledger_client(&w);
+		ck_assert_ptr_nonnull(c);
+		ck_assert_int_eq(client_ask(c, "MAIL FROM:<app@client.example>\r\n"), 250);
+		ck_assert_int_eq(client_ask(c, "RCPT TO:<you@far.example>\r\n"), 250);
+		ck_assert_int_eq(client_ask(c, "DATA\r\n"), 354);
+		ck_assert_msg(strncmp(client_text(c), "354 end", 7) == 0, "%s", client_text(c));
+		if (i == 1) {
+			f->kill_how = FAULT_BEFORE;
+			f->kill_only = FAULT_DATASYNC;
+			f->kill_at = f->changes + 1;
+		}
+		ck_assert_int_eq(client_ask(c, "Subject: x\r\n\r\ny\r\n.\r\n"), i == 0 ? 250 : 0);
+		ck_assert_uint_eq(strlen(client_id(c)), i == 0 ? 13 : 0);
+		ck_assert(i == 1 || strncmp(client_text(c), "250 2.0.0 queued as ", 20) == 0);
+		client_free(&c);
+	}
+	ck_assert_int_eq(world_stop(&w, SIGTERM), -SIGKILL);
+	faults_free(&w, &f);
+}
+END_TEST
+
 /*
- * D-07: the n-th sync fails, what it was to make durable is lost, and the syncs after it succeed.  Whoever was answered 250
+ * D-07, A-141: the n-th sync fails, what it was to make durable is lost, and the syncs after it succeed.  Whoever was answered 250
  * must not be among the lost.
  */
 START_TEST(a_failed_sync_acknowledges_nothing)
@@ -148,6 +178,7 @@ faults_sync_case(void)
 	TCase *t = tcase_create("sync");
 
 	tcase_set_timeout(t, 120);
+	tcase_add_test(t, the_number_comes_after_the_sync);
 	tcase_add_loop_test(t, a_failed_sync_acknowledges_nothing, 0, (int)(sizeof bad_syncs / sizeof bad_syncs[0]));
 	tcase_add_loop_test(t, short_and_interrupted_calls_are_not_seen, 0, (int)(sizeof pieces / sizeof pieces[0]));
 	return t;

@@ -169,7 +169,7 @@ START_TEST(a_bad_reload_is_refused_whole)
 }
 END_TEST
 
-/* Configurations that must not start: the exit status and what the error must name. */
+/* Configurations that must not start, as without a certificate: the exit status and what the error must name. */
 static const struct {
 	const char *rest, *upstream, *name;
 } bad[] = {

@@ -125,7 +125,7 @@ static const struct {
 	{ "oauthbearer", "LOGIN PLAIN XOAUTH2 OAUTHBEARER", "C: AUTH OAUTHBEARER " },
 };
 
-START_TEST(each_mechanism_logs_in)	/* B-018, B-109 */
+START_TEST(each_mechanism_logs_in)	/* B-109 */
 {
 	char script[128], auth[64];
 

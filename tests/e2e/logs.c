@@ -164,8 +164,8 @@ static const struct {
 } levels[] = {
 	{ "B-008", "banner: 554 5.3.2 go away", "event=upstream level=error " },
 	{ "B-016", "cert: wrong-name", "event=upstream level=error " },
-	{ "B-018", "auth: 535 5.7.8 no", "event=upstream level=error " },
-	{ "B-001", "banner: !close", "event=upstream level=warning " },
+	{ "B-019", "auth: 535 5.7.8 no", "event=upstream level=error " },
+	{ "B-006", "banner: !close", "event=upstream level=warning " },
 };
 
 START_TEST(an_upstream_that_answers_wrongly_is_an_error)

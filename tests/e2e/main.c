@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 Suite *activation_suite(void);
+Suite *arrives_suite(void);
 Suite *byname_suite(void);
 Suite *chain_suite(void);
 Suite *doctor_suite(void);
@@ -29,6 +30,7 @@ main(void)
 	SRunner *runner = srunner_create(activation_suite());
 	int failed;
 
+	srunner_add_suite(runner, arrives_suite());
 	srunner_add_suite(runner, byname_suite());
 	srunner_add_suite(runner, chain_suite());
 	srunner_add_suite(runner, doctor_suite());

@@ -154,6 +154,7 @@ START_TEST(a_refused_bounce_is_held)
 	story_up(&w, "rcpt/you@far: 550 5.1.1 nobody;mail/<>: 550 5.7.1 no null senders here", "", STORY_QUEUE);
 	story_submit(&w);
 	ck_assert_msg(story_status_has(&w, "\"held\":1"), "%s", story_out);
+	ck_assert(world_wait_log(&w, "event=held level=error ", 5000));
 	for (unsigned process = 0; process < 2; process++) {
 		ck_assert_int_eq(world_run(&w, story_out, sizeof story_out, NULL, "queue --json --held"), 0);
 		ck_assert_msg(strstr(story_out, "\"state\":\"held\"") != NULL && strstr(story_out, "no null senders here") != NULL, "%s", story_out);

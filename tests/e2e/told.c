@@ -72,6 +72,73 @@ START_TEST(dsn_is_answered_by_us)
 }
 END_TEST
 
+/* A-204, A-207: one notice for all who failed; none for whom NOTIFY does not ask for it, whatever the message's own text says. */
+START_TEST(failures_are_told_of_once)
+{
+	static const char *const to[] = { "<one@far.example>", "<two@far.example> NOTIFY=FAILURE", "<success@far.example> NOTIFY=SUCCESS",
+	    "<delay@far.example> NOTIFY=DELAY", "<never@far.example> NOTIFY=NEVER", NULL };
+	const struct provider_message *m;
+	struct client *c;
+	struct world w;
+
+	story_up(&w, "rcpt/@far: 550 5.1.1 nobody;caps: PIPELINING,SIZE", "", STORY_QUEUE);
+	story_submit_as(&w, "<app@client.example>", to);
+	ck_assert(provider_wait(w.provider, 1, 15000));
+	m = provider_message(w.provider, 0);
+	ck_assert(story_is_bounce(m));
+	ck_assert_ptr_nonnull(strstr(m->text, "Final-Recipient: rfc822; one@far.example\r\nAction: failed\r\n"));
+	ck_assert_ptr_nonnull(strstr(m->text, "Final-Recipient: rfc822; two@far.example\r\nAction: failed\r\n"));
+	for (unsigned i = 2; i < 5; i++)
+		ck_assert_ptr_null(strstr(m->text, (const char *[]){ "; success@", "; delay@", "; never@" }[i - 2]));
+	ck_assert_msg(story_status_has(&w, "\"messages\":0"), "%s", story_out);
+	ck_assert_uint_eq(provider_count(w.provider), 1);
+	c = story_log_in(&w);
+	ck_assert_int_eq(client_mail(c, "app@client.example", "one@far.example", "Auto-Submitted: auto-generated\r\nPrecedence: bulk\r\n"
+	    "X-Auto-Response-Suppress: All\r\nSubject: please send no notice\r\n\r\nno notice\r\n"), 250);
+	ck_assert(provider_wait(w.provider, 2, 15000));
+	ck_assert(story_is_bounce(provider_message(w.provider, 1)));
+	client_free(&c);
+	story_down(&w);
+}
+END_TEST
+
+/* A-205: all of a message comes back up to 64 KB, else its header; and that alone where it was asked for. */
+static const struct { const char *mail; unsigned lines; bool whole; } originals[] = {
+	{ "<app@client.example>", 600, true }, { "<app@client.example> RET=FULL", 600, true }, { "<app@client.example> RET=HDRS", 600, false },
+	{ "<app@client.example>", 700, false }, { "<app@client.example> RET=FULL", 700, false },
+};
+
+START_TEST(the_original_comes_back)
+{
+	static char text[120000];
+	const struct provider_message *m;
+	struct client *c;
+	struct world w;
+	char line[100];
+	char *at = text;
+
+	story_up(&w, "rcpt/@far: 550 5.1.1 nobody;caps: PIPELINING,SIZE", "", STORY_QUEUE);
+	at += sprintf(at, "Subject: long\r\nX-Last: field\r\n\r\n");
+	for (unsigned i = 0; i < originals[_i].lines; i++)
+		at += sprintf(at, "%04u %093u\r\n", i, i);
+	c = story_log_in(&w);
+	snprintf(line, sizeof line, "MAIL FROM:%s\r\n", originals[_i].mail);
+	ck_assert_int_eq(client_ask(c, line), 250);
+	ck_assert_int_eq(client_ask(c, "RCPT TO:<no@far.example>\r\n"), 250);
+	ck_assert_int_eq(client_ask(c, "DATA\r\n"), 354);
+	ck_assert_int_eq(client_send(c, text, strlen(text)), 0);
+	ck_assert_int_eq(client_ask(c, ".\r\n"), 250);
+	client_free(&c);
+	ck_assert(provider_wait(w.provider, 1, 15000));
+	m = provider_message(w.provider, 0);
+	ck_assert_ptr_nonnull(strstr(m->text, originals[_i].whole ? "Content-Type: message/rfc822\r\n" : "Content-Type: text/rfc822-headers\r\n"));
+	ck_assert_ptr_nonnull(strstr(m->text, "\r\nX-Last: field\r\n"));
+	ck_assert((strstr(m->text, text) != NULL) == originals[_i].whole);
+	ck_assert((strstr(m->text, "\r\n0000 0") != NULL) == originals[_i].whole);
+	story_down(&w);
+}
+END_TEST
+
 /* A-206: what a server announces and then refuses has not been passed on either: we report.  (B-031) */
 static const char *const unlearned[] = { "rcpt/NOTIFY: 555 5.5.4 what", "mail/RET=: 555 5.5.4 what" };
 
@@ -205,6 +272,8 @@ told_suite(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, dsn_is_passed_on);
 	tcase_add_test(t, dsn_is_answered_by_us);
+	tcase_add_test(t, failures_are_told_of_once);
+	tcase_add_loop_test(t, the_original_comes_back, 0, COUNT(originals));
 	tcase_add_loop_test(t, dsn_is_refused, 0, COUNT(unlearned));
 	tcase_add_test(t, a_delay_is_told_once);
 	tcase_add_test(t, time_is_up);

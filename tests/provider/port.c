@@ -145,6 +145,7 @@ narrow(struct port *port)
 	if (!provider_setting(port, "window", text, sizeof text))
 		return;
 	setsockopt(port->fd, SOL_SOCKET, SO_RCVBUF, &(int){ atoi(text) }, sizeof(int));
+	setsockopt(port->fd, SOL_SOCKET, SO_SNDBUF, &(int){ atoi(text) }, sizeof(int));
 	setsockopt(port->fd, IPPROTO_TCP, TCP_MAXSEG, &(int){ 536 }, sizeof(int));
 }
 

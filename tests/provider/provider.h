@@ -20,7 +20,7 @@
  * A message is stored when its end has come, unless the rule for eod gives a reply that is not 2xx.
  * Settings look like rules: caps: A,B (inside TLS, or on a plain port)   plain-caps: A,B   mechs: PLAIN LOGIN
  * cert: KIND (cert.h)   max: 1.2 (TLS)   latency: MS (before each flight of replies)   strip: 1 (no STARTTLS)
- * dribble: 1 (an octet at a time)   window: OCTETS (what the network holds of what it has not read, about).
+ * dribble: 1 (an octet at a time)   window: OCTETS (what the network holds of what it has not read, and of what it said, about).
  *
  * With the setting "token: 1" the port is an OAuth2 token endpoint instead (mode implicit: https, none: http).  It gives the password
  * as access token; a rule for the stage grant answers otherwise, as "grant#1: 400 {…}" or "grant/refresh_token=old: !silent".  What it

@@ -329,6 +329,8 @@ run_data(struct conn *c)
 	if (c->at < c->end)
 		provider_note(c, '!', "more in the flight of the end of data");
 	if (c->now == NULL || c->now->nrcpt == 0) {
+		if (c->body.n > 0)	/* B-045 */
+			provider_note(c, '!', "content for nobody");
 		talk_answer(c, "eod", "", "554 5.5.1 no valid recipients");
 		drop_transaction(c);
 	} else

@@ -8,6 +8,11 @@
 #define C_OPEN "220 250 235/2.7.0 250/2.1.0 250/2.1.5 354"
 #define HEAD "From: a@b.example\r\nDate: x\r\nMessage-ID: <x>\r\n"
 
+#define CONTROLS "\x01\x02\x03\x04\x05\x06\x07\x08\x0b\x0c\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\x7f\xff"
+/* after any answer to the end of data there is no transaction, and the session goes on. */
+#define AFTER "NOOP\r\nRCPT TO:<x@y>\r\nDATA\r\n"
+#define C_AFTER " 250/2.0.0 503/5.5.1 503/5.5.1"
+
 /* --- what arrives at the queue ------------------------------------------ */
 
 static const struct content {
@@ -24,8 +29,7 @@ static const struct content {
 	{ "A-133 null sender", "<>", SAY(""), SAY(""), " 554/5.6.0" },
 	{ "A-162 null sender", "<>", SAY("From: x@y\r\n\r\n"), SAY("From: x@y\r\n\r\n"),
 	    " 250/2.0.0" },
-	{ "A-146", "<a@b>", SAY("S: s\r\n\r\n\x01\x02\x08\x0b\x0c\x0e\x1f\x7f\xff\r\n"),
-	    SAY("S: s\r\n\r\n\x01\x02\x08\x0b\x0c\x0e\x1f\x7f\xff\r\n"), " 250/2.0.0" },
+	{ "A-146", "<a@b>", SAY("S: s\r\n\r\n" CONTROLS "\r\n"), SAY("S: s\r\n\r\n" CONTROLS "\r\n"), " 250/2.0.0" },
 	{ "A-146 NUL", "<a@b>", SAY("S: s\r\n\r\na\0b\r\n"), SAY(""), " 554/5.6.0" },
 	{ "A-164", "<a@b>", SAY("bcc: secret@x\r\n\tfolded@x\r\nS: s\r\nReturn-Path: <q>\r\n"
 	    "Resent-Bcc: z\r\n\r\nBcc: stays\r\n"),
@@ -51,7 +55,7 @@ START_TEST(test_contents)
 	rig_start(&r, "");
 	buf_printf(&say, IN "MAIL FROM:%s\r\nRCPT TO:<c@d.example>\r\nDATA\r\n", c->from);
 	buf_put(&say, c->say, c->n);
-	buf_puts(&say, ".\r\nNOOP\r\n");
+	buf_puts(&say, ".\r\n" AFTER);
 	for (size_t trickle = 0; trickle <= 3; trickle++) {
 		buf_cut(&r.content, 0);
 		rig_play_n(&r, RIG_PLAIN, say.data, say.len, trickle);
@@ -60,7 +64,7 @@ START_TEST(test_contents)
 		ck_assert_msg(strncmp(rig_codes(&r) + strlen(C_OPEN), c->answer,
 		    strlen(c->answer)) == 0, "%s, pieces of %zu: %s",
 		    c->id, trickle, rig_codes(&r));
-		ck_assert_str_eq(rig_codes(&r) + strlen(C_OPEN) + strlen(c->answer), " 250/2.0.0");
+		ck_assert_str_eq(rig_codes(&r) + strlen(C_OPEN) + strlen(c->answer), C_AFTER);
 		ck_assert_msg(r.content.len == c->arrives_n &&
 		    (c->arrives_n == 0 || memcmp(r.content.data, c->arrives, c->arrives_n) == 0),
 		    "%s: arrived \"%s\"", c->id, r.content.data);
@@ -126,7 +130,7 @@ put_message(struct buf *say, size_t octets)	/* of content */
 	buf_puts(say, "\r\n.\r\n");
 }
 
-/* exactly the limit, one more, much more; then the session goes on. */
+/* exactly the limit, one more, much more; then the session goes on. */
 START_TEST(test_sizes)
 {
 	static const struct {
@@ -143,14 +147,14 @@ START_TEST(test_sizes)
 	rig_start(&r, "limits { message_size = \"4K\" }\n");
 	buf_printf(&say, IN "MAIL FROM:%s\r\nRCPT TO:<c@d.example>\r\nDATA\r\n", cases[_i].from);
 	put_message(&say, cases[_i].octets);
-	buf_puts(&say, "NOOP\r\n");
+	buf_puts(&say, AFTER);
 	for (size_t trickle = 0; trickle <= (say.len < 9000); trickle++) {
 		rig_play_n(&r, RIG_PLAIN, say.data, say.len, trickle);
 		ck_assert_msg(strncmp(rig_codes(&r), C_OPEN, strlen(C_OPEN)) == 0, "%s",
 		    rig_codes(&r));
 		ck_assert_msg(strncmp(rig_codes(&r) + strlen(C_OPEN), cases[_i].answer, 10) == 0,
 		    "%s", rig_codes(&r));
-		ck_assert_str_eq(rig_codes(&r) + strlen(C_OPEN) + 10, " 250/2.0.0");
+		ck_assert_str_eq(rig_codes(&r) + strlen(C_OPEN) + 10, C_AFTER);
 	}
 	buf_clear(&say);
 	rig_stop(&r);
@@ -233,6 +237,7 @@ START_TEST(test_full_disk)
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	rig_play_n(&r, RIG_PLAIN, say.data, say.len, 0);
 	ck_assert_str_eq(rig_codes(&r), C_OPEN " 452/4.3.1 250/2.0.0");
+	ck_assert_uint_eq(r.kept + r.mail.len, 0);
 	limit.rlim_cur = RLIM_INFINITY;
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	rig_play_n(&r, RIG_PLAIN, say.data, say.len, 0);
@@ -262,10 +267,11 @@ START_TEST(test_loops)
 	for (unsigned i = 0; i < cases[_i].own; i++)
 		buf_puts(&say, "Received: from x ([127.0.0.1])\r\n"
 		    "\tby mail.example with ESMTPSA id 1QW2E3R4T5Y6Z;\r\n\tdate\r\n");
-	buf_puts(&say, "\r\nx\r\n.\r\n");
+	buf_puts(&say, "\r\nx\r\n.\r\n" AFTER);
 	for (size_t trickle = 0; trickle <= 1; trickle++) {
 		rig_play_n(&r, RIG_PLAIN, say.data, say.len, trickle);
-		ck_assert_str_eq(rig_codes(&r) + strlen(C_OPEN), cases[_i].answer);
+		ck_assert_msg(strncmp(rig_codes(&r) + strlen(C_OPEN), cases[_i].answer, 10) == 0, "%s", rig_codes(&r));
+		ck_assert_str_eq(rig_codes(&r) + strlen(C_OPEN) + 10, C_AFTER);
 	}
 	buf_clear(&say);
 	rig_stop(&r);
@@ -296,6 +302,14 @@ START_TEST(test_fields)
 	ck_assert(strstr(r.prefix.data, "\r\nMessage-ID: <") != NULL);
 	ck_assert(strstr(r.prefix.data, "\r\nFrom: <a@b.example>\r\n") != NULL);
 	ck_assert_int_ne(memcmp(r.prefix.data + r.prefix.len - 4, "\r\n\r\n", 4), 0);
+	ck_assert_ptr_null(strstr(r.prefix.data, "Sender:"));	/* */
+	ck_assert_ptr_null(strstr(r.prefix.data + 1, "Received:"));
+	rig_play_n(&r, RIG_PLAIN, SAY(OPEN("<a@b.example>") ".\r\n"), 0);	/* */
+	assert_begins(&r.prefix, "Received: from x ([127.0.0.1])\r\n");
+	ck_assert(strstr(r.prefix.data, "\r\nDate: ") != NULL && strstr(r.prefix.data, "\r\nMessage-ID: <") != NULL);
+	ck_assert(strstr(r.prefix.data, "\r\nFrom: <a@b.example>\r\n") != NULL);
+	rig_play_n(&r, RIG_PLAIN, SAY(OPEN("<a@b.example>") "Sender: other@d\r\n\r\n.\r\n"), 0);
+	ck_assert_str_eq(r.content.data, "Sender: other@d\r\n\r\n");
 	rig_play_n(&r, RIG_PLAIN, SAY(IN "MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d>\r\n"
 	    "RCPT TO:<e@d>\r\nDATA\r\n" HEAD "\r\n.\r\n"), 0);
 	ck_assert(strstr(r.prefix.data, "for <") == NULL);
@@ -336,6 +350,10 @@ START_TEST(test_envelopes)
 		    "u<a@b> <c@d> <MiXeD@d>\n" },
 		{ "MAIL FROM:<root@localhost>\r\nRCPT TO:<\"a b\"@d>\r\nDATA\r\n" HEAD "\r\n.\r\n",
 		    "u<root@mail.example> <\"a b\"@d>\n" },
+		{ "MAIL FROM:<root>\r\nRCPT TO:<c@d>\r\nDATA\r\n" HEAD "\r\n.\r\n",	/* */
+		    "u<root@mail.example> <c@d>\n" },
+		{ "mAiL fRoM:<MiXeD@b>\r\nrcpt to:<CaSe@d>\r\ndata\r\n" HEAD "\r\n.\r\n",	/* */
+		    "u<MiXeD@b> <CaSe@d>\n" },
 	};
 	struct buf say = { 0 };
 	struct rig r;
@@ -371,9 +389,10 @@ START_TEST(test_claims)
 	rig_start(&r, "");
 	buf_printf(&say, "EHLO x\r\nAUTH PLAIN AGJvdW5kAHA=\r\nMAIL FROM:<bound@a.example>\r\n"
 	    "RCPT TO:<c@d.example>\r\nDATA\r\n"
-	    "%s\r\nx\r\n.\r\n", cases[_i].header);
+	    "%s\r\nx\r\n.\r\n" AFTER, cases[_i].header);
 	rig_play_n(&r, RIG_PLAIN, say.data, say.len, 0);
-	ck_assert_str_eq(rig_codes(&r) + strlen(C_OPEN), cases[_i].answer);
+	ck_assert_msg(strncmp(rig_codes(&r) + strlen(C_OPEN), cases[_i].answer, 10) == 0, "%s", rig_codes(&r));
+	ck_assert_str_eq(rig_codes(&r) + strlen(C_OPEN) + 10, C_AFTER);
 	buf_clear(&say);
 	rig_stop(&r);
 }
@@ -441,7 +460,7 @@ test_body(void)
 	tcase_add_test(t, test_full_disk);
 	tcase_add_loop_test(t, test_loops, 0, 4);
 	tcase_add_test(t, test_fields);
-	tcase_add_loop_test(t, test_envelopes, 0, 7);
+	tcase_add_loop_test(t, test_envelopes, 0, 9);
 	tcase_add_loop_test(t, test_claims, 0, 8);
 	tcase_add_loop_test(t, test_verdicts, 0, 5);
 	tcase_add_test(t, test_cut_short);

@@ -885,6 +885,7 @@ START_TEST(dies_when_reused)
 }
 END_TEST
 
+/* B-055, too: five minutes for a reply, ten for the one to the end of data. */
 static const struct { const char *script; int64_t early_ms, late_ms; enum outcome_kind kind; bool maybe; } silences[] = {
 	{ "mail: !silent", 290000, 301000, OUTCOME_DEFER, false },
 	{ "data: !silent", 290000, 301000, OUTCOME_DEFER, false },

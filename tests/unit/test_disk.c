@@ -316,7 +316,7 @@ noted_link(int fd, int dir, const char *name)
 	return real->link(fd, dir, name);
 }
 
-START_TEST(what_is_durable_when)	/* D-01, D-27 */
+START_TEST(what_is_durable_when)	/* A-130, D-01, D-27 */
 {
 	rig_open();
 	odd.write = noted_write;

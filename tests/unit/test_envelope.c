@@ -15,6 +15,7 @@ START_TEST(once)
 
 	ck_assert(envelope_add(e, "a@b", NULL, 0));
 	ck_assert(!envelope_add(e, "a@b", NULL, 0));
+	ck_assert(!envelope_add(e, "a@B", NULL, 0));
 	ck_assert(envelope_add(e, "A@b", NULL, 0));
 	ck_assert(envelope_add(e, "a@b", NULL, NOTIFY_NEVER));
 	ck_assert(envelope_add(e, "a@b", "rfc822;x", 0));

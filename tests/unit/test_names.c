@@ -19,7 +19,7 @@ static const struct { const char *text, *reason; } failures[] = {
 	{ UPSTREAM("system.dns.test"), "DNS fails for system.dns.test (Too many open files): " },
 };
 
-/* Nothing is known: the upstream is down, in words that tell a wrong name from name servers that fail. */
+/* B-001, B-002.  Nothing is known: the upstream is down, in words that tell a wrong name from name servers that fail. */
 START_TEST(without_memory)
 {
 	rig_up(&r, failures[_i].text);
@@ -28,8 +28,10 @@ START_TEST(without_memory)
 	ck_assert_msg(strncmp(rig_gateway(&r)->gate.reason, failures[_i].reason, strlen(failures[_i].reason)) == 0, "%s",
 	    rig_gateway(&r)->gate.reason);
 	ck_assert_uint_eq(r.nopen, 0);
+	ck_assert_uint_eq(r.queue->totals.messages, 1);		/* and waits */
 	clock_fake_add(30 * 1000);	/* and it is asked again */
 	rig_until(&r, rig_gateway(&r)->gate.failures == 2);
+	ck_assert_uint_eq(r.queue->totals.messages, 1);
 }
 END_TEST
 
@@ -40,7 +42,7 @@ remember(const char *address)
 	r.queue->memory_changed = true;
 }
 
-/* After a restart too, and for a day. */
+/* B-001, B-002: after a restart too, and for a day. */
 START_TEST(the_last_good_addresses_serve)
 {
 	rig_up(&r, failures[_i].text);
@@ -74,7 +76,7 @@ START_TEST(addresses_are_saved)
 }
 END_TEST
 
-/* Name servers that say nothing: two seconds where there is something to go by, else ten, not the resolver's half a minute. */
+/* B-002.  Name servers that say nothing: two seconds where there is something to go by, else ten, not the resolver's half a minute. */
 START_TEST(dns_hangs)
 {
 	bool known = _i == 1;

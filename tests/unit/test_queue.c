@@ -16,7 +16,7 @@ START_TEST(a_message_is_kept_and_relayed_byte_for_byte)
 }
 END_TEST
 
-START_TEST(nothing_leaves_before_its_verdict)	/* D-01 */
+START_TEST(nothing_leaves_before_its_verdict)	/* A-130, D-01 */
 {
 	struct rig r;
 
@@ -32,7 +32,7 @@ START_TEST(nothing_leaves_before_its_verdict)	/* D-01 */
 }
 END_TEST
 
-START_TEST(deferred_goes_by_the_schedule_and_a_retry_at_once)
+START_TEST(deferred_goes_by_the_schedule_and_a_retry_at_once)	/* B-140 */
 {
 	struct rig r;
 	struct why why;
@@ -416,7 +416,7 @@ START_TEST(over_bounce_limit_bounces_are_owed_not_lost)
 }
 END_TEST
 
-START_TEST(a_null_sender_message_is_held_when_nothing_is_left_to_try)
+START_TEST(a_null_sender_message_is_held_when_nothing_is_left_to_try)	/* */
 {
 	struct rig r;
 

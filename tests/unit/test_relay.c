@@ -235,6 +235,31 @@ START_TEST(so_many_at_once)
 }
 END_TEST
 
+/* B-113: a server that reads no further while nobody takes its replies.  Those are far more than the network holds, and come
+ * before the pipeline has gone out. */
+START_TEST(replies_are_read_meanwhile)
+{
+	enum { MANY = 5000 };
+	char script[600];
+	struct buf to = { 0 };
+	struct job *j;
+	struct rig r;
+
+	snprintf(script, sizeof script, "window: 4096;caps: PIPELINING;rcpt: 250-%0240d|250 %0240d", 0, 0);
+	for (unsigned i = 0; i < MANY; i++)
+		buf_printf(&to, "%s%0150u@%060u.%060u.%060u.test", i > 0 ? "," : "", i, i, i, i);
+	rig_open(&r, "me", "max_recipients = 5000");
+	rig_port(&r, PROVIDER_IMPLICIT, TLS_IMPLICIT, script);
+	ck_assert_int_eq(rig_race(&r, 1)->result, OPENED_UP);
+	j = deliver(&r, 1, to.data);
+	for (unsigned i = 0; i < MANY; i++)
+		ck_assert_int_eq(j->result[i].kind, OUTCOME_SENT);
+	ck_assert_uint_eq(provider_message(r.provider, 0)->nrcpt, MANY);
+	buf_clear(&to);
+	rig_close(&r);
+}
+END_TEST
+
 /* B-137: AUTH= is not sent, whoever has logged in, to a server that would take it. */
 START_TEST(no_auth_parameter)
 {
@@ -264,6 +289,7 @@ test_relay(void)
 	tcase_add_loop_test(t, no_session_is_resumed, 0, 2);
 	tcase_add_loop_test(t, a_full_name, 0, COUNT(names));
 	tcase_add_loop_test(t, so_many_at_once, 0, COUNT(many));
+	tcase_add_test(t, replies_are_read_meanwhile);
 	tcase_add_loop_test(t, no_auth_parameter, 0, COUNT(caps));
 	suite_add_tcase(s, t);
 	return s;

@@ -31,6 +31,7 @@ static const struct verify_case {
 	{ "suffix", "mail.test", BY_ROOT, { .san = "DNS:xmail.test,DNS:mail.test.evil" }, OTHER },
 	{ "CN alone", "mail.test", BY_ROOT, { .cn = "mail.test" }, OTHER },
 	{ "CN beside", "mail.test", BY_ROOT, { .cn = "mail.test", .san = "DNS:other.test" }, OTHER },
+	{ "SRV-ID alone", "mail.test", BY_ROOT, { .san = "otherName:1.3.6.1.5.5.7.8.7;IA5STRING:_submissions.mail.test" }, OTHER },
 	{ "NUL in name", "mail.test", BY_ROOT,
 	    { .raw_dns = NUL_DNS, .raw_dns_len = sizeof NUL_DNS - 1 }, OTHER },
 	{ "wildcard", "smtp.mail.test", BY_ROOT, { .san = "DNS:*.mail.test" }, NULL },

@@ -1,6 +1,6 @@
 /*
- * Random dialogues against a small model of the session (C-13): whatever came before, each command
- * has the one answer that the state allows, and no transaction outlives its end.
+ * Who gets the message when some of the envelope was refused; and random dialogues against a small model of the session
+ * (C-13): whatever came before, each command has the one answer that the state allows, and no transaction outlives its end.
  */
 #include "listener_client.h"
 
@@ -233,6 +233,47 @@ START_TEST(test_random)
 }
 END_TEST
 
+#define X100 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+
+/* What was refused adds nobody, and takes nobody away. */
+static const struct {
+	const char *id, *say, *codes, *envelope;
+} envelopes[] = {
+	{ "A-117", "RCPT TO:<1@d>\r\nRCPT TO:<2@d>\r\nRCPT TO:<3@d>\r\nRCPT TO:<4@d>\r\n",
+	    " 250 250 250 452", "<1@d> <2@d> <3@d>\n" },
+	{ "A-118", "RCPT TO:<c@d> NOTIFY=NEVER\r\nRCPT TO:<e@d> NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;u+40x.example\r\n"
+	    "RCPT TO:<f@d> NOTIFY=NEVER,SUCCESS\r\nRCPT TO:<f@d> NOTIFY=\r\nRCPT TO:<f@d> NOTIFY=X\r\n"
+	    "RCPT TO:<f@d> ORCPT=nosemi\r\nRCPT TO:<f@d> ORCPT=rfc822;a+4\r\n"
+	    "RCPT TO:<f@d> ORCPT=rfc822;" X100 X100 X100 X100 X100 "\r\n",
+	    " 250 250 501 501 501 501 501 501", "<c@d> notify=1 orcpt= <e@d> notify=14 orcpt=rfc822;u+40x.example\n" },
+	{ "A-119", "RCPT TO:<c@d> FOO=1\r\nRCPT TO:<e@d>\r\n", " 555 250", "<e@d>\n" },
+	{ "A-121", "RCPT TO:<j\xc3\xb6@d>\r\nRCPT TO:<e@d>\r\n", " 553 250", "<e@d>\n" },
+	{ "A-122", "RCPT TO:<nobody>\r\nRCPT TO:<e@d>\r\nRCPT TO:<x@localhost>\r\n", " 550 250 550", "<e@d>\n" },
+	{ "A-125", "RCPT TO:<c@d>\r\nRCPT TO:<c@D>\r\nRCPT TO:<C@d>\r\n", " 250 250 250", "<c@d> <C@d>\n" },
+	{ "A-082", "RCPT TO:<c@d>\r\nMAIL FROM:<x@y.example>\r\nRCPT TO:<e@d>\r\n", " 250 503 250", "<c@d> <e@d>\n" },
+};
+
+START_TEST(test_refused_parts)
+{
+	struct buf say = { 0 }, got = { 0 }, want = { 0 };
+	struct rig r;
+
+	rig_start(&r, "limits { recipients = 3 }\n");
+	buf_printf(&say, IN MAIL "%sDATA\r\n" TEXT, envelopes[_i].say);
+	rig_play_n(&r, RIG_PLAIN, say.data, say.len, 0);
+	strip(&got, rig_codes(&r));
+	buf_printf(&want, "220 250 235 250%s 354 250", envelopes[_i].codes);
+	ck_assert_msg(strcmp(got.data, want.data) == 0, "%s: %s", envelopes[_i].id, got.data);
+	buf_cut(&want, 0);
+	buf_printf(&want, "u<a@b.example> %s", envelopes[_i].envelope);
+	ck_assert_msg(strncmp(r.mail.data, want.data, want.len) == 0, "%s: %s", envelopes[_i].id, r.mail.data);
+	buf_clear(&say);
+	buf_clear(&got);
+	buf_clear(&want);
+	rig_stop(&r);
+}
+END_TEST
+
 Suite *test_transaction(void);
 
 Suite *
@@ -243,6 +284,9 @@ test_transaction(void)
 
 	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, test_random, 0, 40);
+	suite_add_tcase(s, t);
+	t = tcase_create("envelopes");
+	tcase_add_loop_test(t, test_refused_parts, 0, (int)(sizeof envelopes / sizeof envelopes[0]));
 	suite_add_tcase(s, t);
 	return s;
 }
