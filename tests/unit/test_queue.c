@@ -1,6 +1,20 @@
 /* The queue: see queue_rig.h for what is real in it and what is the test. */
 #include "queue_rig.h"
 
+#include <stdatomic.h>
+#include <sys/syscall.h>
+
+/* A disk that stands still for as long as the test likes; of this whole program, quick for all others. */
+static atomic_bool stalled;
+
+int
+fdatasync(int fd)
+{
+	while (atomic_load(&stalled))
+		nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
 START_TEST(a_message_is_kept_and_relayed_byte_for_byte)
 {
 	struct rig r;
@@ -28,6 +42,34 @@ START_TEST(nothing_leaves_before_its_verdict)	/* A-130, D-01 */
 		ck_assert_uint_ge(r.verdicts, r.sent);
 	}
 	ck_assert_int_lt(count_get(COUNT_SYNCS), 50);	/* D-27: shared syncs */
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(a_disk_that_stands_still_is_a_451_and_the_record_void)	/* */
+{
+	struct rig r;
+
+	rig_up(&r, basic);
+	r.down = "up";			/* nothing is delivered, should it be queued after all */
+	atomic_store(&stalled, true);
+	submit(&r, "a@b.example", NULL);
+	settle(&r);
+	clock_fake_add(105 * 1000);
+	settle(&r);
+	ck_assert_uint_eq(r.verdicts, 0);
+	clock_fake_add(6 * 1000);
+	turn_until(&r, r.verdicts == 1);
+	ck_assert_int_eq(r.last_verdict, VERDICT_LOCAL_ERROR);
+	atomic_store(&stalled, false);
+	turn_until(&r, totals(&r).messages == 0);
+	r.down = NULL;
+	submit(&r, "later@b.example", NULL);	/* the disk is back */
+	turn_until(&r, r.sent == 1);
+	restart(&r, basic);
+	settle(&r);
+	ck_assert_uint_eq(r.sent, 1);
+	ck_assert_uint_eq(totals(&r).messages, 0);
 	rig_down(&r);
 }
 END_TEST
@@ -811,6 +853,7 @@ test_queue(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, a_message_is_kept_and_relayed_byte_for_byte);
 	tcase_add_test(t, nothing_leaves_before_its_verdict);
+	tcase_add_test(t, a_disk_that_stands_still_is_a_451_and_the_record_void);
 	tcase_add_test(t, deferred_goes_by_the_schedule_and_a_retry_at_once);
 	tcase_add_test(t, a_refusal_bounces_to_the_sender);
 	tcase_add_test(t, a_refused_bounce_is_held_not_bounced);
