@@ -12,7 +12,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { DATE_SIZE = 64, WIDTH = 76, WORD_MAX = 900 };
+enum { DATE_SIZE = 64, WIDTH = 76, WORD_MAX = 900, TEXT_LINE_MAX = 998 };
 enum { BOUNDARY_BYTES = 16, BOUNDARY_SIZE = 2 * BOUNDARY_BYTES + 1 };
 
 static const struct {
@@ -303,12 +303,58 @@ original_type(const struct dsn *d)
 	return d->headers_only ? "text/rfc822-headers" : "message/rfc822";
 }
 
-void
-dsn_build(struct buf *out, const struct dsn *d)
+/* The next line of a text, without its end, which is at most CRLF. */
+static struct str
+take_line(struct str *rest)
 {
-	struct buf human = { 0 }, fields = { 0 };
-	char boundary[BOUNDARY_SIZE];
+	struct str line = { NULL, 0 };
 
+	str_split(rest, '\n', &line);
+	if (line.n > 0 && line.p[line.n - 1] == '\r')
+		line.n--;
+	return line;
+}
+
+static bool
+has_long_line(struct str text)
+{
+	while (text.n > 0)
+		if (take_line(&text).n > TEXT_LINE_MAX)
+			return true;
+	return false;
+}
+
+/* The header, and of a line no more than may be sent, in whole characters. */
+static void
+put_short_header(struct buf *out, struct str text)
+{
+	struct str line;
+
+	while (text.n > 0 && (line = take_line(&text)).n > 0) {
+		if (line.n > TEXT_LINE_MAX)
+			for (line.n = TEXT_LINE_MAX; (line.p[line.n] & 0xc0) == 0x80; )
+				line.n--;
+		buf_putstr(out, line);
+		buf_puts(out, "\r\n");
+	}
+}
+
+/*
+ * A server that refuses a message for a line longer than RFC 5321 4.5.3.1.6 promises would refuse the notice too that has
+ * it, and nobody would be told: that notice has the header only.
+ */
+void
+dsn_build(struct buf *out, const struct dsn *about)
+{
+	struct buf human = { 0 }, fields = { 0 }, header = { 0 };
+	char boundary[BOUNDARY_SIZE];
+	struct dsn copy = *about, *d = &copy;
+
+	if (has_long_line(d->original)) {
+		put_short_header(&header, d->original);
+		d->original = buf_str(&header);
+		d->headers_only = true;
+	}
 	put_human(&human, d);
 	put_fields(&fields, d);
 	pick_boundary(boundary, buf_str(&human), d->original);
@@ -318,6 +364,7 @@ dsn_build(struct buf *out, const struct dsn *d)
 	put_part(out, boundary, "message/delivery-status", buf_str(&fields));
 	put_part(out, boundary, original_type(d), d->original);
 	buf_printf(out, "\r\n--%s--\r\n", boundary);
+	buf_clear(&header);
 	buf_clear(&human);
 	buf_clear(&fields);
 }

@@ -28,7 +28,8 @@ struct dsn {
 
 /* Appends the whole message: Received-less header (From: MAILER-DAEMON@hostname,
  * To: who is told, Auto-Submitted, MIME…), a text part in plain words, the
- * delivery-status part, and the original.  CRLF lines only. */
+ * delivery-status part, and the original, of which only the header where a
+ * line is longer than 998 octets.  CRLF lines only. */
 void dsn_build(struct buf *out, const struct dsn *d);
 
 /* Appends the words about one recipient: the address, and what was answered. */

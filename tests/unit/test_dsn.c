@@ -54,7 +54,7 @@ build(struct sample *s)
 	ck_assert_uint_eq(strspn(at, "0123456789abcdef"), 32);
 	rest = buf_str(&out);
 	while (str_split(&rest, '\n', &line)) {
-		ck_assert_uint_lt(line.n, 998);
+		ck_assert_uint_le(line.n, 998 + 1);	/* its CR */
 		ck_assert(line.n > 0 ? line.p[line.n - 1] == '\r' : rest.n == 0);
 		ck_assert_ptr_null(memchr(line.p, '\0', line.n));
 		for (const char *b; line.n > 32 &&
@@ -163,6 +163,46 @@ START_TEST(delayed)
 	HAS(b, "Content-Type: text/rfc822-headers\r\n\r\nSubject: x\r\n\r\n--BOUNDARY--");
 	HAS(b, "The header of your message follows");
 	HAS_NOT(b, "Original-Envelope-Id");			/* */
+	sample_clear(&s, &b);
+}
+END_TEST
+
+/* RFC 5321 4.5.3.1.6, A-137: a server that refused a message for its long lines would refuse the notice that quotes them. */
+START_TEST(no_line_is_too_long_to_be_sent)
+{
+	struct buf long_body = { 0 }, long_field = { 0 };
+	struct sample s;
+	struct buf b;
+
+	sample_init(&s);
+	buf_puts(&long_body, "Subject: x\r\n\r\nhello\r\n");
+	for (int i = 0; i < 999; i++)
+		buf_puts(&long_body, "y");
+	buf_puts(&long_body, "\r\nbye\r\n");
+	s.d.original = buf_str(&long_body);
+	b = build(&s);
+	HAS(b, "Content-Type: text/rfc822-headers\r\n\r\nSubject: x\r\n\r\n--BOUNDARY--");
+	HAS(b, "The header of your message follows");
+	HAS_NOT(b, "yyyy");
+	HAS_NOT(b, "hello");
+	buf_clear(&b);
+	buf_cut(&long_body, long_body.len - 8);			/* 998: may be sent */
+	buf_puts(&long_body, "\r\n");
+	s.d.original = buf_str(&long_body);
+	b = build(&s);
+	HAS(b, "Content-Type: message/rfc822\r\n");
+	HAS(b, "yyyy\r\n\r\n--BOUNDARY--");
+	buf_clear(&b);
+	buf_puts(&long_field, "Subject: x\r\nX-Long: ");
+	for (int i = 0; i < 1000; i++)
+		buf_puts(&long_field, "\xc3\xbc");
+	buf_puts(&long_field, "\r\nTo: you\r\n");
+	s.d.original = buf_str(&long_field);			/* a header alone */
+	s.d.headers_only = true;
+	b = build(&s);
+	HAS(b, "\xc3\xbc\r\nTo: you\r\n\r\n--BOUNDARY--");
+	buf_clear(&long_body);
+	buf_clear(&long_field);
 	sample_clear(&s, &b);
 }
 END_TEST
@@ -298,6 +338,7 @@ test_dsn(void)
 
 	tcase_add_test(t, failed);
 	tcase_add_test(t, delayed);
+	tcase_add_test(t, no_line_is_too_long_to_be_sent);
 	tcase_add_test(t, relayed);
 	tcase_add_loop_test(t, status, 0, sizeof statuses / sizeof statuses[0]);
 	tcase_add_test(t, hostile);
