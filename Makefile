@@ -290,6 +290,8 @@ clean:
 help:
 	@sed -n 's/^\([a-z-]*\):.*/\1/p' Makefile | grep -v -e '-quietly' -e '-now' -e 'install-' | sort -u | tr '\n' ' '; echo
 
+include tests/fuzz/fuzz.mk
+
 -include $(shell find $B -name '*.d' 2>/dev/null)
 
 .PHONY: all bench unit e2e crash layers headers options check check-now asan tsan deps deps-quietly demo interop \
