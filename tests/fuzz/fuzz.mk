@@ -5,7 +5,8 @@
 #   make replay                 all corpora through the same code, built as everything else is
 #   make fuzz-merge F=dot       what was found and is new, into the corpus
 fuzz_targets	:= $(sort $(basename $(notdir $(wildcard tests/fuzz/*.c))))
-fuzz_support	:= $(patsubst %.c,$B/%.o,$(filter-out %/replay.c,$(wildcard tests/fuzz/support/*.c)))
+fuzz_support	:= $(patsubst %.c,$B/%.o,$(filter-out %/replay.c,$(wildcard tests/fuzz/support/*.c)) \
+		   tests/crash/crashdisk.c tests/crash/inside.c)
 S		?= 60
 
 $(fuzz_targets:%=$B/replay/%): $B/replay/%: $B/tests/fuzz/%.o $B/tests/fuzz/support/replay.o $(fuzz_support) $B/lib.a
