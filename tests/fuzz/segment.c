@@ -243,7 +243,9 @@ was_written(const struct builder *b, uint64_t id, struct str meta, struct str te
 			    f.kind != FRAME_MESSAGE || f.length > o->len - at - FRAME_HEAD || f.length != meta.n + text.n ||
 			    f.meta != meta.n)
 				continue;
-			if (crc32c(0, p, f.meta) == f.meta_crc && crc32c(0, p + f.meta, f.length - f.meta) == f.text_crc &&
+			/* no text cannot be wrong */
+			if (crc32c(0, p, f.meta) == f.meta_crc &&
+			    (text.n == 0 || crc32c(0, p + f.meta, text.n) == f.text_crc) &&
 			    memcmp(p, meta.p, meta.n) == 0 && memcmp(p + f.meta, text.p, text.n) == 0)
 				return true;
 		}
