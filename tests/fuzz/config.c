@@ -3,7 +3,6 @@
  * refused with a place and one line; nothing is left open; without a slash in it, it leads to no file but those beside it
  * and the program's own (PROTOCOL.md C-32).
  */
-#define _GNU_SOURCE
 #include "fuzz/support/fuzz.h"
 
 #include <fcntl.h>

@@ -3,7 +3,6 @@
  * gives the same header, the same rest and the same verdict; both are clean lines; recipients have nothing that could break a
  * line; the header, completed, is clean lines again.  The first octet: 'i' as with -i, no dot ends it.
  */
-#define _GNU_SOURCE
 #include "fuzz/support/fuzz.h"
 
 #include <fcntl.h>

@@ -9,7 +9,6 @@
  * by somebody who may; its bytes are clean; the session ends with its client; and how the client's words came in pieces
  * makes no difference (PROTOCOL.md A-181, A-182, A-187, C-13, C-25).
  */
-#define _GNU_SOURCE
 #include "fuzz/support/peer.h"
 #include "fuzz/support/place.h"
 
