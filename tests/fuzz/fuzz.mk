@@ -46,4 +46,4 @@ fuzz-all: fuzz-build
 fuzz-merge: F ?= $(error say which: make fuzz-merge F=TARGET, of $(fuzz_targets))
 fuzz-merge:
 	$(fuzz_make) build/clang/fuzz/$F
-	@build/clang/fuzz/$F -merge=1 -max_len=4096 -rss_limit_mb=512 tests/fuzz/corpus/$F build/fuzz/$F
+	@sh tests/fuzz/merge.sh $F

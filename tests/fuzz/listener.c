@@ -37,6 +37,7 @@ static struct play {
 	unsigned rcpts[SUBMITS_MAX];	/* of what was kept */
 	struct buf client;	/* its words, as far as they were said */
 	bool plain_flow;	/* nothing happened but words */
+	bool ended;		/* by us, before the client went */
 	unsigned port;
 } play;
 static struct config *config;
@@ -279,6 +280,7 @@ finish(void)
 	peers.stuck = false;
 	release_verdict();
 	settle();
+	play.ended = peer_live() == NULL;
 	if (p != NULL)
 		peer_end(p);
 	settle();
@@ -412,6 +414,7 @@ follow(struct model *m, struct str line, int code, struct str *client, struct st
 		if (!skip_content(client))
 			return false;
 		code = next_reply(replies);
+		hold(code != 0 || play.ended || !play.plain_flow);
 		if (code == 250) {
 			hold(m->kept < play.nkept);
 			hold(m->kept >= SUBMITS_MAX || (play.rcpts[m->kept] > 0 && play.rcpts[m->kept] <= m->rcpts));
@@ -434,12 +437,14 @@ check_replies(struct str said)
 	struct model m = { .known = play.port == 1 };
 	struct str client = buf_str(&play.client), line;
 	int code = next_reply(&said);
+	bool more = client.n > 0 && client.p[0] != 0x16;
 
 	hold(code == 220 || code == 421);
-	if (client.n > 0 && client.p[0] != 0x16)
-		while (next_line(&client, &line) && (code = next_reply(&said)) != 0)
-			if (!follow(&m, line, code, &client, &said))
-				break;
+	while (more && next_line(&client, &line)) {
+		code = next_reply(&said);
+		hold(code != 0 || play.ended || !play.plain_flow);
+		more = code != 0 && follow(&m, line, code, &client, &said);
+	}
 	while (next_reply(&said) != 0)
 		;
 	hold(m.kept <= play.nkept);

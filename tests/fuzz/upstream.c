@@ -140,6 +140,7 @@ check_command(const struct peer_stream *p, struct talk *t, struct str line)
 	for (size_t i = 0; i < sizeof harmless / sizeof harmless[0]; i++)
 		may = may || str_istarts(line, harmless[i]);
 	hold(may);
+	hold(memmem(line.p, line.n, "evil@", 5) == NULL);	/* what stands in an address is no command */
 	hold(inside || memmem(line.p, line.n, "secret", 6) == NULL);
 	hold(!str_istarts(line, "AUTH ") || (line.n + 2 <= 512 && p->secure));
 	t->auth = str_istarts(line, "AUTH ") || (t->auth && memchr(line.n > 0 ? line.p : "", ' ', line.n) == NULL);
@@ -223,6 +224,8 @@ add_rcpts(struct envelope *e, unsigned kind)
 	envelope_add(e, "b@x.test", kind == 2 ? "rfc822;b+40x" : NULL, kind == 2 ? NOTIFY_SUCCESS : 0);
 	if (kind == 1)
 		envelope_add(e, "\xc3\xb6@x.test", NULL, 0);
+	if (kind == 2)	/* from a spool that somebody else wrote (C-17) */
+		envelope_add(e, "c\r\nRCPT TO:<evil@x.test>@x.test", NULL, 0);
 }
 
 static void
