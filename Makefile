@@ -135,14 +135,14 @@ install-check: $B/gatepost
 JOBS		:= -j$(shell nproc 2>/dev/null || echo 1)
 
 check: deps-quietly
-	@$(MAKE) --no-print-directory $(JOBS) $B/gatepost $B/unit $B/e2e
+	@$(MAKE) --no-print-directory $(JOBS) $B/gatepost $B/unit $B/e2e $(replays)
 	@$(MAKE) --no-print-directory $(JOBS) --output-sync=target check-now
-check-now: layers headers options commands conformance-quietly install-check unit e2e
+check-now: layers headers options commands conformance-quietly install-check unit replay e2e
 
 SAN_FLAGS	:= -fno-sanitize-recover=all
 asan: deps-quietly
-	@$(MAKE) --no-print-directory $(JOBS) B=build/asan SAN="-fsanitize=address,undefined $(SAN_FLAGS)" build/asan/gatepost build/asan/unit build/asan/e2e
-	@$(MAKE) --no-print-directory $(JOBS) --output-sync=target B=build/asan SAN="-fsanitize=address,undefined $(SAN_FLAGS)" unit e2e
+	@$(MAKE) --no-print-directory $(JOBS) B=build/asan SAN="-fsanitize=address,undefined $(SAN_FLAGS)" build/asan/gatepost build/asan/unit build/asan/e2e $(replays:$B/%=build/asan/%)
+	@$(MAKE) --no-print-directory $(JOBS) --output-sync=target B=build/asan SAN="-fsanitize=address,undefined $(SAN_FLAGS)" unit replay e2e
 tsan: deps-quietly
 	@$(MAKE) --no-print-directory $(JOBS) B=build/tsan SAN="-fsanitize=thread" build/tsan/gatepost build/tsan/unit build/tsan/e2e
 	@$(MAKE) --no-print-directory $(JOBS) --output-sync=target B=build/tsan SAN="-fsanitize=thread" unit e2e
@@ -304,7 +304,9 @@ format:
 clean:
 	rm -rf build
 help:
-	@sed -n 's/^\([a-z-]*\):.*/\1/p' Makefile | grep -v -e '-quietly' -e '-now' -e 'install-' | sort -u | tr '\n' ' '; echo
+	@sed -n 's/^\([a-z-]*\):.*/\1/p' Makefile tests/fuzz/fuzz.mk | grep -v -e '-quietly' -e '-now' -e 'install-' -e 'fuzz-deps' | sort -u | tr '\n' ' '; echo
+
+include tests/fuzz/fuzz.mk
 
 -include $(shell find $B -path $B/interop -prune -o -name '*.d' -print 2>/dev/null)
 

@@ -64,7 +64,7 @@ classify(struct str s, bool first, bool ended)
 		return LINE_EMPTY;
 	if (s.p[0] == ' ' || s.p[0] == '\t')
 		return first ? LINE_NONE : LINE_FIELD;	/* the one before goes on */
-	while (first && skip < s.n && s.p[skip] == '>')
+	while (first && skip < s.n && skip < NAME_MAX_OCTETS - strlen(unix_from) && s.p[skip] == '>')
 		skip++;
 	if (first && s.n - skip >= strlen(unix_from) && memcmp(s.p + skip, unix_from, strlen(unix_from)) == 0)
 		return LINE_UNIX;
@@ -73,9 +73,11 @@ classify(struct str s, bool first, bool ended)
 	skip = n;
 	while (n > 0 && n < s.n && (s.p[n] == ' ' || s.p[n] == '\t'))
 		n++;
+	if (n > NAME_MAX_OCTETS)	/* also when more has come: reads of other sizes must not make another header */
+		return LINE_NONE;
 	if (n < s.n)
 		return s.p[n] == ':' && skip > 0 ? LINE_FIELD : LINE_NONE;
-	return ended || n > NAME_MAX_OCTETS ? LINE_NONE : LINE_MORE;
+	return ended ? LINE_NONE : LINE_MORE;
 }
 
 /* The header ends before `end'; what stands behind it, less an empty line, is body. */

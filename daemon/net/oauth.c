@@ -118,14 +118,27 @@ read_expires(const json_t *o, int64_t *out)
 	return true;
 }
 
+/* What we have said is not to come back in the log. */
+static bool
+is_secret(const char *text, const struct oauth_request *r)
+{
+	const char *const secrets[] = { r->client_secret, r->refresh_token };
+
+	for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++)
+		if (secrets[i] != NULL && *secrets[i] != '\0' && strstr(text, secrets[i]) != NULL)
+			return true;
+	return false;
+}
+
 static void
-read_token(struct oauth_reading *out, const json_t *o)
+read_token(struct oauth_reading *out, const json_t *o, const struct oauth_request *r)
 {
 	const char *type = json_string_value(json_object_get(o, "token_type"));
 
 	set(out, OAUTH_LATER);
 	if (type != NULL && !str_iis(str_of(type), "bearer")) {
-		fail(&out->why, "the token endpoint gave a token of type %.40s, which no mail server takes", type);
+		fail(&out->why, "the token endpoint gave a token of type %.40s, which no mail server takes",
+		    is_secret(type, r) ? "unknown" : type);
 	} else if (!take_token(o, "access_token", &out->access)) {
 		fail(&out->why, "the token endpoint's answer has no usable access_token");
 	} else if (!read_expires(o, &out->answer.expires_s)) {
@@ -152,21 +165,15 @@ is_refusal(const char *error)
 	return false;
 }
 
-static bool
-repeats(const char *text, const char *secret)
-{
-	return secret != NULL && *secret != '\0' && strstr(text, secret) != NULL;
-}
-
 static void
 read_error(struct oauth_reading *out, const json_t *o, const char *error, const struct oauth_request *r)
 {
 	const char *words = json_string_value(json_object_get(o, "error_description"));
 
 	set(out, is_refusal(error) ? OAUTH_REFUSED : OAUTH_LATER);
-	if (words == NULL || repeats(words, r->client_secret) || repeats(words, r->refresh_token))
+	if (words == NULL || is_secret(words, r))
 		words = "";
-	if (repeats(error, r->client_secret) || repeats(error, r->refresh_token))
+	if (is_secret(error, r))
 		error = "an error";
 	fail(&out->why, "the token endpoint says %.60s%s%.*s", error, *words != '\0' ? ": " : "", DESCRIPTION_MAX, words);
 }
@@ -186,7 +193,7 @@ oauth_read(struct oauth_reading *out, const struct http_answer *a, const struct 
 	else if (json_is_object(o) && a->status / 100 == 4 && error != NULL)
 		read_error(out, o, error, r);
 	else if (json_is_object(o) && a->status == 200 && error == NULL)
-		read_token(out, o);
+		read_token(out, o, r);
 	else if (a->status == 401) {
 		fail(&out->why, "the token endpoint answers 401: client_id or its secret is wrong");
 		set(out, OAUTH_REFUSED);

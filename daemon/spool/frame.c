@@ -52,6 +52,13 @@ frame_pack(unsigned char out[FRAME_HEAD], const struct frame *f, uint32_t seed, 
 	put(&p, checksum(out, seed, at), 4);
 }
 
+/* No message has the id 0, and nothing else is about none. */
+static bool
+has_id(const struct frame *f)
+{
+	return f->id != 0 || f->kind < FRAME_MESSAGE || f->kind > FRAME_DONE;
+}
+
 bool
 frame_parse(struct frame *f, const unsigned char in[FRAME_HEAD], uint32_t seed, uint32_t at)
 {
@@ -69,7 +76,7 @@ frame_parse(struct frame *f, const unsigned char in[FRAME_HEAD], uint32_t seed, 
 	f->back = (uint32_t)take(&p, 4);
 	f->meta_crc = (uint32_t)take(&p, 4);
 	f->text_crc = (uint32_t)take(&p, 4);
-	return (uint32_t)take(&p, 4) == checksum(in, seed, at) && f->meta <= f->length;
+	return (uint32_t)take(&p, 4) == checksum(in, seed, at) && f->meta <= f->length && has_id(f);
 }
 
 bool

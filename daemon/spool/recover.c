@@ -139,8 +139,16 @@ settle_room(struct spool *s, struct why *why)
 	return 0;
 }
 
-/* Compaction had copied the message, but power went before the copy of its note was there: the note would go with the old
- * segment.  It is copied now; where that is not possible the segment stays. */
+/* No later start would find the note to be this message's: it counts only behind it. */
+static bool
+is_note_before(const struct spool_item *item)
+{
+	return item->note_segment != 0 && (item->note_segment < item->segment ||
+	    (item->note_segment == item->segment && item->note_offset < item->offset));
+}
+
+/* Compaction had copied the message, but power went before the copy of its note was there: the note would be lost with the
+ * old copy of the message.  It is copied now; where that is not possible nothing of the log goes. */
 static void
 follow_moved(struct recovery *r)
 {
@@ -150,11 +158,11 @@ follow_moved(struct recovery *r)
 		struct spool_item *item = s->owner.find(s->owner.arg, r->moved[i]);
 		struct buf note = { 0 };
 
-		if (item == NULL || item->note_segment == 0 || item->note_segment >= item->segment)
+		if (item == NULL || !is_note_before(item))
 			continue;
 		if (spool_read_note(s, item, &note, NULL) < 0 ||
 		    !stage_fits(s, item->note_length, s->messages * FRAME_HEAD))
-			account_segment(s, item->note_segment)->stuck = true;
+			container_of(s->segments.next, struct segment, node)->stuck = true;
 		else
 			compact_note(s, item, &note);
 		buf_clear(&note);

@@ -12,6 +12,7 @@ struct hurt {
 	bool message;		/* which is over with this; else a note, or nobody knows */
 	bool over;		/* it has ended, or there is another copy */
 	const char *what;
+	size_t before;		/* index + 1 of another copy of this message that is hurt; 0: none */
 };
 
 struct numbers {
@@ -29,7 +30,7 @@ struct recovery {
 	size_t nmoved;
 	struct hurt *hurt;
 	size_t nhurt, nsure;	/* the first nsure are damage; the others may be an unfinished write */
-	struct map hurt_at;	/* id -> index + 1, of messages */
+	struct map hurt_at;	/* id -> index + 1 of the last one, of messages */
 	struct map blobs;	/* id -> item, of live messages with one */
 	struct buf orphans;	/* names in blob/, each with its NUL */
 	struct segment *last;

@@ -143,6 +143,8 @@ replay_hurt(struct recovery *r, const struct place *at, const struct frame *f, c
 		h.seq = f->seq;
 		h.message = f->kind == FRAME_MESSAGE;
 	}
+	if (h.message)
+		h.before = (uintptr_t)map_find(&r->hurt_at, h.id);
 	r->hurt = mem_resize(r->hurt, r->nhurt + 1, sizeof h);
 	r->hurt[r->nhurt++] = h;
 	if (h.message)
@@ -153,9 +155,9 @@ replay_hurt(struct recovery *r, const struct place *at, const struct frame *f, c
 static void
 forget_hurt(struct recovery *r, uint64_t id)
 {
-	uintptr_t at = (uintptr_t)map_take(&r->hurt_at, id);
+	size_t at = (uintptr_t)map_take(&r->hurt_at, id);
 
-	if (at != 0)
+	for (; at != 0; at = r->hurt[at - 1].before)
 		r->hurt[at - 1].over = true;
 }
 

@@ -127,8 +127,6 @@ remove_segment(struct spool_sync *y, const struct segment *g, struct why *why)
 int
 spool_sync_run(struct spool_sync *y, struct why *why)
 {
-	const char *id = y->dead_blobs.data, *end;
-
 	if (keep_blobs(y, why) < 0)
 		return -1;
 	if (y->entries && sync_log(y, why) < 0)
@@ -137,10 +135,10 @@ spool_sync_run(struct spool_sync *y, struct why *why)
 		if (write_chunk(y, container_of(n, struct chunk, node), why) < 0)
 			return -1;
 	}
-	for (end = id + y->dead_blobs.len; id < end; id += sizeof(uint64_t)) {
+	for (size_t at = 0; at < y->dead_blobs.len; at += sizeof(uint64_t)) {
 		uint64_t which;
 
-		memcpy(&which, id, sizeof which);
+		memcpy(&which, y->dead_blobs.data + at, sizeof which);
 		y->blob_octets_gone += blob_unlink(y->blobs, which);
 	}
 	list_each(n, &y->retired) {

@@ -200,6 +200,47 @@ START_TEST(lost_while_running)	/* its head is gone: the segment stays, and the n
 }
 END_TEST
 
+/* The message was copied behind its note, and power went before the note's copy was there (tests/fuzz/corpus/segment/twice). */
+START_TEST(note_is_followed)
+{
+	char zeros[256] = { 0 }, name[40];
+	struct buf old = { 0 };
+	struct spool_item item, before;
+	int fd;
+
+	rig_open();
+	for (uint64_t id = 1; id < 12; id++)
+		rig_put(id, 20000);
+	rig_commit();
+	rig_note(1, "told");
+	rig_commit();
+	before = *rig_item(1);
+	rig_load("log/00000001.seg", &old);
+	for (uint64_t id = 2; id < 12; id++)
+		rig_done(id);
+	rig_commit();
+	compact(1 << 20);
+	item = *rig_item(1);
+	ck_assert_uint_eq(before.segment, 1);
+	ck_assert(item.segment == before.note_segment && item.offset > before.note_offset && item.note_offset > item.offset);
+	ck_assert_uint_le(item.note_length, sizeof zeros);
+	rig_kill();
+	rig_save("log/00000001.seg", old.data, old.len);
+	buf_clear(&old);
+	snprintf(name, sizeof name, "log/%08x.seg", item.segment);
+	fd = open(rig_path(name), O_RDWR);
+	ck_assert_int_eq(pwrite(fd, zeros, item.note_length, item.note_offset), item.note_length);
+	close(fd);
+	for (int start = 0; start < 3; start++) {
+		rig_open();
+		ck_assert_str_eq(((struct kept *)rig_item(1))->note, "told");
+		rig_put(100 + (uint64_t)start, 100);	/* what is dead goes with it */
+		rig_commit();
+		rig_kill();
+	}
+}
+END_TEST
+
 Suite *test_compact(void);
 Suite *
 test_compact(void)
@@ -216,6 +257,7 @@ test_compact(void)
 	tcase_add_test(tc, reads_while_moving);
 	tcase_add_test(tc, damaged_messages_move_too);
 	tcase_add_test(tc, lost_while_running);
+	tcase_add_test(tc, note_is_followed);
 	suite_add_tcase(s, tc);
 	return s;
 }

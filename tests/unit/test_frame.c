@@ -74,6 +74,21 @@ START_TEST(never_a_record)
 }
 END_TEST
 
+/* Recovery would ask for message 0 (tests/fuzz/corpus/segment/spoilt-id-zero). */
+START_TEST(no_message_is_zero)
+{
+	unsigned char head[FRAME_HEAD];
+	struct frame f, none = sample;
+
+	none.id = 0;
+	for (unsigned kind = 0; kind <= FRAME_SEAL + 1; kind++) {
+		none.kind = (uint8_t)kind;
+		frame_pack(head, &none, SEED, AT);
+		ck_assert(frame_parse(&f, head, SEED, AT) == (kind == 0 || kind >= FRAME_SEAL));
+	}
+}
+END_TEST
+
 START_TEST(newer)	/* D-23 */
 {
 	struct frame f = sample;
@@ -111,6 +126,7 @@ test_frame(void)
 	tcase_add_test(tc, bound_to_its_place);
 	tcase_add_test(tc, any_flipped_bit);
 	tcase_add_test(tc, never_a_record);
+	tcase_add_test(tc, no_message_is_zero);
 	tcase_add_test(tc, newer);
 	tcase_add_test(tc, sizes);
 	suite_add_tcase(s, tc);

@@ -130,6 +130,29 @@ START_TEST(large)
 }
 END_TEST
 
+/* What is longer than a field's name can be is none, also when its colon comes with the same read
+ * (tests/fuzz/corpus/letter/long-name). */
+START_TEST(long_names)
+{
+	for (size_t n = 990; n < 1002; n++) {
+		for (unsigned way = 0; way < 4; way++) {
+			struct letter l;
+			struct buf in = { 0 }, body = { 0 };
+			struct str end = way % 2 == 0 ? STR(": x\n\n") : STR("From me\nA: b\n\n");
+
+			while (in.len < n)
+				buf_putc(&in, way % 2 == 0 ? 'n' : '>');
+			buf_putstr(&in, end);
+			ck_assert_int_eq(read_it(&l, buf_str(&in), way < 2 ? 1 : 4096, true, 0, &body), EX_OK);
+			ck_assert_msg((l.header.len > 0) == (way % 2 == 0 ? n <= 998 : n <= 993), "%zu in way %u", n, way);
+			letter_clear(&l);
+			buf_clear(&in);
+			buf_clear(&body);
+		}
+	}
+}
+END_TEST
+
 Suite *test_letter(void);
 
 Suite *
@@ -140,6 +163,7 @@ test_letter(void)
 
 	tcase_add_loop_test(t, reads, 0, sizeof cases / sizeof cases[0]);
 	tcase_add_test(t, large);
+	tcase_add_test(t, long_names);
 	suite_add_tcase(s, t);
 	return s;
 }

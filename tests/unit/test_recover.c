@@ -246,6 +246,29 @@ START_TEST(no_id_twice)
 END_TEST
 
 /* Octets of another spool's segment of the same number are no records here. */
+/* Nothing may end the message for a copy's sake (tests/fuzz/corpus/segment/two-copies-hurt). */
+START_TEST(two_copies_hurt)
+{
+	uint32_t at[3];
+
+	rig_open();
+	for (int copy = 0; copy < 3; copy++) {
+		rig_put(1, 100);
+		rig_commit();
+		at[copy] = rig_item(1)->offset;
+		rig_forget();
+	}
+	rig_kill();
+	rig_flip("log/00000001.seg", at[0] + FRAME_HEAD);
+	rig_flip("log/00000001.seg", at[1] + FRAME_HEAD);
+	for (int start = 0; start < 3; start++) {
+		rig_open();
+		rig_read(1, 100);
+		rig_kill();
+	}
+}
+END_TEST
+
 START_TEST(seeds_differ)	/* D-06 */
 {
 	uint32_t seed;
@@ -277,6 +300,7 @@ test_recover(void)
 	tcase_add_loop_test(tc, last_record_after_clean_end, 0, 2);
 	tcase_add_test(tc, leftovers);
 	tcase_add_test(tc, no_id_twice);
+	tcase_add_test(tc, two_copies_hurt);
 	tcase_add_test(tc, seeds_differ);
 	tcase_add_test(tc, blob_goes_along);
 	suite_add_tcase(s, tc);

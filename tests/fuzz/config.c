@@ -1,0 +1,118 @@
+/*
+ * The configuration: a file, and behind an octet 0xff another one, b.conf, which it may include.  Promises: it is taken or
+ * refused with a place and one line; nothing is left open; without a slash in it, it leads to no file but those beside it
+ * and the program's own (PROTOCOL.md C-32).
+ */
+#include "fuzz/support/fuzz.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config/config.h"
+
+static char dir[64], file[96];
+
+static void
+remove_files(void)
+{
+	static const char *const names[] = { "a.conf", "b.conf", "key", "users", "aliases" };
+	char path[96];
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+		unlink(path);
+	}
+	rmdir(dir);
+}
+
+static void
+save(const char *name, struct str text)
+{
+	char path[96];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	hold(fd >= 0 && write(fd, text.p, text.n) == (ssize_t)text.n);
+	close(fd);
+}
+
+static void
+begin(void)
+{
+	if (dir[0] != '\0')
+		return;
+	snprintf(dir, sizeof dir, "%s/gatepost-fuzz.XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	hold(mkdtemp(dir) != NULL);
+	snprintf(file, sizeof file, "%s/a.conf", dir);
+	atexit(remove_files);
+	save("key", STR("hunter-two\n"));
+	save("users", STR("u:$6$saltsalt$x:\n"));
+	save("aliases", STR("root: me@example.com\n"));
+	setenv("GATEPOST_PROVIDERS", "conf/providers.conf", 1);
+	setenv("KNOWN", "known", 1);
+	unsetenv("CREDENTIALS_DIRECTORY");
+}
+
+static void
+on_warn(void *arg, const char *text)
+{
+	(void)arg;
+	hold(text[0] != '\0' && !str_has_control(str_of(text)));
+}
+
+static bool
+is_own(const char *path)
+{
+	return strncmp(path, dir, strlen(dir)) == 0 || strncmp(path, SYSCONFDIR, strlen(SYSCONFDIR)) == 0 ||
+	    strncmp(path, PREFIX, strlen(PREFIX)) == 0 || strstr(path, "conf/providers.conf") != NULL;
+}
+
+static void
+check_config(const struct config *c, bool is_plain)
+{
+	hold(c->hostname[0] != '\0' && !str_has_control(str_of(c->hostname)));
+	for (unsigned i = 0; i < c->files.n && is_plain; i++)
+		hold(is_own(c->files.v[i]));
+	for (unsigned i = 0; i < c->nupstream; i++) {
+		const struct upstream *u = &c->upstream[i];
+
+		hold(u->name[0] != '\0' && !str_has_control(str_of(u->host)) && !str_has_control(str_of(u->username)));
+	}
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+{
+	struct str rest = fuzz_str(p, n), first;
+	struct buf text = { 0 };
+	struct config *c = NULL;
+	struct why why = { "" };
+	int fd, same;
+
+	begin();
+	bool is_plain = memchr(rest.p, '/', n) == NULL && memchr(rest.p, '\\', n) == NULL && memchr(rest.p, '$', n) == NULL;
+	(void)str_split(&rest, '\xff', &first);
+	/* a name of ours, or the resolver would be asked for one */
+	if (memmem(p, n, "hostname", 8) == NULL)
+		buf_puts(&text, "hostname = a.example\n");
+	buf_putstr(&text, first);
+	save("a.conf", buf_str(&text));
+	save("b.conf", rest);
+	buf_clear(&text);
+	fd = dup(0);
+	close(fd);
+	struct config_options o = { .file = file, .secrets = true };
+
+	if (config_load(&c, &o, on_warn, NULL, &why) < 0) {
+		hold(c == NULL && why.text[0] != '\0' && !str_has_control(str_of(why.text)));
+	} else {
+		check_config(c, is_plain);
+		config_unref(&c);
+	}
+	same = dup(0);
+	close(same);
+	hold(same == fd);
+	return 0;
+}

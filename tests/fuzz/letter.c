@@ -1,0 +1,121 @@
+/*
+ * What sendmail reads from its standard input: where the header ends, and whom it is for.  Promises: any split of the input
+ * gives the same header, the same rest and the same verdict; both are clean lines; recipients have nothing that could break a
+ * line; the header, completed, is clean lines again.  The first octet: 'i' as with -i, no dot ends it.
+ */
+#include "fuzz/support/fuzz.h"
+
+#include <fcntl.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "command/heading.h"
+#include "command/letter.h"
+#include "mail/address.h"
+
+enum { PACKETS = 200, PIPE_OCTETS = 1024 * 1024 };
+
+/* A pipe in which each write is one read. */
+static int
+packets(struct str in, unsigned way)
+{
+	size_t step = way == 0 ? 32 * 1024 : way > in.n / PACKETS ? way : in.n / PACKETS + 1, n;
+	int fds[2];
+
+	hold(pipe2(fds, O_CLOEXEC | O_DIRECT | O_NONBLOCK) == 0);
+	(void)fcntl(fds[1], F_SETPIPE_SZ, PIPE_OCTETS);
+	for (; in.n > 0; in = str_from(in, n)) {
+		n = in.n < step ? in.n : step;
+		/* a packet is a page at most */
+		n = n < 4096 ? n : 4096;
+		hold(write(fds[1], in.p, n) == (ssize_t)n);
+	}
+	close(fds[1]);
+	return fds[0];
+}
+
+static int
+gather(void *arg, struct str piece, struct why *why)
+{
+	(void)why;
+	buf_putstr(arg, piece);
+	return 0;
+}
+
+struct reading {
+	struct letter letter;
+	struct buf body;
+	int status;
+};
+
+static void
+read_it(struct reading *r, struct str in, unsigned way, bool dot_ends)
+{
+	struct why why = { "" };
+	int fd = packets(in, way);
+
+	*r = (struct reading){ 0 };
+	r->status = letter_read(&r->letter, fd, dot_ends, 0, &why);
+	close(fd);
+	hold(r->status == EX_OK || r->status == EX_DATAERR);
+	hold(r->status == EX_OK || why.text[0] != '\0');
+	if (r->status == EX_OK)
+		hold(letter_each(&r->letter, gather, &r->body, &why) == 0);
+}
+
+static void
+reading_clear(struct reading *r)
+{
+	letter_clear(&r->letter);
+	buf_clear(&r->body);
+}
+
+static void
+check_heading(struct str header)
+{
+	struct rcpts rcpts = { 0 };
+	struct buf out = { 0 };
+	struct why why = { "" };
+
+	if (heading_recipients(&rcpts, header, &why) == 0) {
+		for (size_t i = 0; i < rcpts.n; i++)
+			hold(rcpts.v[i][0] != '\0' && !str_has_control(str_of(rcpts.v[i])));
+	} else {
+		hold(why.text[0] != '\0' && !str_has_control(str_of(why.text)));
+	}
+	rcpts_clear(&rcpts);
+	heading_put(&out, header, "host.example");
+	hold(fuzz_is_clean(buf_str(&out)) && out.len >= header.n);
+	hold(heading_has(header, "From") == heading_has(buf_str(&out), "From"));
+	if (!heading_has(header, "From"))
+		heading_put_from(&out, "J\xc3\xb6rg \"x\" <y>", "a@b.example");
+	hold(fuzz_is_clean(buf_str(&out)));
+	buf_clear(&out);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+{
+	struct str in = fuzz_str(p, n);
+	bool dot_ends = fuzz_choice(&in) != 'i';
+	struct reading whole, again;
+
+	read_it(&whole, in, 0, dot_ends);
+	for (unsigned way = 1; way < PIECES_WAYS; way++) {
+		read_it(&again, in, way == 4 ? 17 : way, dot_ends);
+		hold(again.status == whole.status);
+		if (whole.status == EX_OK) {
+			hold(str_eq(buf_str(&again.letter.header), buf_str(&whole.letter.header)));
+			hold(str_eq(buf_str(&again.body), buf_str(&whole.body)));
+			hold(again.letter.has_8bit == whole.letter.has_8bit && again.letter.octets == whole.letter.octets);
+		}
+		reading_clear(&again);
+	}
+	if (whole.status == EX_OK) {
+		hold(fuzz_is_clean(buf_str(&whole.letter.header)) && fuzz_is_clean(buf_str(&whole.body)));
+		hold(whole.letter.octets == whole.body.len);
+		check_heading(buf_str(&whole.letter.header));
+	}
+	reading_clear(&whole);
+	return 0;
+}

@@ -1,0 +1,46 @@
+/* In place of the listener's password thread: the answer is there at once, and the only right password is "p". */
+#include "fuzz/support/fuzz.h"
+
+#include "listener/helper.h"
+
+void
+helper_start(void)
+{
+}
+
+void
+helper_stop(void)
+{
+}
+
+bool
+helper_put(struct check **cp)
+{
+	struct check *c = *cp;
+
+	*cp = NULL;
+	c->ok = c->user != NULL && strcmp(c->password, "p") == 0;
+	c->delay_ms = c->ok ? 0 : 500;
+	channel_post(c->back, &c->link);
+	return true;
+}
+
+void
+helper_forget(struct channel *back)
+{
+	(void)back;
+}
+
+void
+helper_free_check(struct check **cp)
+{
+	struct check *c = *cp;
+
+	if (c == NULL)
+		return;
+	*cp = NULL;
+	users_unref(&c->users);
+	free(c->name);
+	mem_wipe(c->password, c->password_len);
+	free(c);
+}
