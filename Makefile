@@ -103,6 +103,12 @@ PATIENCE	:= CK_TIMEOUT_MULTIPLIER=$(if $(SAN),10,4)
 # The suites, or T alone.  Most of e2e's time is waiting, so two go at once; the longest first.
 unit: $B/unit
 	@$(PATIENCE) sh tests/suites.sh $B/unit 1 $(or $T,$(sort $(basename $(notdir $(unit_src)))))
+# Random sessions against their model (tests/unit/story_model.c), more of them than `make check' plays.
+N		?= 1000000
+SEED		?= $(shell date +%s)
+.PHONY: model
+model: $B/unit
+	@GATEPOST_MODEL=$N GATEPOST_MODEL_SEED=$(SEED) $(PATIENCE) CK_RUN_SUITE=story_model $B/unit
 e2e_suites	:= $(patsubst tests/e2e/%.c,%,$(shell grep -l '^[a-z]*_suite(void)$$' tests/e2e/*.c))
 e2e: $B/e2e $B/gatepost $B/faultlib.so
 	@GATEPOST=$B/gatepost GATEPOST_FAULTLIB=$B/faultlib.so GATEPOST_PROVIDERS=conf/providers.conf $(PATIENCE) \

@@ -159,7 +159,6 @@ struct command {
 	enum verb_id verb;
 	struct str args;
 	struct verb_error error;	/* code 0: none */
-	bool is_grammar;		/* the error is of the argument, not of a parameter */
 	union {
 		struct verb_mail mail;
 		struct verb_rcpt rcpt;
