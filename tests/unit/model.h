@@ -26,7 +26,7 @@ struct model {
 	bool refused;
 	/* the content */
 	enum where { TOP, FIELDS, LOOSE, TEXT } where;
-	bool bad, has_from, false_from, is_8bit, is_8bit_field;
+	bool bad, has_from, in_from, false_from, is_8bit, is_8bit_field;
 	unsigned received;
 	enum verdict verdict;
 	struct buf text;
@@ -41,7 +41,7 @@ model_end_transaction(struct model *m)
 {
 	m->mail = NULL;
 	m->nrcpt = 0;
-	m->refused = m->bad = m->has_from = m->false_from = m->is_8bit = m->is_8bit_field = false;
+	m->refused = m->bad = m->has_from = m->in_from = m->false_from = m->is_8bit = m->is_8bit_field = false;
 	m->where = TOP;
 	m->received = 0;
 	m->verdict = VERDICT_KEPT;
@@ -203,7 +203,9 @@ model_content(struct model *m, const struct word *w)
 		m->where = FIELDS;
 	m->received += m->where == FIELDS && strncmp(line, "Received:", 9) == 0;
 	m->has_from = m->has_from || (m->where == FIELDS && strncmp(line, "From:", 5) == 0);
-	m->false_from = m->false_from || (m->where != TEXT && strncmp(line, "From: <other", 12) == 0);
+	/* what follows the address cannot be read, and is no claim that may be made */
+	m->false_from = m->false_from || (m->where != TEXT && (strncmp(line, "From: <other", 12) == 0 || (m->in_from && blank)));
+	m->in_from = m->where != TEXT && (strncmp(line, "From:", 5) == 0 || (m->in_from && blank));
 	m->is_8bit = m->is_8bit || word_is_8bit(w);
 	m->is_8bit_field = m->is_8bit_field || (m->where == FIELDS && word_is_8bit(w));
 	for (int v = VERDICT_NO_SPACE; v <= VERDICT_LOCAL_ERROR; v++)
