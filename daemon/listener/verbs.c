@@ -107,9 +107,9 @@ run_starttls(struct session *s, struct command *c)
 	if (s->more_input)	/* C-02: it would be read as if it had come inside TLS */
 		return farewell(s, 554, "5.5.1", "data after STARTTLS");
 	transaction_reset(s);
+	crowd_forget(s);
 	free(s->helo);
-	free(s->user);
-	s->helo = s->user = NULL;
+	s->helo = NULL;
 	users_unref(&s->users);
 	s->account = NULL;
 	s->tls_due = true;
