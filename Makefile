@@ -185,6 +185,13 @@ bench: $B/gatepost
 	@cd $B/bench && GATEPOST=$(abspath $B/gatepost) python3 bench.py compare $(SCENARIOS) $(SYSTEMS) \
 	    --rounds $(ROUNDS) --scale $(SCALE) --out results.jsonl
 
+# What strangers, runaway apps and local users may do, and an app that must be served meanwhile; a quarter of an hour.  As root the submit
+# socket is attacked too.  Example: make abuse A="idle_tls starved"; A=--short is the part for every change, under a minute.
+A		?=
+.PHONY: abuse
+abuse: $B/gatepost
+	@GATEPOST=$B/gatepost python3 tests/abuse/abuse.py $A
+
 # --- installing -------------------------------------------------------------------
 MANDIR		?= $(PREFIX)/share/man
 UNITDIR		?= $(if $(filter /usr,$(PREFIX)),/lib,$(PREFIX)/lib)/systemd/system
