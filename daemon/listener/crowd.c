@@ -26,7 +26,8 @@ enum {
 	CALM_SWEEP_MS = 1000,
 	SWEEP_MS = 100,
 	MANY = 16,			/* sessions whose memory is worth giving back */
-	SHARE_MIN = 16,
+	SHRUNK_MS = 6 * 1000,
+	SHARE_MIN = 16,			/* that many are nobody's abuse */
 	LOGGED_MS = 10 * 1000,		/* one line stands for all in so long */
 	SHARES = 1024
 };
@@ -220,14 +221,20 @@ end_old_strangers(struct listener *l)
 	}
 }
 
-/* Memory of many sessions goes back to the system, not to the next crowd. */
+/* Memory of many sessions goes back to the system, not to the next crowd; when the last farewells are over. */
 static void
 give_back(struct listener *l)
 {
-	if (l->peak < MANY || l->nsession > l->peak / 2)
-		return;
-	l->peak = l->nsession;
-	malloc_trim(0);
+	int64_t now_ms = loop_now_ms(l->loop);
+
+	if (l->peak < MANY || l->nsession > l->peak / 2) {
+		l->shrunk_at_ms = 0;
+	} else if (l->shrunk_at_ms == 0) {
+		l->shrunk_at_ms = now_ms;
+	} else if (now_ms - l->shrunk_at_ms >= SHRUNK_MS) {
+		l->peak = l->nsession;
+		malloc_trim(0);
+	}
 }
 
 /* Also for the other threads, whose newcomers find only their own to send away: some room is kept. */
@@ -246,6 +253,6 @@ crowd_on_sweep(void *arg)
 	while (over-- > 0 && send_one_away(l))
 		continue;
 	give_back(l);
-	if (l->nsession > 0)
+	if (l->nsession > 0 || l->peak >= MANY)
 		set_sweep(l);
 }

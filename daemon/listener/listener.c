@@ -18,6 +18,7 @@
 
 enum {
 	NO_SLOT = UINT32_MAX,
+	SEND_BUFFER = 32 * 1024,
 	REFUSALS_LOGGED_MS = 10 * 1000	/* one line stands for all in so long */
 };
 
@@ -268,6 +269,8 @@ listener_new(struct loop *loop, const struct listener_options *o)
 		p->name = mem_text(o->socket[i].name);
 		p->fd = o->socket[i].fd;
 		p->is_submit = o->socket[i].is_submit;
+		/* Replies are short: what one who reads none makes the kernel keep is bounded. */
+		setsockopt(p->fd, SOL_SOCKET, SO_SNDBUF, &(int){ SEND_BUFFER }, sizeof(int));
 		p->accept = accept_start(loop, p->fd, on_accept, p);
 		aim(l, p);
 	}

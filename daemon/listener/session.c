@@ -246,14 +246,21 @@ settle(struct session *s)
 		set_deadline(s);
 }
 
+/* Reads on only when all that was read is done with: else what comes would be kept. */
 static void
-go_on(struct session *s)
+take_in(struct session *s)
 {
-	if (s->paused && !session_is_busy(s)) {
+	intake_run(s);
+	if (s->paused && !s->more_input && !session_is_busy(s)) {
 		s->paused = false;
 		stream_resume(s->stream);
 	}
-	intake_run(s);
+}
+
+static void
+go_on(struct session *s)
+{
+	take_in(s);
 	settle(s);
 }
 
@@ -360,7 +367,7 @@ on_secure(struct session *s)
 		greet(s);
 	else
 		session_enter(s, SESSION_NEW);
-	intake_run(s);
+	take_in(s);
 }
 
 static const char *
@@ -398,7 +405,7 @@ on_event(void *arg, struct stream *stream, enum stream_event ev)
 
 	switch (ev) {
 	case STREAM_DATA:
-		if (!session_is_busy(s)) {
+		if (!s->more_input && !session_is_busy(s)) {
 			intake_run(s);
 		} else if (!s->paused) {	/* only now: most clients wait for their reply */
 			s->paused = true;

@@ -355,6 +355,9 @@ leave(struct client *c)		/* in the middle of whatever it is */
 static void
 go_on(struct client *c)
 {
+	/* It was taken for another's that is the same, and that one is still to come. */
+	if (c->nheard == c->nreply && c->out_at == c->out.len && c->arrived < c->ndue)
+		return;
 	if (c->closed) {
 		if (c->nheard < c->nreply || !c->model.closed)
 			lose(c, "the session ended, and should not have", "");
@@ -362,8 +365,6 @@ go_on(struct client *c)
 	} else if (c->out_at < c->out.len) {
 		send_piece(c);
 	} else if (c->nheard == c->nreply && !c->model.closed) {
-		if (c->arrived < c->ndue)
-			lose(c, "accepted, and not queued: ", c->due[c->arrived].envelope);
 		world.moved = true;
 		if (c->model.tls_due) {
 			c->model.tls_due = false;
@@ -437,7 +438,8 @@ play(const char *options, bool tolerant)
 		else if (time(NULL) - moved_s > PATIENCE_S)
 			for (struct client *c = clients; c < clients + CLIENTS; c++)
 				if (c->stage != AWAY)
-					lose(c, "no reply came", "");
+					lose(c, c->arrived < c->ndue ? "accepted, and not queued: " : "no reply came",
+					    c->arrived < c->ndue ? c->due[c->arrived].envelope : "");
 	}
 	for (int i = 0; i < 100; i++)
 		loop_turn(r.loop, false);
