@@ -103,6 +103,12 @@ PATIENCE	:= CK_TIMEOUT_MULTIPLIER=$(if $(SAN),10,4)
 # The suites, or T alone.  Most of e2e's time is waiting, so two go at once; the longest first.
 unit: $B/unit
 	@$(PATIENCE) sh tests/suites.sh $B/unit 1 $(or $T,$(sort $(basename $(notdir $(unit_src)))))
+# Random sessions against their model (tests/unit/story_model.c), more of them than `make check' plays.
+N		?= 1000000
+SEED		?= $(shell date +%s)
+.PHONY: model
+model: $B/unit
+	@GATEPOST_MODEL=$N GATEPOST_MODEL_SEED=$(SEED) $(PATIENCE) CK_RUN_SUITE=story_model $B/unit
 e2e_suites	:= $(patsubst tests/e2e/%.c,%,$(shell grep -l '^[a-z]*_suite(void)$$' tests/e2e/*.c))
 e2e: $B/e2e $B/gatepost $B/faultlib.so
 	@GATEPOST=$B/gatepost GATEPOST_FAULTLIB=$B/faultlib.so GATEPOST_PROVIDERS=conf/providers.conf $(PATIENCE) \
@@ -190,6 +196,13 @@ bench: $B/gatepost
 	@mkdir -p $B/bench && cp -r tests/bench/. $B/bench/ && $(MAKE) -s -C $B/bench
 	@cd $B/bench && GATEPOST=$(abspath $B/gatepost) python3 bench.py compare $(SCENARIOS) $(SYSTEMS) \
 	    --rounds $(ROUNDS) --scale $(SCALE) --out results.jsonl
+
+# What strangers, runaway apps and local users may do, and an app that must be served meanwhile; a quarter of an hour.  As root the submit
+# socket is attacked too.  Example: make abuse A="idle_tls starved"; A=--short is the part for every change, under a minute.
+A		?=
+.PHONY: abuse
+abuse: $B/gatepost
+	@GATEPOST=$B/gatepost python3 tests/abuse/abuse.py $A
 
 # --- installing -------------------------------------------------------------------
 MANDIR		?= $(PREFIX)/share/man

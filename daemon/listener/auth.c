@@ -70,7 +70,10 @@ log_in(struct session *s, struct users *users, const struct user *user)
 	s->user = mem_text(user->name);
 	s->users = users_ref(users);
 	s->account = user;
-	session_reply(s, 235, "2.7.0", "welcome");
+	if (crowd_welcome(s))
+		session_reply(s, 235, "2.7.0", "welcome");
+	else
+		session_dismiss(s, "4.7.0", "too many connections of this user");
 }
 
 static struct check *

@@ -29,13 +29,25 @@ struct failures {
 	int64_t last_at_ms;
 };
 
+/*
+ * Whose last login was right does not wait behind those who guess.  Not whose name exists: then a flood would show by the time
+ * an answer takes which names do.
+ */
+enum queue { PROVEN, OTHERS, QUEUES };
+
+struct waiting {
+	struct link *first, **tail;
+	unsigned n;
+};
+
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t work, rest;
 	pthread_t thread;
 	bool running, stop;
-	struct link *first, **tail;
-	unsigned waiting;
+	struct waiting queue[QUEUES];
+	uint64_t proven[FAILURES];	/* names, under the key of `blame'; 0: none */
+	unsigned char key[32];
 	const struct channel *busy_for;	/* whose check is being made; NULL: none */
 } helper = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
@@ -46,20 +58,26 @@ static struct {
 /* --- who failed: the thread's own ------------------------------------------- */
 
 struct blame {
-	unsigned char key[32];
 	struct failures by_name[FAILURES], by_address[FAILURES];
 };
 
-static struct failures *
-failures_of(struct blame *b, struct failures *table, const char *text, int64_t now_ms)
+static uint64_t
+who_is(const char *text)
 {
 	unsigned char mac[32];
-	struct failures *f;
 	uint64_t who;
 
-	digest_hmac_sha256(mac, (struct str){ (const char *)b->key, sizeof b->key }, str_of(text));
+	digest_hmac_sha256(mac, (struct str){ (const char *)helper.key, sizeof helper.key }, str_of(text));
 	memcpy(&who, mac, sizeof who);
-	f = &table[who % FAILURES];
+	return who;
+}
+
+static struct failures *
+failures_of(struct failures *table, const char *text, int64_t now_ms)
+{
+	uint64_t who = who_is(text);
+	struct failures *f = &table[who % FAILURES];
+
 	if (f->who != who || now_ms - f->last_at_ms > FORGET_MS)
 		*f = (struct failures){ .who = who, .last_at_ms = now_ms };
 	return f;
@@ -78,8 +96,8 @@ doubled(unsigned times)
 static void
 weigh(struct blame *b, struct check *c)
 {
-	struct failures *name = failures_of(b, b->by_name, c->name, c->at_ms);
-	struct failures *address = failures_of(b, b->by_address, c->address, c->at_ms);
+	struct failures *name = failures_of(b->by_name, c->name, c->at_ms);
+	struct failures *address = failures_of(b->by_address, c->address, c->at_ms);
 	int64_t by_address;
 
 	if (c->ok) {
@@ -98,19 +116,32 @@ weigh(struct blame *b, struct check *c)
 static struct check *
 next_check(void)	/* under the lock; NULL: stop */
 {
+	struct waiting *w;
 	struct check *c;
 
-	while (helper.first == NULL && !helper.stop)
+	while (helper.queue[PROVEN].n + helper.queue[OTHERS].n == 0 && !helper.stop)
 		pthread_cond_wait(&helper.work, &helper.lock);
 	if (helper.stop)
 		return NULL;
-	c = container_of(helper.first, struct check, link);
-	helper.first = c->link.next;
-	if (helper.first == NULL)
-		helper.tail = &helper.first;
-	helper.waiting--;
+	w = &helper.queue[helper.queue[PROVEN].n > 0 ? PROVEN : OTHERS];
+	c = container_of(w->first, struct check, link);
+	w->first = c->link.next;
+	if (w->first == NULL)
+		w->tail = &w->first;
+	w->n--;
 	helper.busy_for = c->back;
 	return c;
+}
+
+static void
+prove(const struct check *c)	/* under the lock */
+{
+	uint64_t who = who_is(c->name), *place = &helper.proven[who % FAILURES];
+
+	if (c->ok)
+		*place = who;
+	else if (*place == who)
+		*place = 0;
 }
 
 static void *
@@ -126,6 +157,7 @@ run(void *arg)
 		c->ok = users_check(c->user, c->password) && c->user != NULL;
 		weigh(b, c);
 		pthread_mutex_lock(&helper.lock);
+		prove(c);
 		channel_post(c->back, &c->link);
 		helper.busy_for = NULL;
 		pthread_cond_broadcast(&helper.rest);
@@ -141,10 +173,10 @@ helper_start(void)
 	struct blame *b = mem_zero(sizeof *b);
 	int error;
 
-	ident_random(b->key, sizeof b->key);
-	helper.first = NULL;
-	helper.tail = &helper.first;
-	helper.waiting = 0;
+	ident_random(helper.key, sizeof helper.key);
+	for (int i = 0; i < QUEUES; i++)
+		helper.queue[i] = (struct waiting){ .tail = &helper.queue[i].first };
+	memset(helper.proven, 0, sizeof helper.proven);
 	helper.stop = false;
 	error = pthread_create(&helper.thread, NULL, run, b);
 	if (error != 0)
@@ -152,24 +184,31 @@ helper_start(void)
 	helper.running = true;
 }
 
-/* Takes out, and frees, what waits for `back', or for anyone with NULL. */
 static void
-drop(const struct channel *back)	/* under the lock */
+drop_from(struct waiting *w, const struct channel *back)
 {
-	struct link **at = &helper.first;
+	struct link **at = &w->first;
 
 	while (*at != NULL) {
 		struct check *c = container_of(*at, struct check, link);
 
 		if (back == NULL || c->back == back) {
 			*at = c->link.next;
-			helper.waiting--;
+			w->n--;
 			helper_free_check(&c);
 		} else {
 			at = &c->link.next;
 		}
 	}
-	helper.tail = at;
+	w->tail = at;
+}
+
+/* Takes out, and frees, what waits for `back', or for anyone with NULL. */
+static void
+drop(const struct channel *back)	/* under the lock */
+{
+	for (int i = 0; i < QUEUES; i++)
+		drop_from(&helper.queue[i], back);
 }
 
 void
@@ -191,15 +230,18 @@ helper_stop(void)
 bool
 helper_put(struct check **c)
 {
+	uint64_t who = who_is((*c)->name);
+	struct waiting *w;
 	bool ok;
 
 	pthread_mutex_lock(&helper.lock);
-	ok = helper.running && helper.waiting < WAITING_MAX;
+	w = &helper.queue[helper.proven[who % FAILURES] == who ? PROVEN : OTHERS];
+	ok = helper.running && w->n < WAITING_MAX;
 	if (ok) {
 		(*c)->link.next = NULL;
-		*helper.tail = &(*c)->link;
-		helper.tail = &(*c)->link.next;
-		helper.waiting++;
+		*w->tail = &(*c)->link;
+		w->tail = &(*c)->link.next;
+		w->n++;
 		*c = NULL;
 		pthread_cond_signal(&helper.work);
 	}

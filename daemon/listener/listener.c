@@ -3,13 +3,13 @@
  */
 #include "listener/listener.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/count.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "listener/helper.h"
@@ -18,6 +18,7 @@
 
 enum {
 	NO_SLOT = UINT32_MAX,
+	SEND_BUFFER = 32 * 1024,
 	REFUSALS_LOGGED_MS = 10 * 1000	/* one line stands for all in so long */
 };
 
@@ -84,19 +85,6 @@ find(const struct listener *l, struct handle h)
 
 /* --- who comes in ------------------------------------------------------------------------ */
 
-/* All threads' sessions count: the kernel does not spread clients evenly. */
-static bool
-is_full(const struct listener *l)
-{
-	return count_get(COUNT_SESSIONS) >= (int64_t)l->config->limits.connections;
-}
-
-bool
-listener_is_stressed(const struct listener *l)
-{
-	return count_get(COUNT_SESSIONS) >= (int64_t)l->config->limits.connections * 9 / 10;
-}
-
 static bool
 is_plain_first(const struct port *p)
 {
@@ -133,6 +121,14 @@ turn_away(const struct port *p, int fd)
 }
 
 static void
+rest(struct listener *l, int64_t ms)
+{
+	for (unsigned i = 0; i < l->nport && ms > 0; i++)
+		if (l->port[i].accept != NULL)
+			accept_rest(l->port[i].accept, ms);
+}
+
+static void
 on_accept(void *arg, int fd)
 {
 	struct port *p = arg;
@@ -140,10 +136,11 @@ on_accept(void *arg, int fd)
 
 	if (l->draining)
 		close(fd);
-	else if (is_full(l))
+	else if (!crowd_admit(l))
 		turn_away(p, fd);
 	else
 		session_start(l, p, fd);
+	rest(l, crowd_wait_ms(l));
 }
 
 /* --- configuration ------------------------------------------------------------------------- */
@@ -259,6 +256,10 @@ listener_new(struct loop *loop, const struct listener_options *o)
 	l->free_slot = NO_SLOT;
 	l->limits.room = true;		/* until the queue says otherwise */
 	l->limits.free_octets = UINT64_MAX;
+	l->descriptors = o->descriptors > 0 ? o->descriptors : UINT_MAX;
+	list_init(&l->strangers);
+	list_init(&l->known);
+	timer_init(&l->sweep, crowd_on_sweep, l);
 	l->nport = o->nsocket;
 	l->port = mem_array(l->nport, sizeof *l->port);
 	for (unsigned i = 0; i < l->nport; i++) {
@@ -268,6 +269,8 @@ listener_new(struct loop *loop, const struct listener_options *o)
 		p->name = mem_text(o->socket[i].name);
 		p->fd = o->socket[i].fd;
 		p->is_submit = o->socket[i].is_submit;
+		/* Replies are short: what one who reads none makes the kernel keep is bounded. */
+		setsockopt(p->fd, SOL_SOCKET, SO_SNDBUF, &(int){ SEND_BUFFER }, sizeof(int));
 		p->accept = accept_start(loop, p->fd, on_accept, p);
 		aim(l, p);
 	}
@@ -293,6 +296,7 @@ listener_free(struct listener **lp)
 	for (uint32_t i = 0; i < l->nslot; i++)
 		if (l->slot[i].session != NULL)
 			session_stop(l->slot[i].session);
+	loop_cancel(l->loop, &l->sweep);
 	for (unsigned i = 0; i < l->nport; i++) {
 		accept_stop(&l->port[i].accept);
 		free(l->port[i].name);

@@ -24,6 +24,7 @@ struct listener_options {
 	const struct listener_socket *socket;
 	unsigned nsocket;
 	unsigned index, count;		/* this thread among how many; limits.connections counts over all */
+	unsigned descriptors;		/* sessions, over all threads, that there are descriptors for; 0: enough */
 	struct channel *queue;		/* SUBMIT goes there */
 	struct channel *main;		/* DRAINED goes there */
 	struct spool_blobs *blobs;

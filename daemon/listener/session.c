@@ -20,9 +20,9 @@
 
 enum {
 	HANDSHAKE_MS = 60 * 1000,	/* in all */
-	STRESSED_IDLE_MS = 10 * 1000,	/* for strangers, when we are nearly full (C-21) */
 	LINGER_MS = 5 * 1000,
 	OUTPUT_MAX = 32 * 1024,		/* unsent replies that stop the reading */
+	OUTPUT_A_TURN = 4 * 1024,	/* then the others' turn: who pipelines without end must not make them wait */
 	SLOW_ERRORS = 10,		/* from here on an error's reply waits */
 	SLOW_MS = 1000
 };
@@ -133,7 +133,7 @@ bool
 session_is_busy(const struct session *s)
 {
 	return s->owed > 0 || s->late.len > 0 || s->tls_due || s->state == SESSION_HANDSHAKE ||
-	    s->state == SESSION_CLOSING || s->listener->out.len >= OUTPUT_MAX ||
+	    s->state == SESSION_CLOSING || s->listener->out.len >= OUTPUT_A_TURN ||
 	    stream_pending(s->stream) >= OUTPUT_MAX;
 }
 
@@ -162,6 +162,7 @@ bury(struct session *s)
 	transaction_reset(s);
 	auth_leave(s);
 	loop_cancel(l->loop, &s->timer);
+	crowd_leave(s);
 	listener_remove(l, s);
 	count_add(COUNT_SESSIONS, -1);
 	loop_bury(l->loop, s, session_free);
@@ -176,9 +177,6 @@ time_allowed_ms(const struct session *s)
 		return 0;
 	if (s->state == SESSION_BODY)
 		return s->config->limits.data_timeout_ms;
-	if (session_needs_auth(s) && listener_is_stressed(s->listener) &&
-	    s->config->limits.idle_timeout_ms > STRESSED_IDLE_MS)
-		return STRESSED_IDLE_MS;
 	return s->config->limits.idle_timeout_ms;
 }
 
@@ -187,6 +185,7 @@ set_deadline(struct session *s)
 {
 	int64_t at_ms = time_allowed_ms(s);
 
+	crowd_touch(s);
 	s->new_deadline = false;
 	s->progress = 0;
 	if (at_ms > 0)
@@ -235,7 +234,7 @@ settle(struct session *s)
 	}
 	if (s->tls_due)
 		start_tls(s);
-	if (s->state == SESSION_CLOSING || (s->eof && !session_is_busy(s))) {
+	if (s->state == SESSION_CLOSING || (s->eof && !s->more_input && !session_is_busy(s))) {
 		if (s->is_abrupt)
 			stream_close(&s->stream);
 		else
@@ -247,14 +246,21 @@ settle(struct session *s)
 		set_deadline(s);
 }
 
+/* Reads on only when all that was read is done with: else what comes would be kept. */
 static void
-go_on(struct session *s)
+take_in(struct session *s)
 {
-	if (s->paused && !session_is_busy(s)) {
+	intake_run(s);
+	if (s->paused && !s->more_input && !session_is_busy(s)) {
 		s->paused = false;
 		stream_resume(s->stream);
 	}
-	intake_run(s);
+}
+
+static void
+go_on(struct session *s)
+{
+	take_in(s);
 	settle(s);
 }
 
@@ -293,6 +299,14 @@ session_drain(struct session *s)
 {
 	if (s->state != SESSION_BODY && s->state != SESSION_CLOSING)
 		interrupt(s, "4.3.2", "shutting down");
+}
+
+/* Who needs its descriptor cannot wait for the client's end of the connection. */
+void
+session_give_way(struct session *s, const char *what)
+{
+	s->is_abrupt = true;
+	interrupt(s, strcmp(what, "timeout") == 0 ? "4.4.2" : "4.7.0", what);
 }
 
 void
@@ -353,7 +367,7 @@ on_secure(struct session *s)
 		greet(s);
 	else
 		session_enter(s, SESSION_NEW);
-	intake_run(s);
+	take_in(s);
 }
 
 static const char *
@@ -391,7 +405,7 @@ on_event(void *arg, struct stream *stream, enum stream_event ev)
 
 	switch (ev) {
 	case STREAM_DATA:
-		if (!session_is_busy(s)) {
+		if (!s->more_input && !session_is_busy(s)) {
 			intake_run(s);
 		} else if (!s->paused) {	/* only now: most clients wait for their reply */
 			s->paused = true;
@@ -437,7 +451,10 @@ session_start(struct listener *l, const struct port *p, int fd)
 	listener_add(l, s);
 	count_add(COUNT_SESSIONS, 1);
 	peer_identify(s);
-	if (s->listen != NULL && s->listen->tls == TLS_IMPLICIT)
+	if (!crowd_join(s)) {
+		s->owed = 1;
+		session_dismiss(s, "4.7.0", "too many connections of this user");
+	} else if (s->listen != NULL && s->listen->tls == TLS_IMPLICIT)
 		start_tls(s);
 	else
 		greet(s);

@@ -59,13 +59,18 @@ struct listener {
 	struct limits limits;		/* what the queue said last */
 	bool draining, drained;
 	int64_t refusal_logged_at_ms;
+	/* crowd.c */
+	unsigned descriptors;		/* sessions that the process has descriptors for */
+	struct node strangers, known;	/* sessions: who came first; who was used least lately */
+	struct timer sweep;
+	unsigned peak, gave_way;	/* most sessions lately; sent away since that was logged */
+	int64_t starved, crowded_logged_at_ms, shrunk_at_ms;
 	struct buf out;			/* replies of the session that is being served */
 	struct buf content;		/* unstuffed, on its way to the fix-up */
 };
 
 void listener_add(struct listener *l, struct session *s);	/* gives it its handle */
 void listener_remove(struct listener *l, struct session *s);
-bool listener_is_stressed(const struct listener *l);
 
 /* --- a client -------------------------------------------------------------- */
 
@@ -109,6 +114,9 @@ struct session {
 	size_t progress;		/* octets of content since the deadline was set */
 	unsigned errors, auth_failures, refused_rcpt;
 	char address[48];		/* the client's; "" on the submit socket */
+	struct node crowd;
+	int64_t there_since_ms;		/* on its list */
+	bool has_share;
 	bool esmtp, secure, trusted;
 	bool plain_auth;		/* may log in without TLS */
 	bool tls_due;			/* when what was said has been written */
@@ -139,6 +147,7 @@ void session_go_on(struct session *s);
 
 void session_verdict(struct session *s, const struct submit *m);
 void session_drain(struct session *s);	/* end it now unless it is busy with a message */
+void session_give_way(struct session *s, const char *what);	/* end it now; nothing is owed */
 
 bool session_is_busy(const struct session *s);	/* no input is looked at now */
 const char *session_find_user(const struct session *s);	/* for logs; NULL: nobody yet */
@@ -153,13 +162,24 @@ bool session_needs_auth(const struct session *s);
 void intake_run(struct session *s);	/* takes what has come, as far as the session is not busy */
 void peer_identify(struct session *s);
 
+/* --- crowd.c: who gives way when it gets crowded ----------------------------- */
+
+bool crowd_is_stressed(const struct listener *l);
+bool crowd_admit(struct listener *l);		/* room for one more, perhaps because another gave way */
+int64_t crowd_wait_ms(const struct listener *l);	/* until then nobody should be accepted; 0: do */
+bool crowd_join(struct session *s);		/* false: its user has too many already */
+bool crowd_welcome(struct session *s);		/* has logged in; false as above */
+void crowd_forget(struct session *s);		/* who it is; a stranger again */
+void crowd_touch(struct session *s);		/* was used */
+void crowd_leave(struct session *s);
+void crowd_on_sweep(void *listener);
+
 /* --- commands --------------------------------------------------------------- */
 
 struct command {
 	enum verb_id verb;
 	struct str args;
 	struct verb_error error;	/* code 0: none */
-	bool is_grammar;		/* the error is of the argument, not of a parameter */
 	union {
 		struct verb_mail mail;
 		struct verb_rcpt rcpt;

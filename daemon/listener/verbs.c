@@ -107,9 +107,9 @@ run_starttls(struct session *s, struct command *c)
 	if (s->more_input)	/* C-02: it would be read as if it had come inside TLS */
 		return farewell(s, 554, "5.5.1", "data after STARTTLS");
 	transaction_reset(s);
+	crowd_forget(s);
 	free(s->helo);
-	free(s->user);
-	s->helo = s->user = NULL;
+	s->helo = NULL;
 	users_unref(&s->users);
 	s->account = NULL;
 	s->tls_due = true;
@@ -215,25 +215,10 @@ static const struct verb_rule {
 	[VERB_UNKNOWN]	= { ANY, 0, NULL, run_unknown },
 };
 
-/* Is the error in the address, rather than in the parameters behind it? */
-static bool
-is_in_path(const struct command *c)
-{
-	struct str path = c->args, rest;
-	struct address unused;
-
-	if (c->error.status != NULL && strncmp(c->error.status, "5.1.", 4) == 0)
-		return true;
-	while (path.n > 0 && path.p[0] != ':')
-		path = str_from(path, 1);
-	return path.n == 0 || address_parse_path(str_trim(str_from(path, 1)), &unused, &rest) < 0;
-}
-
 static void
 set_error(struct command *c, int code, const char *status, const char *text)
 {
-	c->error = (struct verb_error){ code, status, text };
-	c->is_grammar = true;
+	c->error = (struct verb_error){ .code = code, .status = status, .text = text, .is_path = true };
 }
 
 static void
@@ -251,11 +236,9 @@ parse(const struct session *s, struct command *c)
 		if (!is_helo_name(c->args))
 			set_error(c, 501, "5.5.4", "that is not a host name");
 	} else if (c->verb == VERB_MAIL) {
-		if (verb_parse_mail(c->args, s->esmtp, utf8, &c->u.mail, &c->error) < 0)
-			c->is_grammar = is_in_path(c);
+		(void)!verb_parse_mail(c->args, s->esmtp, utf8, &c->u.mail, &c->error);
 	} else if (c->verb == VERB_RCPT) {
-		if (verb_parse_rcpt(c->args, s->esmtp, utf8, &c->u.rcpt, &c->error) < 0)
-			c->is_grammar = is_in_path(c);
+		(void)!verb_parse_rcpt(c->args, s->esmtp, utf8, &c->u.rcpt, &c->error);
 	}
 }
 
@@ -282,7 +265,7 @@ verbs_run(struct session *s, struct str line)
 	if (c.verb == VERB_AUTH && !session_may_auth(s) && s->listen != NULL)
 		return answer(s, 538, "5.7.11", "encryption is required to log in");
 	parse(s, &c);
-	if (c.error.code != 0 && c.is_grammar)
+	if (c.error.code != 0 && c.error.is_path)
 		return answer(s, c.error.code, c.error.status, c.error.text);
 	if (s->state == SESSION_NEW && !(r->when & NEW))
 		return answer(s, 503, "5.5.1", "send EHLO first");
@@ -290,7 +273,10 @@ verbs_run(struct session *s, struct str line)
 		return answer(s, 530, "5.7.0", "Authentication required");
 	if (!(r->when & (1u << s->state)))
 		return answer(s, 503, "5.5.1", r->wrong);
-	if (c.error.code != 0)
+	if (c.error.code != 0) {
+		if (c.verb == VERB_RCPT)
+			s->txn->refused = true;
 		return answer(s, c.error.code, c.error.status, c.error.text);
+	}
 	return r->run(s, &c);
 }

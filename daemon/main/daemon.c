@@ -16,7 +16,10 @@
 #include "net/accept.h"
 #include "net/inherit.h"
 
-enum { DESCRIPTORS_BESIDES = 128 };	/* spool, control, names, probes of ports */
+enum {
+	DESCRIPTORS_BESIDES = 128,	/* spool, control, names, probes of ports */
+	SESSIONS_MIN = 16
+};
 
 static void
 on_warning(void *arg, const char *text)
@@ -122,21 +125,42 @@ daemon_check_upstreams(const struct config *c, struct why *why)
 	return 0;
 }
 
+static uint64_t
+descriptors_beside(const struct config *c)
+{
+	uint64_t n = DESCRIPTORS_BESIDES;
+
+	for (unsigned i = 0; i < c->nupstream; i++)
+		n += c->upstream[i].connections;
+	return n;
+}
+
+/* Better fewer sessions than none that can do anything. */
+static unsigned
+descriptors_for_sessions(const struct config *c)
+{
+	uint64_t beside = descriptors_beside(c);
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= beside + c->limits.connections)
+		return 0;
+	return limit.rlim_cur > beside + SESSIONS_MIN ? (unsigned)(limit.rlim_cur - beside) : SESSIONS_MIN;
+}
+
 void
 daemon_warn(const struct config *c)
 {
-	uint64_t wanted = c->limits.connections + DESCRIPTORS_BESIDES;
+	uint64_t wanted = c->limits.connections + descriptors_beside(c);
 	struct rlimit limit;
 	struct why what;
 	char advice[128];
 
-	for (unsigned i = 0; i < c->nupstream; i++)
-		wanted += c->upstream[i].connections;
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
 		snprintf(advice, sizeof advice, "set LimitNOFILE= of the unit (or ulimit -Hn) to %llu or more, or lower "
 		    "limits.connections", (unsigned long long)wanted);
 		log_event(LOG_WARNING, "few_descriptors", log_num("limit", (int64_t)limit.rlim_cur),
-		    log_num("wanted", (int64_t)wanted), log_text("advice", advice));
+		    log_num("wanted", (int64_t)wanted), log_num("sessions", descriptors_for_sessions(c)),
+		    log_text("advice", advice));
 	}
 	if (renewal_is_due(c, &what))
 		log_event(LOG_WARNING, "certificate_due", log_text("reason", what.text),
@@ -277,7 +301,7 @@ build_listeners(struct daemon *d)
 		const struct listener_options o = {
 			.config = d->config, .users = d->users, .tls = d->tls,
 			.socket = d->socket, .nsocket = d->nsocket,
-			.index = i, .count = d->nlistener,
+			.index = i, .count = d->nlistener, .descriptors = descriptors_for_sessions(d->config),
 			.queue = queue_get_channel(d->queue), .main = d->channel,
 			.blobs = queue_get_blobs(d->queue),
 		};

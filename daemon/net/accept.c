@@ -205,6 +205,13 @@ open_reserve(void)
 	return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
+void
+accept_rest(struct accept *a, int64_t ms)
+{
+	watch_free(&a->watch);
+	loop_timer(a->loop, &a->timer, loop_now_ms(a->loop) + ms);
+}
+
 /* Answers one client with the descriptor that was kept for it, and rests. */
 static void
 starve(struct accept *a, int error)
@@ -227,8 +234,7 @@ starve(struct accept *a, int error)
 		}
 	}
 	a->reserve = open_reserve();
-	watch_free(&a->watch);
-	loop_timer(a->loop, &a->timer, now_ms + PAUSE_MS);
+	accept_rest(a, PAUSE_MS);
 }
 
 static void

@@ -29,6 +29,7 @@ struct accept *accept_start(struct loop *l, int fd, void (*fn)(void *arg, int fd
 
 /* What to tell a client when there are no descriptors left ("421 …\r\n"), or NULL. */
 void accept_say_full(struct accept *a, const char *text);
+void accept_rest(struct accept *a, int64_t ms);	/* who comes meanwhile waits in the kernel */
 void accept_stop(struct accept **a);	/* does not close the listening fd */
 
 #endif

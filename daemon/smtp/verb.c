@@ -47,7 +47,15 @@ verb_parse(struct str line, struct str *args)
 static int
 refuse(struct verb_error *e, int code, const char *status, const char *text)
 {
-	*e = (struct verb_error){ code, status, text };
+	*e = (struct verb_error){ .code = code, .status = status, .text = text };
+	return -1;
+}
+
+static int
+refuse_path(struct verb_error *e, int code, const char *status, const char *text)
+{
+	(void)refuse(e, code, status, text);
+	e->is_path = true;
 	return -1;
 }
 
@@ -251,16 +259,16 @@ take_path(struct str *args, bool sender, struct address *a, struct verb_error *e
 	struct str path = str_from(*args, strlen(keyword));
 
 	if (!str_is_utf8(*args))
-		return refuse(e, 500, "5.5.2", "invalid UTF-8");
+		return refuse_path(e, 500, "5.5.2", "invalid UTF-8");
 	if (!str_istarts(*args, keyword) || str_trim(path).n == 0)
-		return refuse(e, 501, "5.5.4", sender ?
+		return refuse_path(e, 501, "5.5.4", sender ?
 		    "syntax: MAIL FROM:<address>" : "syntax: RCPT TO:<address>");
 	if (path.p[0] == ' ')
 		path = str_from(path, 1);
 	if (address_parse_path(path, a, args) < 0 ||
 	    (args->n > 0 && args->p[0] != ' '))
-		return sender ? refuse(e, 501, "5.1.7", "bad sender address") :
-		    refuse(e, 501, "5.1.3", "bad recipient address");
+		return sender ? refuse_path(e, 501, "5.1.7", "bad sender address") :
+		    refuse_path(e, 501, "5.1.3", "bad recipient address");
 	return 0;
 }
 
@@ -289,7 +297,7 @@ verb_parse_rcpt(struct str args, bool esmtp, bool utf8, struct verb_rcpt *out,
 	if (take_path(&args, false, &out->rcpt, e) < 0)
 		return -1;
 	if (out->rcpt.is_null)
-		return refuse(e, 501, "5.1.3", "<> is no recipient");
+		return refuse_path(e, 501, "5.1.3", "<> is no recipient");
 	if (take_params(&p, rcpt_rules, args, esmtp) < 0)
 		return -1;
 	if (out->rcpt.is_utf8 && !utf8)

@@ -24,6 +24,7 @@ struct verb_error {
 	int code;
 	const char *status;	/* "5.5.4" */
 	const char *text;
+	bool is_path;		/* of the argument's grammar, not of a parameter behind it */
 };
 
 struct verb_mail {

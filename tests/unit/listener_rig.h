@@ -63,6 +63,7 @@ struct rig {
 	struct buf prefix, content;	/* of the last one */
 	uint64_t blob;		/* octets of its blob */
 	unsigned kept, drained;
+	void (*on_submit)(struct rig *r, const struct submit *m);	/* NULL, or instead of `mail': sets `verdict' */
 	/* the client's */
 	int fd;
 	struct stream *stream;
@@ -157,7 +158,10 @@ rig_on_submit(void *arg, struct link *link)
 	struct submit *m = container_of(container_of(link, struct memo, link), struct submit, memo);
 
 	ck_assert_int_eq(m->memo.kind, MEMO_SUBMIT);
-	rig_print(r, m);
+	if (r->on_submit != NULL)
+		r->on_submit(r, m);
+	else
+		rig_print(r, m);
 	r->kept += r->verdict == VERDICT_KEPT;
 	if (r->hold)
 		r->held = m;

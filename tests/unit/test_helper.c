@@ -1,6 +1,7 @@
 /* The password thread: a bounded queue (C-27), answers to whom they belong, and who is not answered. */
 #include "listener/helper.h"
 
+#include <crypt.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,12 +46,13 @@ asker_clear(struct asker *a)
 }
 
 static bool
-ask(struct asker *a, const char *name, int64_t at_ms)
+ask_user(struct asker *a, const struct user *user, const char *name, int64_t at_ms)
 {
 	struct check *c = mem_zero(sizeof *c);
 	bool taken;
 
 	c->back = a->channel;
+	c->user = user;
 	c->name = mem_text(name);
 	c->password = mem_text("p");
 	c->password_len = 1;
@@ -60,6 +62,12 @@ ask(struct asker *a, const char *name, int64_t at_ms)
 	ck_assert_int_eq(taken, c == NULL);
 	helper_free_check(&c);
 	return taken;
+}
+
+static bool
+ask(struct asker *a, const char *name, int64_t at_ms)
+{
+	return ask_user(a, NULL, name, at_ms);
 }
 
 START_TEST(test_bound)
@@ -118,6 +126,35 @@ START_TEST(test_doubling)
 }
 END_TEST
 
+/* C-27: who was right the last time does not wait behind those who guess, nor is turned away for them. */
+START_TEST(test_proven_first)
+{
+	struct user app = { .name = "app", .hash = "", .allowed = "" };
+	char *hash = mem_text(crypt("p", "$6$rounds=1000$saltsalt$"));
+	struct asker a, guesser;
+
+	app.hash = hash;
+	asker_init(&a);
+	asker_init(&guesser);
+	helper_start();
+	ck_assert(ask_user(&a, &app, "app", 0));
+	while (a.answers < 1)
+		loop_turn(a.loop, true);
+	ck_assert_uint_eq(a.good, 1);
+	while (ask(&guesser, "guess", 1))
+		continue;
+	ck_assert(ask_user(&a, &app, "app", 1));
+	while (a.answers < 2)
+		loop_turn(a.loop, true);
+	loop_turn(guesser.loop, false);
+	ck_assert_uint_lt(guesser.answers, 100);	/* of 128 and more */
+	asker_clear(&guesser);
+	asker_clear(&a);
+	helper_stop();
+	free(hash);
+}
+END_TEST
+
 Suite *test_helper(void);
 
 Suite *
@@ -129,6 +166,7 @@ test_helper(void)
 	tcase_set_timeout(t, 30);
 	tcase_add_test(t, test_bound);
 	tcase_add_test(t, test_doubling);
+	tcase_add_test(t, test_proven_first);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -198,6 +198,9 @@ static const struct rig_case rcpt[] = {
 	    C_R C_KEPT " 503/5.5.1 503/5.5.1", 1 },
 	{ "A-131", SAY(IN "DATA\r\n" MAIL "DATA\r\nRCPT TO:<nobody>\r\nDATA\r\n"),
 	    C_IN " 503/5.5.1 250/2.1.0 503/5.5.1 550/5.1.1 554/5.5.1", 0 },
+	{ "A-131", SAY(IN MAIL "RCPT TO:<j\xc3\xb6@d.example>\r\nDATA\r\n"), C_M " 553/5.6.7 554/5.5.1", 0 },
+	/* grammar comes before sequence, parameters after it */
+	{ "A-083", SAY(IN MAIL "MAIL TO:<a@b.example>\r\nMAIL FROM:<a@b> X=1\r\n"), C_M " 501/5.5.4 503/5.5.1", 0 },
 };
 
 TABLE(simple, RIG_PLAIN, "")

@@ -1,0 +1,389 @@
+#!/usr/bin/env python3
+"""Load and abuse, on loopback, bounded: while each attack of attacks.py goes on, a well-behaved app (app.py) submits a message every
+200 ms and must be served; afterwards memory and descriptors must be back where they were.
+
+    abuse.py [--short] [--beside-postfix] [ATTACK...]   GATEPOST names the binary; as root the submit socket is attacked by nobody
+
+The machine may be busy with other things: the worst wait is held against that of quiet seconds before.
+"""
+import json
+import os
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+GATEPOST = os.path.abspath(os.environ.get("GATEPOST", "build/gatepost"))
+SERVED_S = 2.0
+SECONDS = float(os.environ.get("ABUSE_SECONDS", "20"))
+STARVED_CPU = 0.2
+SLACK_FDS, SLACK_KB = 8, 8 * 1024
+CALM_S = 15             # until everything is back
+TARPIT_S = 40           # the same where wrong passwords were given: their answers wait for up to 30 s, whoever still listens
+SHORT = ("idle_plain", "slow_handshakes", "connects", "handshakes", "brute_force", "huge_lines", "mute_pipelines", "submit_nagging", "starved")
+
+BESIDE = ("idle_plain", "idle_tls", "slow_commands", "slow_handshakes", "connects", "handshakes", "mute_pipelines", "floods")
+
+# name: how many in the short run, in the full one, what it is
+ATTACKS = {
+    "idle_plain": (1000, 1000, "idle after EHLO"),
+    "idle_tls": (300, 1000, "idle after TLS and EHLO"),
+    "idle_mute": (1000, 1000, "connected, and never a word"),
+    "nagging": (1000, 1000, "a NOOP a second, never a login"),
+    "slow_commands": (1000, 1000, "commands, an octet every 10 s"),
+    "slow_handshakes": (1000, 1000, "TLS handshakes, an octet every 10 s"),
+    "slow_data": (200, 400, "DATA, an octet every 10 s (logged in)"),
+    "leaked_logins": (300, 1000, "logged in and left (a runaway app)"),
+    "connects": (3000, 10000, "connect and close"),
+    "handshakes": (1000, 10000, "full TLS handshakes"),
+    "brute_force": (200, 500, "a wrong password on each connection"),
+    "brute_force_name": (200, 500, "the same for the app's own name"),
+    "half_logins": (300, 1000, "AUTH LOGIN, left half way"),
+    "huge_lines": (8, 8, "lines without an end"),
+    "mute_pipelines": (50, 200, "pipelined commands, no reply is read"),
+    "floods": (4, 8, "EHLO RSET NOOP HELP without end"),
+    "control_connects": (10, 10, "the control socket: connect and close"),
+    "control_holds": (100, 200, "the control socket: held"),
+    "control_garbage": (4, 4, "the control socket: garbage"),
+    "submit_holds": (1000, 1000, "the submit socket: idle after EHLO"),
+    "submit_nagging": (1000, 1000, "the submit socket: a NOOP a second"),
+    "submit_floods": (4, 8, "the submit socket: EHLO RSET NOOP HELP without end"),
+    "starved": (200, 400, "idle, and descriptors for 120 sessions"),
+    "emfile": (200, 400, "idle, and accept fails for want of descriptors (C-20)"),
+}
+
+CONFIG = """hostname = "relay.example"
+spool_dir = "{dir}/spool"
+control_socket = "{dir}/control.sock"
+submit_socket = "{dir}/submit.sock"
+users_file = "{dir}/users"
+user = ""
+log {{ level = "warning" }}
+limits {{ min_free = "1M" }}
+listen "127.0.0.1:{starttls}" {{ tls = "starttls" }}
+listen "127.0.0.1:{implicit}" {{ tls = "implicit" }}
+upstream "sink" {{ capture = "{dir}/sink" }}
+queue {{ keep_history = "1h" }}
+"""
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_for(what, test, patience_s=20):
+    until = time.monotonic() + patience_s
+    while not test():
+        if time.monotonic() > until:
+            raise SystemExit(f"abuse: {what} did not happen in {patience_s} s")
+        time.sleep(0.05)
+
+
+def can_connect(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        return True
+    except OSError:
+        return False
+
+
+def read_some(pipe):
+    try:
+        return os.read(pipe.fileno(), 1 << 20).decode()
+    except BlockingIOError:
+        return ""
+
+
+class Daemon:
+    """gatepost on free ports, with everything in one directory."""
+
+    def __init__(self, nofile=None):
+        self.dir = tempfile.mkdtemp(prefix="gatepost-abuse.")
+        os.chmod(self.dir, 0o755)       # nobody is to reach the submit socket
+        self.at = {"starttls": free_port(), "implicit": free_port(), "control": f"{self.dir}/control.sock",
+                   "submit": f"{self.dir}/submit.sock"}
+        self.conf = f"{self.dir}/gatepost.conf"
+        with open(self.conf, "w") as f:
+            f.write(CONFIG.format(dir=self.dir, **self.at))
+        os.chmod(self.conf, 0o600)
+        for user, password in (("app", "app-secret"), ("rogue", "rogue-secret")):
+            subprocess.run([GATEPOST, "passwd", "-c", self.conf, user], input=password + "\n", text=True, check=True,
+                           stdout=subprocess.DEVNULL)
+        self.log = open(f"{self.dir}/log", "w")
+
+        def limit():
+            if nofile:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (nofile, nofile))
+        self.process = subprocess.Popen([GATEPOST, "run", "-c", self.conf], stdout=self.log, stderr=self.log, preexec_fn=limit)
+        wait_for("the start", lambda: self.process.poll() is not None or can_connect(self.at["starttls"]))
+        if self.process.poll() is not None:
+            raise SystemExit(open(f"{self.dir}/log").read())
+
+    def look(self):
+        proc = f"/proc/{self.process.pid}"
+        memory = {}
+        for line in open(f"{proc}/smaps_rollup"):
+            if line.startswith(("Rss:", "Pss:")):
+                memory[line[:3]] = int(line.split()[1])
+        stat = open(f"{proc}/stat").read().rsplit(")", 1)[1].split()
+        return {"rss": memory["Rss"], "pss": memory["Pss"], "fds": len(os.listdir(f"{proc}/fd")),
+                "cpu": (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")}
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(60)
+        self.log.close()
+        said = open(f"{self.dir}/log").read()
+        return status, said
+
+    def clear(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Postfix:
+    """The same for a Postfix of Debian's, with room for as many sessions; the app need not log in there, which is in its favour."""
+
+    MAIN = """compatibility_level = 3.6
+queue_directory = {dir}/queue
+data_directory = {dir}/data
+daemon_directory = /usr/lib/postfix/sbin
+shlib_directory = /usr/lib/postfix
+meta_directory = {dir}/etc
+maillog_file = {dir}/maillog
+maillog_file_prefixes = /
+myhostname = relay.example
+mydestination =
+local_recipient_maps =
+alias_maps =
+alias_database =
+mynetworks = 127.0.0.0/8
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+default_transport = discard:
+smtpd_tls_security_level = may
+smtpd_tls_cert_file = {dir}/cert.pem
+smtpd_tls_key_file = {dir}/key.pem
+smtpd_tls_session_cache_database =
+smtpd_peername_lookup = no
+"""
+    MASTER = """127.0.0.1:{starttls} inet n - n - 1000 smtpd
+127.0.0.1:{implicit} inet n - n - 1000 smtpd -o smtpd_tls_wrappermode=yes
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+tlsmgr unix - - n 1000? 1 tlsmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+proxymap unix - - n - - proxymap
+error unix - - n - - error
+retry unix - - n - - error
+discard unix - - n - - discard
+anvil unix - - n - 1 anvil
+postlog unix-dgram n - n - 1 postlogd
+"""
+
+    def __init__(self):
+        self.dir = tempfile.mkdtemp(prefix="gatepost-abuse.")
+        os.chmod(self.dir, 0o755)
+        self.at = {"starttls": free_port(), "implicit": free_port()}
+        for d in ("etc", "data", "queue"):
+            os.mkdir(f"{self.dir}/{d}")
+        shutil.chown(f"{self.dir}/data", "postfix")
+        for f in ("dynamicmaps.cf", "postfix-files"):
+            shutil.copy(f"/etc/postfix/{f}", f"{self.dir}/etc")
+        for name, text in (("main.cf", self.MAIN), ("master.cf", self.MASTER)):
+            with open(f"{self.dir}/etc/{name}", "w") as f:
+                f.write(text.format(dir=self.dir, **self.at))
+        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost",
+                        "-keyout", f"{self.dir}/key.pem", "-out", f"{self.dir}/cert.pem"], check=True, **quiet)
+        subprocess.run(["postfix", "-c", f"{self.dir}/etc", "set-permissions"], **quiet)
+        subprocess.run(["postfix", "-c", f"{self.dir}/etc", "check"], **quiet)
+        self.process = subprocess.Popen(["/usr/lib/postfix/sbin/master", "-c", f"{self.dir}/etc", "-d"], **quiet,
+                                        env=dict(os.environ, MAIL_CONFIG=f"{self.dir}/etc"))
+        wait_for("the start of Postfix", lambda: can_connect(self.at["starttls"]))
+
+    def tree(self):
+        pids = [self.process.pid]
+        for pid in pids:
+            try:
+                pids += map(int, open(f"/proc/{pid}/task/{pid}/children").read().split())
+            except OSError:
+                pass
+        return pids
+
+    def look(self):
+        sums = {"rss": 0, "pss": 0, "fds": 0, "cpu": 0.0}
+        for pid in self.tree():
+            try:
+                pss = [int(line.split()[1]) for line in open(f"/proc/{pid}/smaps_rollup") if line.startswith("Pss:")]
+                stat = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
+                sums["fds"] += len(os.listdir(f"/proc/{pid}/fd"))
+            except OSError:
+                continue
+            sums["pss"] += sum(pss)
+            sums["cpu"] += sum(map(int, stat[11:15] if pid == self.process.pid else stat[11:13])) / os.sysconf("SC_CLK_TCK")
+        sums["rss"] = sums["pss"]       # what they share would be counted a thousand times
+        return sums
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            pass
+        return 0, ""
+
+    def clear(self):
+        for pid in reversed(self.tree()):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.process.wait()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class App:
+    def __init__(self, daemon):
+        login = ("app", "app-secret") if isinstance(daemon, Daemon) else ("", "")
+        self.process = subprocess.Popen([sys.executable, f"{HERE}/app.py", str(daemon.at["starttls"]), *login],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        os.set_blocking(self.process.stdout.fileno(), False)
+        self.rest = ""
+
+    def heard(self):
+        """(seconds, what went wrong) of each message since the last call."""
+        lines = (self.rest + read_some(self.process.stdout)).split("\n")
+        self.rest = lines.pop()
+        return [(float(line.split()[0]), line.split(None, 2)[2] if " failed " in line else None) for line in lines]
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait(60)
+        return self.heard()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def run_attack(name, many, daemon, seconds):
+    """The highest memory seen and the seconds it took."""
+    env = dict(os.environ, ABUSE=json.dumps(daemon.at), ABUSE_TICK=str(min(10, seconds / 3)))
+    began, peak = time.monotonic(), 0
+    attack = subprocess.Popen([sys.executable, f"{HERE}/attacks.py", name, str(many)], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, env=env)
+    counted = name in ("connects", "handshakes")
+    os.set_blocking(attack.stdout.fileno(), False)
+    said = ""
+    while time.monotonic() - began < (seconds if not counted else seconds * 20):
+        time.sleep(0.1)
+        peak = max(peak, daemon.look()["rss"])
+        said += read_some(attack.stdout)
+        if (counted and said) or attack.poll() is not None:
+            break
+    took = time.monotonic() - began
+    attack.stdin.close()
+    if attack.wait(60) != 0:
+        raise SystemExit("abuse: the attack itself failed")
+    return peak, took, said.strip()
+
+
+def settle(daemon, before, patience_s):
+    """Until all is as it was, or time is up."""
+    until = time.monotonic() + patience_s
+    while True:
+        after = daemon.look()
+        if (after["fds"] <= before["fds"] + SLACK_FDS and after["rss"] <= before["rss"] + SLACK_KB) or time.monotonic() > until:
+            return after
+        time.sleep(0.2)
+
+
+def trial(name, short, postfix=False):
+    daemon = Postfix() if postfix else Daemon(nofile=256 if name == "starved" else None)
+    app = App(daemon)
+    try:
+        return judge(name, short, daemon, app)
+    finally:
+        app.kill()
+        daemon.clear()
+
+
+def judge(name, short, daemon, app):
+    many = ATTACKS[name][0 if short else 1]
+    seconds = 2 if short else SECONDS
+    quiet_s = 1.0 if short else 5.0
+    first = []
+    wait_for("a first message", lambda: first.extend(app.heard()) or len(first) > 2)
+    time.sleep(quiet_s)
+    quiet = app.heard()
+    before = daemon.look()
+    if name == "emfile":
+        resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (before["fds"] + 20, 256))
+    peak, took, said = run_attack("idle_plain" if name in ("starved", "emfile") else name, many, daemon, seconds)
+    cpu = (daemon.look()["cpu"] - before["cpu"]) / took
+    under = app.heard()
+    if name == "emfile":        # no descriptor, no session; but idle meanwhile, and well a second after
+        if cpu > STARVED_CPU:
+            print(f"emfile: {cpu:.2f} s of CPU a second while starved")
+            return False
+        time.sleep(1)
+        under = [u for u in under if u[1] is None]
+        app.heard()
+    is_tarpit = name.startswith("brute")
+    after = settle(daemon, before, 2 if short and is_tarpit else TARPIT_S if is_tarpit else CALM_S)
+    under += app.stop()
+    status, log = daemon.stop()
+    good = [s for s, wrong in under if wrong is None]
+    wrong = [w for _, w in under if w is not None]
+    faults = []
+    if wrong:
+        faults.append(f"{len(wrong)} of {len(under)} messages not taken: {wrong[0]}")
+    worst, quiet_worst = max(good, default=99.0), max((s for s, w in quiet if w is None), default=99.0)
+    if worst > SERVED_S + quiet_worst:
+        faults.append(f"a message took {worst:.1f} s")
+    if after["fds"] > before["fds"] + SLACK_FDS + (many if short and is_tarpit else 0):
+        faults.append(f"{after['fds'] - before['fds']} descriptors remain")
+    if after["rss"] > before["rss"] + SLACK_KB:
+        faults.append(f"{(after['rss'] - before['rss']) // 1024} MB remain")
+    if status != 0:
+        faults.append(f"the daemon ended with {status}: {log[-2000:]}")
+    print(f"{name:17} {many:6} {took:5.1f} {len(good):5} {quiet_worst * 1000:6.0f} {sorted(good)[len(good) // 2] * 1000 if good else 0:6.0f}"
+          f" {worst * 1000:6.0f} {cpu:5.2f} {before['rss'] / 1024:6.1f} {peak / 1024:6.1f} {after['rss'] / 1024:6.1f}"
+          f" {before['fds']:4} {after['fds']:4}  {'; '.join(faults) or 'ok'}", flush=True)
+    return not faults
+
+
+def main():
+    short = "--short" in sys.argv
+    names = [a for a in sys.argv[1:] if not a.startswith("--")] or list(SHORT if short else ATTACKS)
+    if os.geteuid() != 0:
+        names = [n for n in names if not n.startswith("submit")]
+    print(f"{'':17} {'how':>6} {'':5} {'mes-':>5} {'ms: quiet,':>13} {'under':>6} {'CPU':>5} {'MB:':>6} {'':6} {'':6} {'descriptors:':>4}")
+    print(f"{'attack':17} {'many':>6} {'s':>5} {'sages':>5} {'worst':>6} {'median':>6} {'worst':>6} {'s/s':>5} {'before':>6} {'peak':>6} {'after':>6}"
+          f" {'bef.':>4} {'aft.':>4}")
+    if "--beside-postfix" in sys.argv:
+        for n in [n for n in names if n in BESIDE]:
+            for postfix in (False, True):
+                print("Postfix:" if postfix else "gatepost:")
+                trial(n, short, postfix)
+        return
+    failed = [n for n in names if not trial(n, short)]
+    if failed:
+        print("abuse: not held: " + ", ".join(failed), file=sys.stderr)
+        raise SystemExit(1)
+
+
+main()

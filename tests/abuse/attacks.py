@@ -1,0 +1,307 @@
+"""What strangers, runaway apps and local users may do to a submission server.  Each attack goes on until its standard input ends.
+attacks.py NAME HOW-MANY, and the places to attack as JSON in ABUSE."""
+import json
+import os
+import resource
+import selectors
+import socket
+import ssl
+import sys
+import time
+from base64 import b64encode
+
+AT = json.loads(os.environ.get("ABUSE", "{}"))
+TICK_S = float(os.environ.get("ABUSE_TICK", "10"))      # between two octets of a slow one
+EXHAUSTED = (BlockingIOError, ConnectionError, TimeoutError, ssl.SSLError, OSError)
+PLAIN_WRONG = b"AUTH PLAIN " + b64encode(b"\0app\0wrong") + b"\r\n"
+
+over = selectors.DefaultSelector()
+over.register(sys.stdin, selectors.EVENT_READ)
+
+
+def is_over(wait_s=0.0):
+    return bool(over.select(wait_s))
+
+
+def connect(where, timeout=5.0):
+    if isinstance(where, str):
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(timeout)
+        s.connect(where)
+    else:
+        s = socket.create_connection(("127.0.0.1", where), timeout=timeout)
+    return s
+
+
+def context():
+    c = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    c.check_hostname, c.verify_mode = False, ssl.CERT_NONE
+    return c
+
+
+TLS = context()
+
+
+def secure(timeout=5.0):
+    return TLS.wrap_socket(connect(AT["implicit"], timeout))
+
+
+def talk(s, *lines):
+    """Says each when something has been answered to the one before; what that is does not matter."""
+    said = b""
+    for line in lines:
+        said = s.recv(4096)
+        s.sendall(line)
+    return said
+
+
+def is_dead(s):
+    s.setblocking(False)
+    try:
+        while True:
+            if not s.recv(4096):
+                return True
+    except (BlockingIOError, ssl.SSLWantReadError):
+        return False
+    except OSError:
+        return True
+
+
+def hold(n, make, each_tick=None, tick_s=None):
+    """Keeps n of them, makes anew those that were ended, and does something to each now and then."""
+    held, ticked = [], time.monotonic()
+    while not is_over(0.0 if len(held) < n else 0.2):
+        while len(held) < n:
+            try:
+                held.append(make())
+            except EXHAUSTED:
+                if is_over(0.02):
+                    return
+                break
+            if len(held) % 50 == 0 and is_over():
+                return
+        if each_tick and time.monotonic() - ticked >= (tick_s or TICK_S):
+            ticked = time.monotonic()
+            for s in held:
+                try:
+                    each_tick(s)
+                except EXHAUSTED:
+                    pass
+        alive = [s for s in held if not is_dead(s)]
+        for s in held:
+            if s not in set(alive):
+                s.close()
+        held = alive
+
+
+def octet(s):
+    s.setblocking(False)
+    s.send(b"x")
+
+
+def greeted(where):
+    s = connect(where)
+    talk(s, b"EHLO idle\r\n")
+    return s
+
+
+def logged_in(*lines):
+    s = secure()
+    talk(s, b"EHLO x\r\n", b"AUTH PLAIN " + b64encode(b"\0rogue\0rogue-secret") + b"\r\n", *lines)
+    s.recv(4096)
+    return s
+
+
+def idle_plain(n):
+    hold(n, lambda: greeted(AT["starttls"]))
+
+
+def idle_tls(n):
+    def make():
+        s = secure()
+        talk(s, b"EHLO idle\r\n")
+        return s
+    hold(n, make)
+
+
+def idle_mute(n):
+    hold(n, lambda: connect(AT["starttls"]))
+
+
+def slow_commands(n):
+    hold(n, lambda: connect(AT["starttls"]), octet)
+
+
+def slow_handshakes(n):
+    def make():
+        s = connect(AT["implicit"])
+        s.sendall(b"\x16\x03\x01\x02\x00\x01")
+        return s
+    hold(n, make, octet)
+
+
+def slow_data(n):
+    hold(n, lambda: logged_in(b"MAIL FROM:<a@b.example>\r\n", b"RCPT TO:<c@d.example>\r\n", b"DATA\r\n"), octet)
+
+
+def leaked_logins(n):
+    hold(n, logged_in)
+
+
+def nagging(n):
+    """Sessions that never log in and never are idle."""
+    def make():
+        return greeted(AT["starttls"])
+    hold(n, make, lambda s: s.send(b"NOOP\r\n"), 1)
+
+
+def connects(n):
+    made = 0
+    while made < n and not is_over():
+        try:
+            connect(AT["starttls"]).close()
+        except EXHAUSTED:
+            pass
+        made += 1
+    print(made, flush=True)
+    is_over(None)
+
+
+def handshakes(n):
+    """Each a full one: nothing is resumed."""
+    made = 0
+    while made < n and not is_over():
+        try:
+            secure().close()
+            made += 1
+        except EXHAUSTED:
+            pass
+    print(made, flush=True)
+    is_over(None)
+
+
+def brute_force(n):
+    """Every password on a connection of its own, whose answer is not waited for."""
+    waiting = []
+    while not is_over(0.002):
+        try:
+            s = secure()
+            talk(s, b"EHLO x\r\n", b"AUTH PLAIN " + b64encode(b"\0user%d\0x" % (len(waiting) % 7)) + b"\r\n")
+            waiting.append(s)
+        except EXHAUSTED:
+            pass
+        if len(waiting) > n:
+            waiting.pop(0).close()
+
+
+def brute_force_name(n):
+    """The same for the well-behaved app's own name."""
+    waiting = []
+    while not is_over(0.002):
+        try:
+            s = secure()
+            talk(s, b"EHLO x\r\n", PLAIN_WRONG)
+            waiting.append(s)
+        except EXHAUSTED:
+            pass
+        if len(waiting) > n:
+            waiting.pop(0).close()
+
+
+def half_logins(n):
+    def make():
+        s = secure()
+        talk(s, b"EHLO x\r\n", b"AUTH LOGIN\r\n")
+        return s
+    hold(n, make)
+
+
+def pour(n, where, chunk, read):
+    """n connections that take all that the other side takes."""
+    poll = selectors.DefaultSelector()
+
+    def add():
+        try:
+            s = connect(where)
+        except EXHAUSTED:
+            return
+        s.setblocking(False)
+        poll.register(s, selectors.EVENT_WRITE | (selectors.EVENT_READ if read else 0))
+
+    while not is_over():
+        while len(poll.get_map()) < n:
+            before = len(poll.get_map())
+            add()
+            if len(poll.get_map()) == before:
+                break
+        for key, what in poll.select(0.1):
+            s = key.fileobj
+            try:
+                if what & selectors.EVENT_READ and not s.recv(65536):
+                    raise ConnectionError
+                if what & selectors.EVENT_WRITE:
+                    s.send(chunk)
+            except BlockingIOError:
+                pass
+            except OSError:
+                poll.unregister(s)
+                s.close()
+
+
+def huge_lines(n):
+    pour(n, AT["starttls"], b"x" * 65536, True)
+
+
+def mute_pipelines(n):
+    """Commands without end, and no reply is ever read."""
+    pour(n, AT["starttls"], b"NOOP\r\n" * 10000, False)
+
+
+def floods(n):
+    pour(n, AT["starttls"], b"EHLO x\r\nRSET\r\nNOOP\r\nHELP\r\n" * 100, True)
+
+
+def control_connects(n):
+    while not is_over():
+        for _ in range(n):
+            try:
+                s = connect(AT["control"], 1.0)
+                s.send(b'{"command":"status"')
+                s.close()
+            except EXHAUSTED:
+                pass
+
+
+def control_holds(n):
+    hold(n, lambda: connect(AT["control"], 0.2), octet, 1)
+
+
+def control_garbage(n):
+    pour(n, AT["control"], os.urandom(4096), True)
+
+
+def become_nobody():
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+
+
+def submit_holds(n):
+    become_nobody()
+    hold(n, lambda: greeted(AT["submit"]))
+
+
+def submit_nagging(n):
+    become_nobody()
+    hold(n, lambda: greeted(AT["submit"]), lambda s: s.send(b"NOOP\r\n"), 1)
+
+
+def submit_floods(n):
+    become_nobody()
+    pour(n, AT["submit"], b"EHLO x\r\nRSET\r\nNOOP\r\nHELP\r\n" * 100, True)
+
+
+if __name__ == "__main__":
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    globals()[sys.argv[1]](int(sys.argv[2]))
