@@ -242,11 +242,11 @@ install: all install-systemd
 	    install -m 640 $(CONF_GROUP) $B/gatepost.conf $(DESTDIR)$(SYSCONFDIR)/gatepost/gatepost.conf
 	@# One that was installed before there was the user.
 	@test -z "$(CONF_GROUP)" || find $(SYSCONFDIR)/gatepost/gatepost.conf -user root -group root -perm 640 -exec chgrp gatepost {} +
-	@test -n "$(DESTDIR)" || getent passwd gatepost >/dev/null || echo "there is no user gatepost yet: useradd --system" \
-	    "--user-group --home-dir /var/lib/gatepost --shell /usr/sbin/nologin gatepost; then \`make install' again, for the configuration's group"
 	install -m 644 docs/man/gatepost.1 $(DESTDIR)$(MANDIR)/man1/gatepost.1
 	install -m 644 docs/man/gatepost.conf.5 $(DESTDIR)$(MANDIR)/man5/gatepost.conf.5
 	install -m 644 docs/man/sendmail.8 $(DESTDIR)$(MANDIR)/man8/gatepost-sendmail.8
+	@test -n "$(DESTDIR)" || getent passwd gatepost >/dev/null || echo "there is no user gatepost yet: useradd --system" \
+	    "--user-group --home-dir /var/lib/gatepost --shell /usr/sbin/nologin gatepost; then \`make install' again, for the configuration's group"
 # What `systemctl enable' made leads nowhere without the units: ended while they are there, and cleared away by hand where
 # systemctl cannot (another root).  Only links to our units are ours.
 uninstall: uninstall-systemd
