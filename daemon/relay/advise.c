@@ -72,7 +72,13 @@ static const struct {
 	"full name such as mail.example.com." },
  [TROUBLE_NO_LOGIN] = { HEARD_UNSAFE, "The server offers no way to log in that is configured here: check `auth', or "
 	"let it be \"auto\"; some providers want xoauth2." },
+ [TROUBLE_NO_AUTH] = { HEARD_UNSAFE, "No login was offered on port %p, of no kind: a port for other servers' mail (25), or one that "
+	"trusts addresses. Use one for submission (465, 587), or set auth = \"none\" if the server needs no login." },
  [TROUBLE_LOGIN_REFUSED] = { HEARD_UP, "Wrong user name or password." },
+ [TROUBLE_LOGIN_ODD] = { HEARD_UP, "The server answered our login with what the protocol does not allow (RFC 4954), so it is not known "
+	"whether the password is right. Another mechanism may work: set `auth' to one that it offers; else ask the provider." },
+ [TROUBLE_LOGIN_LOST] = { HEARD_UP, "The server did not answer our login, so it is not known whether the password is right. Some do "
+	"this after many wrong ones: wait some minutes; if it stays so, ask the provider." },
  [TROUBLE_NO_SECRET] = { HEARD_UP, "The port is fine, but there was nothing to log in with. Run the command by hand as the "
 	"daemon's user, or look at oauth2's token_url." },
  [TROUBLE_SECRET_REFUSED] = { HEARD_UP, "The port is fine, but no token is given to us: renew the consent, and with it the "
@@ -111,6 +117,18 @@ enum heard
 advise_heard(enum trouble t)
 {
 	return troubles[t].heard;
+}
+
+enum trouble
+advise_no_login(const struct caps *c)
+{
+	return c->auth ? TROUBLE_NO_LOGIN : TROUBLE_NO_AUTH;
+}
+
+const char *
+advise_words(enum trouble t)
+{
+	return t == TROUBLE_NO_AUTH ? "it offers no login at all" : "it offers no way to log in that is configured here";
 }
 
 static const char *

@@ -6,6 +6,7 @@
 #define RELAY_ADVISE_H
 
 #include "route/route.h"
+#include "smtp/caps.h"
 
 enum trouble {
 	TROUBLE_NONE,
@@ -20,12 +21,16 @@ enum trouble {
 	/* TLS */
 	TROUBLE_TLS, TROUBLE_TLS_OLD, TROUBLE_TLS_PLAIN, TROUBLE_TLS_CUT, TROUBLE_TLS_BLOCKED, TROUBLE_NAME, TROUBLE_EXPIRED, TROUBLE_SELF_SIGNED, TROUBLE_UNTRUSTED,
 	/* inside TLS, or as a `none' entry asks */
-	TROUBLE_BUSY, TROUBLE_REFUSED_INSIDE, TROUBLE_EHLO_INSIDE, TROUBLE_NO_LOGIN,
-	TROUBLE_LOGIN_REFUSED, TROUBLE_LOGIN_BUSY, TROUBLE_NO_SECRET, TROUBLE_SECRET_REFUSED,
+	TROUBLE_BUSY, TROUBLE_REFUSED_INSIDE, TROUBLE_EHLO_INSIDE, TROUBLE_NO_LOGIN, TROUBLE_NO_AUTH,
+	TROUBLE_LOGIN_REFUSED, TROUBLE_LOGIN_BUSY, TROUBLE_LOGIN_ODD, TROUBLE_LOGIN_LOST, TROUBLE_NO_SECRET, TROUBLE_SECRET_REFUSED,
 	TROUBLES
 };
 
 enum heard advise_heard(enum trouble t);
+
+/* Nothing that is configured can log in there: which trouble that is, and in words. */
+enum trouble advise_no_login(const struct caps *c);
+const char *advise_words(enum trouble t);	/* of what advise_no_login returns */
 
 /* A sentence or two, in at most `size' octets. */
 void advise(char *out, size_t size, enum trouble t, const struct upstream *u, const struct candidate *c);

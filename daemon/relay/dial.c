@@ -115,7 +115,7 @@ retire(struct dial *d, unsigned i, enum heard heard, const char *reason)
 static bool
 is_about_login(enum trouble t)
 {
-	return t == TROUBLE_NO_LOGIN || t == TROUBLE_EHLO_INSIDE;
+	return t == TROUBLE_NO_LOGIN || t == TROUBLE_NO_AUTH || t == TROUBLE_EHLO_INSIDE;
 }
 
 /* What will be told if all fail: the first failure, unless a later one says more. */
@@ -246,9 +246,10 @@ win(struct dial *d, unsigned i)
 	struct greet *g = d->greet[i];
 	bool login = login_is_needed(d->settings), secure = g->candidate.tls != TLS_NONE;
 	unsigned mechs = login_common(d->settings, g->caps.mechs);
+	enum trouble t = advise_no_login(&g->caps);
 
 	if (login && mechs == 0) {
-		reject(d, i, TROUBLE_NO_LOGIN, "it offers no way to log in that is configured here");
+		reject(d, i, t, advise_words(t));
 		return;
 	}
 	d->open->winner = g->candidate;

@@ -332,6 +332,9 @@ on_lost(struct greet *g)
 	const char *why = stream_why(g->x->stream);
 
 	g->has_certificate = stream_peer_certificate(g->x->stream, &g->certificate) == 0;
+	/* A SYN that is answered by a reset is "refused": this one came after the connection, before we looked. */
+	if (g->state == GREET_CONNECTING && f == FAULT_RESET)
+		become(g, g->candidate.tls == TLS_IMPLICIT ? GREET_TLS : GREET_BANNER);
 	if (g->state == GREET_CONNECTING)
 		give_up(g, fault_trouble(f), "%s", why);
 	else if (f == FAULT_CERTIFICATE)

@@ -1,6 +1,6 @@
 /*
- * `gatepost probe': every candidate of an upstream at once, on a loop of its own, each to its verdict; then one login,
- * on the first in the chain that works.  No mail is sent.
+ * `gatepost probe': every candidate of an upstream at once, on a loop of its own, each to its verdict; and one login, on
+ * the first in the chain that works, as soon as it is known to be that.  No mail is sent.
  */
 #include "relay/relay.h"
 
@@ -18,12 +18,16 @@ struct probe {
 	const struct upstream *settings;
 	const struct probe_secret *secret;
 	struct tls *tls;
-	struct greet *greet[ROUTE_CANDIDATES_MAX];
+	struct greet *greet[ROUTE_CANDIDATES_MAX];	/* NULL: over, and its connection is not needed */
+	bool over[ROUTE_CANDIDATES_MAX];
 	struct probe_result *out;
 	unsigned max, n, running;
+	/* the login */
+	bool wanted;			/* and not begun */
+	unsigned chosen;		/* who logs in; those before it cannot */
+	struct greet *again;		/* his second connection: the first was lost while others were waited for */
 	struct exchange *x;
 	struct login *login;
-	unsigned chosen;		/* who logs in */
 	int64_t began_ms, name_ms;	/* the name's; the login's */
 	struct why *why;
 	bool unresolved;
@@ -40,16 +44,39 @@ note_trouble(struct probe *p, unsigned i, enum trouble t, const char *reason)
 	advise(r->advice, sizeof r->advice, t, p->settings, &r->candidate);
 }
 
+static void decide(struct probe *p);
+
+/* --- the login ---------------------------------------------------------------- */
+
+static void
+put_login_time(struct probe *p)
+{
+	struct probe_result *r = &p->out[p->chosen];
+
+	r->step[r->nstep - 1].ms = loop_now_ms(p->loop) - p->began_ms;
+	r->ms += r->step[r->nstep - 1].ms;
+}
+
+static enum trouble
+login_trouble(enum login_end end, const struct outcome *said)
+{
+	if (end == LOGIN_REFUSED)
+		return TROUBLE_LOGIN_REFUSED;
+	if (said->code != 0)
+		return TROUBLE_LOGIN_BUSY;
+	return strcmp(said->status, "4.4.2") == 0 ? TROUBLE_LOGIN_LOST : TROUBLE_LOGIN_ODD;
+}
+
 static void
 on_login(void *arg, enum login_end end, const struct outcome *said)
 {
 	struct probe *p = arg;
 	struct probe_result *r = &p->out[p->chosen];
+	const char *bad = p->x->bad;
 	char reason[160];
 
 	login_free(&p->login);
-	r->step[r->nstep - 1].ms = loop_now_ms(p->loop) - p->began_ms;
-	r->ms += r->step[r->nstep - 1].ms;
+	put_login_time(p);
 	if (end == LOGIN_OK) {
 		r->auth = PROBE_AUTH_OK;
 		r->stage = PROBE_DONE;
@@ -60,56 +87,91 @@ on_login(void *arg, enum login_end end, const struct outcome *said)
 		if (said->code != 0)
 			snprintf(reason, sizeof reason, "%d %.150s", said->code, said->text);
 		else
-			snprintf(reason, sizeof reason, "%.150s", said->text);
-		note_trouble(p, p->chosen, end == LOGIN_REFUSED ? TROUBLE_LOGIN_REFUSED : TROUBLE_LOGIN_BUSY, reason);
+			snprintf(reason, sizeof reason, "%.100s%s%.50s", said->text, bad != NULL ? ": " : "", bad != NULL ? bad : "");
+		note_trouble(p, p->chosen, login_trouble(end, said), reason);
 		exchange_close(&p->x);
 	}
-	loop_stop(p->loop);
+	decide(p);
+}
+
+/* False: it offers none that we have. */
+static bool
+begin(struct probe *p, struct greet *g)
+{
+	const struct upstream *u = p->settings;
+	unsigned mechs = login_common(u, g->caps.mechs);
+	enum trouble t;
+
+	if (mechs == 0) {
+		t = advise_no_login(&g->caps);
+		note_trouble(p, p->chosen, t, advise_words(t));
+		return false;
+	}
+	p->wanted = false;
+	p->x = greet_take(g);
+	p->began_ms = loop_now_ms(p->loop);
+	p->login = login_start(p->x, u, g->candidate.port, p->secret->secret, mechs, on_login, p);
+	return true;
+}
+
+static void
+on_again(void *arg, struct greet *g, bool over)
+{
+	struct probe *p = arg;
+	char reason[160];
+
+	if (!over)
+		return;
+	if (g->trouble != TROUBLE_NONE) {
+		put_login_time(p);
+		snprintf(reason, sizeof reason, "closed before the login, and then: %.120s", g->reason);
+		note_trouble(p, p->chosen, g->trouble, reason);
+		p->chosen++;
+	} else if (!begin(p, g)) {
+		p->chosen++;
+	}
+	greet_free(&p->again);
+	decide(p);
 }
 
 /* False: another port may do better. */
 static bool
 log_in(struct probe *p, unsigned i)
 {
-	const struct upstream *u = p->settings;
 	struct probe_result *r = &p->out[i];
-	unsigned mechs = login_common(u, p->greet[i]->caps.mechs);
+	struct greet *g = p->greet[i];
 
-	if (r->candidate.tls == TLS_NONE && !cidr_is_loopback(r->candidate.address))
+	if (!r->ok || (r->candidate.tls == TLS_NONE && !cidr_is_loopback(r->candidate.address)))
 		return false;
 	r->stage = PROBE_AUTH;
 	if (r->nstep < PROBE_DONE)
 		r->step[r->nstep++] = (struct probe_step){ .stage = PROBE_AUTH };
-	if (mechs == 0) {
-		note_trouble(p, i, TROUBLE_NO_LOGIN, "it offers no way to log in that is configured here");
-		return false;
-	}
-	if (p->secret->secret == NULL) {
+	if (p->secret->secret == NULL && login_common(p->settings, g->caps.mechs) != 0) {
 		note_trouble(p, i, p->secret->refused ? TROUBLE_SECRET_REFUSED : TROUBLE_NO_SECRET, p->secret->trouble);
-		return true;	/* the same on every port */
+		p->wanted = false;	/* the same on every port */
+		return true;
 	}
-	p->x = greet_take(p->greet[i]);
-	if (p->x == NULL) {
-		note_trouble(p, i, TROUBLE_CLOSED, "closed before the login");
-		return false;
-	}
-	p->chosen = i;
+	if (g->x != NULL || login_common(p->settings, g->caps.mechs) == 0)
+		return begin(p, g);
+	/* Servers do not wait for ever, nor was anything lost but the connection: no login was begun on it. */
 	p->began_ms = loop_now_ms(p->loop);
-	p->login = login_start(p->x, u, r->candidate.port, p->secret->secret, mechs, on_login, p);
+	p->again = greet_start(p->loop, p->config, p->settings, p->tls, &r->candidate, on_again, p);
 	return true;
 }
 
-static void
-all_heard(struct probe *p)
-{
-	bool login = login_is_needed(p->settings) && (p->secret->secret != NULL || p->secret->trouble != NULL), tried = false;
+/* --- verdicts ----------------------------------------------------------------- */
 
-	for (unsigned i = 0; i < p->n && login && !tried; i++)
-		if (p->out[i].ok)
-			tried = log_in(p, i);
+/* Whose turn it is to log in; which connections are not needed; whether that was all. */
+static void
+decide(struct probe *p)
+{
+	while (p->wanted && p->again == NULL && p->chosen < p->n && p->over[p->chosen])
+		if (!log_in(p, p->chosen))
+			p->chosen++;
 	for (unsigned i = 0; i < p->n; i++)
-		greet_free(&p->greet[i]);
-	if (p->login == NULL)
+		if (p->over[i] && (!p->wanted || i < p->chosen || !p->out[i].ok))
+			greet_free(&p->greet[i]);
+	if (p->running == 0 && p->login == NULL && p->again == NULL)
 		loop_stop(p->loop);
 }
 
@@ -135,8 +197,9 @@ on_greet(void *arg, struct greet *g, bool over)
 	memcpy(r->tls_version, g->tls_version, sizeof r->tls_version);
 	if (g->trouble != TROUBLE_NONE)
 		note_trouble(p, i, g->trouble, g->reason);
-	if (--p->running == 0)
-		all_heard(p);
+	p->over[i] = true;
+	p->running--;
+	decide(p);
 }
 
 static void
@@ -177,6 +240,7 @@ relay_probe(const struct config *c, const struct upstream *u, const struct probe
 {
 	struct probe p = { .config = c, .settings = u, .secret = s, .out = out, .why = why };
 
+	p.wanted = login_is_needed(u) && (s->secret != NULL || s->trouble != NULL);
 	p.max = max < ROUTE_CANDIDATES_MAX ? max : ROUTE_CANDIDATES_MAX;
 	if (tls_client(&p.tls, u->tls_ca != NULL ? u->tls_ca : "", u->tls_verify, (enum tls_version)u->tls_min, why) < 0)
 		return -1;

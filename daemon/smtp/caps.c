@@ -33,6 +33,7 @@ add_mechanisms(struct caps *c, struct str rest)
 {
 	struct str word;
 
+	c->auth = true;
 	while (next_word(&rest, &word))
 		for (size_t i = 0; i < sizeof mechanisms / sizeof mechanisms[0]; i++)
 			if (str_iis(word, mechanisms[i].name))

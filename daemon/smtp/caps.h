@@ -12,6 +12,7 @@ enum {	/* SASL mechanisms, as bits */
 struct caps {
 	bool esmtp;		/* EHLO, not HELO */
 	bool starttls, pipelining, chunking, eightbit, utf8, dsn, enhanced;
+	bool auth;		/* with whatever mechanisms */
 	bool size_given;
 	uint64_t size;		/* 0: no limit */
 	unsigned mechs;		/* MECH_… */

@@ -19,6 +19,7 @@ static const struct {
 	{ PROVIDER_DROP, TLS_STARTTLS, "", NULL, false, PROBE_TCP, PROBE_AUTH_NOT_TRIED, "no answer to TCP in 1 s", "firewall on the way drops" },
 	{ PROVIDER_REFUSE, TLS_STARTTLS, "", NULL, false, PROBE_TCP, PROBE_AUTH_NOT_TRIED, "connection refused", "rejected" },
 	{ PROVIDER_STARTTLS, TLS_STARTTLS, "connect: !reset", NULL, false, PROBE_BANNER, PROBE_AUTH_NOT_TRIED, "reset", "cut before the server spoke" },
+	{ PROVIDER_IMPLICIT, TLS_IMPLICIT, "connect: !reset", NULL, false, PROBE_TLS, PROBE_AUTH_NOT_TRIED, "reset", "no TLS comes" },
 	{ PROVIDER_STARTTLS, TLS_STARTTLS, "banner: 421 4.3.2 busy", NULL, false, PROBE_BANNER, PROBE_AUTH_NOT_TRIED, "421 4.3.2 busy", "said so before TLS" },
 	{ PROVIDER_STARTTLS, TLS_STARTTLS, "banner: 554 5.7.1 go away", NULL, false, PROBE_BANNER, PROBE_AUTH_NOT_TRIED, "554 5.7.1 go away", "does not accept this address" },
 	{ PROVIDER_STARTTLS, TLS_STARTTLS, "banner: 220 ****", NULL, false, PROBE_BANNER, PROBE_AUTH_NOT_TRIED, "masked", "rewrites SMTP" },
@@ -36,9 +37,13 @@ static const struct {
 	{ PROVIDER_STARTTLS, TLS_STARTTLS, "cert: expired", NULL, false, PROBE_TLS, PROBE_AUTH_NOT_TRIED, "has expired", "clock" },
 	{ PROVIDER_IMPLICIT, TLS_IMPLICIT, "cert: self", NULL, false, PROBE_TLS, PROBE_AUTH_NOT_TRIED, "self-signed", "tls_ca" },
 	{ PROVIDER_IMPLICIT, TLS_IMPLICIT, "ehlo2: 421 4.7.0 slow", NULL, false, PROBE_EHLO, PROBE_AUTH_NOT_TRIED, "421 4.7.0 slow", "later" },
-	{ PROVIDER_IMPLICIT, TLS_IMPLICIT, "mechs: NTLM", NULL, false, PROBE_AUTH, PROBE_AUTH_NOT_TRIED, "no way to log in", "auth" },
+	{ PROVIDER_IMPLICIT, TLS_IMPLICIT, "mechs: NTLM", NULL, false, PROBE_AUTH, PROBE_AUTH_NOT_TRIED, "no way to log in", "check `auth'" },
+	{ PROVIDER_IMPLICIT, TLS_IMPLICIT, "mechs:", NULL, false, PROBE_AUTH, PROBE_AUTH_NOT_TRIED, "it offers no login at all", "No login was offered on port" },
 	{ PROVIDER_IMPLICIT, TLS_IMPLICIT, "", "wrong", false, PROBE_AUTH, PROBE_AUTH_REFUSED, "535 5.7.8", "Wrong user name or password" },
 	{ PROVIDER_IMPLICIT, TLS_IMPLICIT, "auth: 454 4.7.0 later", NULL, false, PROBE_AUTH, PROBE_AUTH_NOT_TRIED, "454 4.7.0", "Wait" },
+	{ PROVIDER_IMPLICIT, TLS_IMPLICIT, "auth: 334 bW9yZQ==", NULL, false, PROBE_AUTH, PROBE_AUTH_NOT_TRIED, "did not follow the login's protocol", "it is not known" },
+	{ PROVIDER_IMPLICIT, TLS_IMPLICIT, "auth: !raw nonsense|", NULL, false, PROBE_AUTH, PROBE_AUTH_NOT_TRIED, "at login: ", "it is not known" },
+	{ PROVIDER_IMPLICIT, TLS_IMPLICIT, "auth: !close", NULL, false, PROBE_AUTH, PROBE_AUTH_NOT_TRIED, "lost the connection at login", "did not answer our login" },
 };
 
 START_TEST(a_probe)
@@ -102,6 +107,107 @@ START_TEST(one_login)
 	ck_assert(out[1].auth == PROBE_AUTH_OK && out[2].auth == PROBE_AUTH_NOT_TRIED);
 	ck_assert_int_ge(out[1].ms, 100);
 	ck_assert_uint_eq(provider_said(r.provider, "AUTH"), 1);
+	rig_close(&r);
+}
+END_TEST
+
+static void
+use_chain(struct rig *r, struct upstream *u)
+{
+	free(u->host);
+	u->host = mem_text("127.0.0.1");
+	u->nchain = r->ncandidate;
+	for (unsigned i = 0; i < r->ncandidate; i++)
+		u->chain[i] = (struct chain_entry){ r->candidate[i].port, r->candidate[i].tls };
+}
+
+static int
+probe_all(struct rig *r, struct probe_result out[8])
+{
+	struct upstream *u = &r->config->upstream[0];
+	struct why why;
+
+	use_chain(r, u);
+	return relay_probe(r->config, u, &(struct probe_secret){ .secret = u->password }, out, 8, &why);
+}
+
+/* The first is dropped; the second's server does not wait as long as that: it is asked again, and logged in to once. */
+START_TEST(a_connection_lost_while_others_are_tried)
+{
+	struct probe_result out[8];
+	struct rig r;
+
+	rig_open(&r, "me", "connect_timeout = \"1s\" tls_name = \"localhost\"");
+	rig_port(&r, PROVIDER_DROP, TLS_STARTTLS, NULL);
+	rig_port(&r, _i == 0 ? PROVIDER_STARTTLS : PROVIDER_IMPLICIT, _i == 0 ? TLS_STARTTLS : TLS_IMPLICIT,
+	    "ehlo2#1: !last 250-hi|250 AUTH PLAIN");
+	rig_port(&r, PROVIDER_IMPLICIT, TLS_IMPLICIT, NULL);
+	ck_assert_int_eq(probe_all(&r, out), 3);
+	ck_assert(!out[0].ok && out[2].ok);
+	ck_assert_msg(out[1].ok && out[1].auth == PROBE_AUTH_OK && out[1].stage == PROBE_DONE, "%s", out[1].reason);
+	ck_assert_int_eq(out[2].auth, PROBE_AUTH_NOT_TRIED);
+	ck_assert_uint_eq(provider_said(r.provider, "AUTH"), 1);
+	ck_assert_uint_eq(provider_connections(r.provider, r.candidate[1].port), 2);
+	ck_assert_uint_eq(provider_complaints(r.provider), 0);
+	rig_close(&r);
+}
+END_TEST
+
+/* It cannot be reached again either: that is its verdict, and the next one logs in. */
+START_TEST(a_connection_lost_for_good)
+{
+	struct probe_result out[8];
+	struct rig r;
+
+	rig_open(&r, "me", "connect_timeout = \"1s\" tls_name = \"localhost\"");
+	rig_port(&r, PROVIDER_DROP, TLS_STARTTLS, NULL);
+	rig_port(&r, PROVIDER_IMPLICIT, TLS_IMPLICIT, "ehlo2#1: !last 250-hi|250 AUTH PLAIN; banner#2: 554 5.7.1 enough");
+	rig_port(&r, PROVIDER_IMPLICIT, TLS_IMPLICIT, NULL);
+	ck_assert_int_eq(probe_all(&r, out), 3);
+	ck_assert_int_eq(out[1].stage, PROBE_AUTH);
+	ck_assert_msg(!out[1].ok && strstr(out[1].reason, "before the login, and then: greeted with 554 5.7.1 enough") != NULL, "%s",
+	    out[1].reason);
+	ck_assert_msg(out[2].ok && out[2].auth == PROBE_AUTH_OK, "%s", out[2].reason);
+	ck_assert_uint_eq(provider_said(r.provider, "AUTH"), 1);
+	rig_close(&r);
+}
+END_TEST
+
+/* After AUTH was said a lost connection is no reason to say it again. */
+START_TEST(never_two_logins)
+{
+	struct probe_result out[8];
+	struct rig r;
+
+	rig_open(&r, "me", "tls_name = \"localhost\"");
+	rig_port(&r, PROVIDER_STARTTLS, TLS_STARTTLS, "auth: !close");
+	rig_port(&r, PROVIDER_IMPLICIT, TLS_IMPLICIT, NULL);
+	ck_assert_int_eq(probe_all(&r, out), 2);
+	ck_assert(!out[0].ok && out[1].ok && out[1].auth == PROBE_AUTH_NOT_TRIED);
+	ck_assert_uint_eq(provider_said(r.provider, "AUTH"), 1);
+	ck_assert_uint_eq(provider_connections(r.provider, 0), 2);
+	rig_close(&r);
+}
+END_TEST
+
+/* What comes after it in the chain is not waited for. */
+START_TEST(the_best_logs_in_at_once)
+{
+	struct probe_result out[8];
+	struct rig r;
+	char *said, line[32];
+	const char *ehlo;
+
+	rig_open(&r, "me", "tls_name = \"localhost\"");
+	rig_port(&r, PROVIDER_STARTTLS, TLS_STARTTLS, NULL);
+	rig_port(&r, PROVIDER_STARTTLS, TLS_STARTTLS, "banner: !delay 1500");
+	ck_assert_int_eq(probe_all(&r, out), 2);
+	ck_assert(out[0].ok && out[0].auth == PROBE_AUTH_OK && out[1].ok && out[1].auth == PROBE_AUTH_NOT_TRIED);
+	said = provider_transcript(r.provider);
+	snprintf(line, sizeof line, "%u c", r.candidate[1].port);
+	ehlo = strstr(said, line);
+	ck_assert_msg(ehlo != NULL && strstr(said, "AUTH PLAIN") < ehlo, "%s", said);
+	free(said);
 	rig_close(&r);
 }
 END_TEST
@@ -174,6 +280,10 @@ test_advise(void)
 	tcase_set_timeout(t, 20);
 	tcase_add_loop_test(t, a_probe, 0, sizeof rows / sizeof rows[0]);
 	tcase_add_test(t, one_login);
+	tcase_add_loop_test(t, a_connection_lost_while_others_are_tried, 0, 2);
+	tcase_add_test(t, a_connection_lost_for_good);
+	tcase_add_test(t, never_two_logins);
+	tcase_add_test(t, the_best_logs_in_at_once);
 	tcase_add_test(t, no_such_name);
 	tcase_add_test(t, what_the_provider_wants);
 	tcase_add_test(t, nothing_to_log_in_with);

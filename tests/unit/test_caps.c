@@ -47,6 +47,10 @@ START_TEST(mechanisms)
 
 	ck_assert_uint_eq(c.mechs,
 	    MECH_LOGIN | MECH_PLAIN | MECH_CRAM_MD5 | MECH_OAUTHBEARER);
+	ck_assert(c.auth);
+	ck_assert(parse("250-x\r\n250 AUTH NTLM\r\n").auth);
+	ck_assert(!parse("250-x\r\n250 AUTHPLAIN PLAINX\r\n").auth);
+	ck_assert(!parse("250 AUTH PLAIN\r\n").auth);
 	ck_assert_uint_eq(parse("250-x\r\n250 AUTH\r\n").mechs, 0);
 	ck_assert_uint_eq(parse("250-x\r\n250 AUTH=\r\n").mechs, 0);
 	ck_assert_uint_eq(parse("250-x\r\n250 AUTHPLAIN PLAINX\r\n").mechs, 0);
