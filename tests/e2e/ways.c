@@ -7,6 +7,7 @@
 
 #include <check.h>
 #include <jansson.h>
+#include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,6 +137,30 @@ probe(const struct world *w, const char *ca, const char *args, char *out, size_t
 	return WIFEXITED((int)n) ? WEXITSTATUS((int)n) : -1;
 }
 
+static bool
+localhost_resolves(void)
+{
+	struct addrinfo *ai;
+
+	if (getaddrinfo("localhost", NULL, NULL, &ai) != 0)
+		return false;
+	freeaddrinfo(ai);
+	return true;
+}
+
+/* The first port at the address where the provider is: localhost may have another one before it. */
+static const json_t *
+first_candidate(const json_t *doc)
+{
+	const json_t *c;
+	size_t i;
+
+	json_array_foreach(json_object_get(doc, "candidates"), i, c)
+		if (strcmp(json_string_value(json_object_get(c, "address")), "127.0.0.1") == 0)
+			return c;
+	return NULL;
+}
+
 static const struct {
 	const char *args;
 	enum provider_mode m587;
@@ -162,6 +187,10 @@ START_TEST(probe_needs_no_configuration)
 	FILE *f;
 	int status;
 
+	if (strstr(probes[_i].args, "localhost") != NULL && !localhost_resolves()) {
+		fprintf(stderr, "ways: a probe of localhost is skipped: here it does not resolve\n");
+		return;
+	}
 	world_new(&w, probes[_i].m587, probes[_i].s587, PROVIDER_IMPLICIT, NULL, PROVIDER_STARTTLS, NULL);
 	snprintf(path, sizeof path, "%s/presets", w.dir);
 	f = fopen(path, "w");
@@ -174,7 +203,7 @@ START_TEST(probe_needs_no_configuration)
 	all = json_loads(out, 0, NULL);
 	ck_assert_msg(json_array_size(all) == 1, "%s", out);
 	doc = json_array_get(all, 0);
-	first = json_array_get(json_object_get(doc, "candidates"), 0);
+	first = first_candidate(doc);
 	if (probes[_i].best == NULL) {
 		ck_assert(json_is_null(json_object_get(doc, "best")));
 	} else {

@@ -1,4 +1,4 @@
-/* Names to addresses.  Names under .dns.test are answered by a getaddrinfo of our own,
+/* Names to addresses.  Names under .dns.test, and localhost for all tests, are answered by a getaddrinfo of our own,
  * which stands before the C library's; all others go there. */
 #include "net/dns.h"
 
@@ -15,6 +15,7 @@
 static struct loop *l;
 static struct dns *d;
 static atomic_int calls;
+static bool localhost_is_real;
 pthread_mutex_t support_dns_gate = PTHREAD_MUTEX_INITIALIZER;	/* held: the helper waits */
 
 /* --- the resolver that is tested against ------------------------------------------------ */
@@ -85,6 +86,11 @@ getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
 {
 	typeof(getaddrinfo) *real = (typeof(getaddrinfo) *)dlsym(RTLD_NEXT, "getaddrinfo");
 
+	/* A tree to build in has no /etc/hosts, and another one puts ::1 first. */
+	if (node != NULL && strcmp(node, "localhost") == 0 && !localhost_is_real) {
+		*res = address_new("127.0.0.1", NULL);
+		return 0;
+	}
 	if (node == NULL || strcasestr(node, ".dns.test") == NULL || hints == NULL ||
 	    (hints->ai_flags & AI_NUMERICHOST) != 0)
 		return real(node, service, hints, res);
@@ -199,12 +205,23 @@ END_TEST
 START_TEST(the_system_knows_localhost)
 {
 	struct question q = { 0 };
+	struct addrinfo *ai;
+	int error;
 
+	localhost_is_real = true;
+	error = getaddrinfo("localhost", NULL, NULL, &ai);
+	if (error != 0) {
+		fprintf(stderr, "test_dns: the_system_knows_localhost is skipped: here localhost does not resolve (%s)\n", gai_strerror(error));
+		localhost_is_real = false;
+		return;
+	}
+	freeaddrinfo(ai);
 	dns_resolve(d, "localhost", on_answer, &q);
 	UNTIL(l, q.told > 0);
 	ck_assert_int_eq(q.result, DNS_OK);
 	ck_assert_msg(strstr(q.got.data, "127.0.0.1") != NULL || strstr(q.got.data, "::1") != NULL,
 	    "%s", q.got.data);
+	localhost_is_real = false;
 	buf_clear(&q.got);
 }
 END_TEST
