@@ -79,10 +79,10 @@ static const struct row rows[] = {
 	NEXT("B-006 closed, inside", P(IM("banner: !close")), HEARD_BLOCKED, "closed before the banner"),
 	NEXT("B-017 550", P(ST("ehlo2: 550 5.7.1 who are you")), HEARD_UNSAFE, "550 5.7.1"),
 	NEXT("B-106 surplus", P(ST("ehlo2: !inject 250 again|")), HEARD_BLOCKED, "more than it was asked"),
-	NEXT("B-018 no AUTH", P(ST("mechs:")), HEARD_UNSAFE, "no way to log in"),
+	NEXT("B-018 no AUTH", P(ST("mechs:")), HEARD_UNSAFE, "no login at all"),
 	NEXT("B-018 foreign AUTH", P(ST("mechs: NTLM GSSAPI")), HEARD_UNSAFE, "no way to log in"),
 	{ .name = "B-018 twice", .port = { ST("mechs:"), ST("mechs:"), GOOD }, .nport = 3,
-	  .opened = OPENED_LOGIN_REFUSED, .winner = NONE, .heard = HEARD_UNSAFE, .reason = "no way to log in" },
+	  .opened = OPENED_LOGIN_REFUSED, .winner = NONE, .heard = HEARD_UNSAFE, .reason = "no login at all" },
 	{ .name = "B-017 twice", .port = { ST("ehlo2: 550 a"), ST("ehlo2: 550 b") }, .nport = 2,
 	  .opened = OPENED_LOGIN_REFUSED, .winner = NONE, .heard = HEARD_UNSAFE, .reason = "550 a" },
 	/* inside TLS busy is busy everywhere: no ladder */
