@@ -116,6 +116,11 @@ headers:
 	@for h in $(headers); do \
 		echo "#include \"$${h#daemon/}\"" | $(CC) $(ALL_CFLAGS) -Wno-unused -fsyntax-only -x c - || exit 1; \
 	done
+# Tests, too, but for the benchmark's programs.
+functions:
+	@awk -f tests/functions.awk $(wildcard daemon/*/*.[ch]) $(filter-out tests/bench/%,$(wildcard tests/*/*.[ch]))
+externals: $B/lib.a $(main_obj)
+	@sh tests/externals.sh $B
 options:
 	@sh tests/options.sh
 .PHONY: commands install-check
@@ -129,7 +134,7 @@ JOBS		:= -j$(shell nproc 2>/dev/null || echo 1)
 check: deps-quietly
 	@$(MAKE) --no-print-directory $(JOBS) $B/gatepost $B/unit $B/e2e
 	@$(MAKE) --no-print-directory $(JOBS) --output-sync=target check-now
-check-now: layers headers options commands install-check unit e2e
+check-now: layers headers functions externals options commands install-check unit e2e
 
 SAN_FLAGS	:= -fno-sanitize-recover=all
 asan: deps-quietly
@@ -280,5 +285,5 @@ help:
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
 
-.PHONY: all bench unit e2e crash layers headers options check check-now asan tsan deps deps-quietly demo interop \
+.PHONY: all bench unit e2e crash layers headers functions externals options check check-now asan tsan deps deps-quietly demo interop \
 	systemd-test web-test install install-systemd uninstall format clean help

@@ -119,7 +119,6 @@ struct session {
 };
 
 void session_start(struct listener *l, const struct port *p, int fd);
-void session_free(void *s);		/* buried by its end; also at the listener's */
 void session_stop(struct session *s);	/* at the listener's end: whatever it is doing */
 
 void session_enter(struct session *s, enum session_state to);
