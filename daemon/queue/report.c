@@ -181,6 +181,8 @@ hold_failed(struct queue *q, struct entry *e)
 		if (why == NULL)
 			why = &r->last;
 	}
+	if (why == NULL)
+		bug("hold_failed: nobody has failed");
 	snprintf(reason, sizeof reason, "null sender, nobody to notify; %s: %d %.120s", why->kind == OUTCOME_DEFER ? "expired" : "refused",
 	    why->code, why->text != NULL ? why->text : "");
 	entry_count(q, e);

@@ -120,7 +120,7 @@ read_head(struct spool *s, struct spool_reader *r, const struct spool_item *item
 	if (octets(s, item->segment, item->offset, n, &r->first, why) < 0)
 		return -1;
 	head = (const unsigned char *)r->first.data;
-	if (!frame_parse(&r->frame, head, g->seed, item->offset) || r->frame.id != item->id ||
+	if (g == NULL || !frame_parse(&r->frame, head, g->seed, item->offset) || r->frame.id != item->id ||
 	    r->frame.kind != FRAME_MESSAGE || frame_size(r->frame.length) != item->length)
 		return damaged(why, "the record of the message is damaged");
 	if (FRAME_HEAD + r->frame.meta > n && octets(s, item->segment, item->offset + n,
