@@ -22,8 +22,8 @@ on_line(void *arg, const char *text)
 	return more;
 }
 
-static int
-ask_at(const char *socket, const char *command, json_t *request,
+int
+talk_ask_at(const char *socket, const char *command, json_t *request,
     bool (*line)(void *arg, const char *text, json_t *doc), void *arg)
 {
 	struct hearing h = { line, arg };
@@ -48,7 +48,7 @@ talk_ask(const struct args *a, json_t *request, bool (*line)(void *arg, const ch
 		json_decref(request);
 		return status;
 	}
-	status = ask_at(socket, a->command, request, line, arg);
+	status = talk_ask_at(socket, a->command, request, line, arg);
 	free(socket);
 	return status;
 }

@@ -9,6 +9,8 @@
 /* Takes request.  line() gets each answer, as sent and as read; false from it stops.  The exit status: 0, or 1, 75…
  * after a complaint.  `doc' lives until line() returns. */
 int talk_ask(const struct args *a, json_t *request, bool (*line)(void *arg, const char *text, json_t *doc), void *arg);
+int talk_ask_at(const char *socket, const char *command, json_t *request,
+    bool (*line)(void *arg, const char *text, json_t *doc), void *arg);
 
 /* A member of an object, "" or 0 where it is missing or of another type. */
 const char *talk_text(const json_t *o, const char *key);

@@ -22,7 +22,7 @@ $2 + 0 > 0 {
 		print file ":" ($2 + 0) ":" text >not
 	}
 }
-function show(name, all, none) { printf "  %-10s %6d lines %6d not run  %5.1f %%\n", name, all, none, all > 0 ? 100 * (all - none) / all : 0 }
+function show(name, all, none) { printf "  %-10s %6d lines %6d not run  %5.1f %%\n", name, all, none, 100 * (all - none) / all }
 END {
 	for (r in lines) {
 		show(r, lines[r], missed[r])
