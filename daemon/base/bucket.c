@@ -62,17 +62,3 @@ bucket_take(struct bucket *b, int64_t now_ms)
 	b->tokens -= 1;
 	return true;
 }
-
-int64_t
-bucket_wait_ms(struct bucket *b, int64_t now_ms)
-{
-	double ms;
-
-	if (b->rate.count == 0)
-		return 0;
-	refill(b, now_ms);
-	if (b->tokens >= WHOLE)
-		return 0;
-	ms = (1 - b->tokens) * b->rate.per_ms / b->rate.count;
-	return ms > 1 ? (int64_t)ms + 1 : 1;
-}

@@ -21,6 +21,5 @@ struct bucket {
 bool bucket_parse(struct str s, struct rate *out);	/* "14/s" "100/m" "500/h" "9/d"; "" = none */
 void bucket_init(struct bucket *b, struct rate r, int64_t now_ms); /* full: the burst is count */
 bool bucket_take(struct bucket *b, int64_t now_ms);	/* one token, false if there is none */
-int64_t bucket_wait_ms(struct bucket *b, int64_t now_ms); /* until the next token; 0 now */
 
 #endif

@@ -54,7 +54,7 @@ heap_put(struct heap *h, struct heap_node *n, int64_t key)
 		bug("heap_put: the heap is full");
 	if (h->n == h->cap) {
 		h->cap = h->cap > 0 ? 2 * h->cap : 16;
-		h->v = mem_resize(h->v, h->cap, sizeof h->v[0]);
+		h->v = mem_resize(h->v, h->cap, sizeof h->v[0]);	/* NOLINT(bugprone-sizeof-expression): pointers are what it holds */
 	}
 	n->key = key;
 	h->v[h->n] = n;

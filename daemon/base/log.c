@@ -50,7 +50,7 @@ static _Thread_local bool batching;
 static bool
 stderr_is_journal(void)
 {
-	const char *want = getenv("JOURNAL_STREAM");
+	const char *want = getenv("JOURNAL_STREAM");	/* NOLINT(concurrency-mt-unsafe): before there are threads */
 	char have[64];
 	struct stat st;
 

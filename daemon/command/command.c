@@ -98,7 +98,7 @@ command_fail(int status, const char *fmt, ...)
 	buf_puts(&line, "gatepost: ");
 	str_safe(&line, str_of(text), true);
 	buf_putc(&line, '\n');
-	fflush(stdout);
+	(void)fflush(stdout);
 	screen_close();
 	fwrite(line.data, 1, line.len, stderr);
 	buf_clear(&line);

@@ -99,7 +99,7 @@ converse(const char *socket)
 
 	if (fd < 0) {
 		printf("421 4.3.0 the mail system is not running\r\n");
-		fflush(stdout);
+		(void)fflush(stdout);
 		return command_fail(ARGS_UNREACHABLE, "sendmail: %s", why.text);
 	}
 	p[0].fd = fd;

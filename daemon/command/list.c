@@ -12,8 +12,8 @@
 
 enum { PART = 200, SPAN_TEXT = 32 };
 
-void
-list_head(struct table *t)
+static void
+head(struct table *t)
 {
 	static const char *const heads[LIST_COLUMNS] = { "ID", "AGE", "SIZE", "STATE", "NEXT TRY", "FROM", "TO" };
 
@@ -99,7 +99,7 @@ on_message(void *arg, const char *text, json_t *doc)
 		return !l->failed;
 	}
 	if (l->messages == 0)
-		list_head(&l->table);
+		head(&l->table);
 	l->messages++;
 	l->octets += talk_num(doc, "size");
 	list_row(&l->table, doc);

@@ -8,7 +8,6 @@
 
 enum { LIST_COLUMNS = 7 };
 
-void list_head(struct table *t);
 void list_row(struct table *t, const json_t *message);	/* an object as `queue --json' prints it */
 
 /* "now", "in 3 min", "held", "-" */

@@ -433,9 +433,9 @@ probe_show_run(int argc, char **argv)
 		status = load_made_up(&a, host, provider, &config);
 	else
 		status = args_config(&a, true, &config);
-	if (status == ARGS_OK)
+	if (config != NULL && status == ARGS_OK)
 		status = prepare(config, a.n > 0 ? a.name[0] : NULL);
-	if (status == ARGS_OK)
+	if (config != NULL && status == ARGS_OK)
 		status = probe_all(config, a.n > 0 ? a.name[0] : NULL, json);
 	config_unref(&config);
 	return status;

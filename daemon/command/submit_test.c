@@ -139,7 +139,6 @@ submit(struct story *s, const char *socket, const char *sender, const char *reci
 	if (handoff_open(&h, socket, &why) < 0)
 		goto out;
 	tell(s, TINT_NONE, "connected to %s", socket);
-	status = ARGS_FAILED;
 	write_message(&text, sender, recipient);
 	if (handoff_mail(h, from, !str_is_ascii(buf_str(&text)), &why) < 0 || handoff_rcpt(h, recipient, &why) < 0 ||
 	    handoff_data(h, &why) < 0 || handoff_put(h, buf_str(&text), &why) < 0 || handoff_end(h, id, &why) < 0) {

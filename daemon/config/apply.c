@@ -73,10 +73,8 @@ check_there(struct load *l, const struct key *k, const char *path,
 	struct why reason;
 	int result;
 
-	if (file_read(&text, path, PEM_BYTES_MAX, 0, &st, &reason) < 0)
-		result = fail(why, "%s: %s", path, reason.text);
-	else if (pem_check(buf_str(&text), strcmp(k->option.name, "key") == 0,
-	    &reason) < 0)
+	if (file_read(&text, path, PEM_BYTES_MAX, 0, &st, &reason) < 0 ||
+	    pem_check(buf_str(&text), strcmp(k->option.name, "key") == 0, &reason) < 0)
 		result = fail(why, "%s: %s", path, reason.text);
 	else {
 		load_remember(l, path);
@@ -123,7 +121,7 @@ apply_words(struct load *l, const struct key *k, void *base,
 		    words[0] : "this option", k->kind == KEY_CHOICE ? "'" : "");
 	else if (value_set(k, base, words, n, &why) == 0)
 		result = k->flags & KEY_THERE && l->o->secrets &&
-		    path[0] != '\0' ? check_there(l, k, path, &why) : 0;
+		    words[0][0] != '\0' ? check_there(l, k, words[0], &why) : 0;
 	if (result < 0)
 		check_blame(&l->ck, from, name, "%s", why.text);
 	free(path);

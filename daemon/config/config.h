@@ -189,7 +189,6 @@ struct config_option {
 	const char *name, *kind, *dflt, *help;
 	bool restart;
 };
-const struct config_option *config_option_get(unsigned n);	/* NULL at the end */
 
 /*
  * The first route from the `from'-th on that matches: its index; nroute: none does, and all upstreams serve in their

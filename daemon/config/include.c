@@ -169,7 +169,7 @@ begin(struct walk *w)
 		return 0;
 	if (last != NULL)
 		buf_putc(&in->text, '\n');
-	if ((in->norigin & (in->norigin - 1)) == 0)	/* grows by doubling */
+	if (in->origin == NULL || (in->norigin & (in->norigin - 1)) == 0)	/* grows by doubling */
 		in->origin = mem_resize(in->origin,
 		    in->norigin > 0 ? in->norigin * 2 : 1, sizeof *in->origin);
 	in->origin[in->norigin++] = here;

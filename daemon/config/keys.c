@@ -219,24 +219,8 @@ keys_get(unsigned n)
 	return n < KEYS ? &keys[n] : NULL;
 }
 
-const struct key *
-keys_find(const char *section, const char *name)
-{
-	for (size_t i = 0; i < KEYS; i++)
-		if (strcmp(keys[i].option.section, section) == 0 &&
-		    strcmp(keys[i].option.name, name) == 0)
-			return &keys[i];
-	return NULL;
-}
-
 const struct key_section *
 keys_section(unsigned n)
 {
 	return n < SECTIONS ? &sections[n] : NULL;
-}
-
-const struct config_option *
-config_option_get(unsigned n)
-{
-	return n < KEYS ? &keys[n].option : NULL;
 }

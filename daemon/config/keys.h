@@ -61,7 +61,6 @@ struct key_section {
 };
 
 const struct key *keys_get(unsigned n);			/* NULL at the end */
-const struct key *keys_find(const char *section, const char *name); /* may be NULL */
 const struct key_section *keys_section(unsigned n);	/* NULL at the end */
 
 #endif

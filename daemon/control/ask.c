@@ -115,7 +115,7 @@ take_lines(struct buf *in, bool (*line)(void *arg, const char *json), void *arg,
 	char *end;
 	int result = 1;
 
-	while (result == 1 && (end = memchr(in->data + at, '\n', in->len - at)) != NULL) {
+	while (result == 1 && at < in->len && (end = memchr(in->data + at, '\n', in->len - at)) != NULL) {
 		const char *text = in->data + at;
 
 		*end = '\0';

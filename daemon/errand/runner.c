@@ -30,7 +30,6 @@ struct runner {
 	struct runner_options o;
 	struct node running;
 	unsigned nrunning;
-	bool over;
 	char input[RECORD_MAX];
 };
 
@@ -262,7 +261,6 @@ on_record(void *arg, int fd)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		r->over = true;
 		loop_stop(r->loop);
 		return;
 	}
@@ -308,10 +306,4 @@ runner_stop(struct runner **rp)
 	close(r->fd);
 	ledger_clear(&r->ledger);
 	free(r);
-}
-
-bool
-runner_is_over(const struct runner *r)
-{
-	return r->over;
 }

@@ -18,6 +18,5 @@ struct runner_options {
 
 struct runner *runner_start(struct loop *l, const struct runner_options *o);
 void runner_stop(struct runner **r);	/* what still runs is killed */
-bool runner_is_over(const struct runner *r);	/* the daemon has gone: the loop was told to stop */
 
 #endif

@@ -51,8 +51,8 @@ sessions(void)
 	return n > 0 ? (unsigned)n : 0;
 }
 
-bool
-crowd_is_stressed(const struct listener *l)
+static bool
+is_stressed(const struct listener *l)
 {
 	return sessions() >= most(l) - most(l) / 10;
 }
@@ -83,7 +83,7 @@ take_share(struct session *s)
 		return true;
 	before = atomic_fetch_add(share_of(s->user), 1);
 	s->has_share = true;
-	return before < SHARE_MIN || before < most(l) / 4 || !crowd_is_stressed(l);
+	return before < SHARE_MIN || before < most(l) / 4 || !is_stressed(l);
 }
 
 /* --- who is where -------------------------------------------------------------------------- */
@@ -102,7 +102,7 @@ stand(struct session *s)
 static void
 set_sweep(struct listener *l)
 {
-	bool stressed = crowd_is_stressed(l);
+	bool stressed = is_stressed(l);
 
 	loop_timer(l->loop, &l->sweep, loop_now_ms(l->loop) + (stressed ? SWEEP_MS : CALM_SWEEP_MS));
 }
@@ -248,7 +248,7 @@ crowd_on_sweep(void *arg)
 	if (l->starved != starved && over < spare)
 		over = spare + 1;
 	l->starved = starved;
-	if (crowd_is_stressed(l))
+	if (is_stressed(l))
 		end_old_strangers(l);
 	while (over-- > 0 && send_one_away(l))
 		continue;

@@ -139,8 +139,8 @@ session_is_busy(const struct session *s)
 
 /* --- the way out ------------------------------------------------------------------ */
 
-void
-session_free(void *arg)
+static void
+free_session(void *arg)
 {
 	struct session *s = arg;
 
@@ -165,7 +165,7 @@ bury(struct session *s)
 	crowd_leave(s);
 	listener_remove(l, s);
 	count_add(COUNT_SESSIONS, -1);
-	loop_bury(l->loop, s, session_free);
+	loop_bury(l->loop, s, free_session);
 }
 
 static int64_t

@@ -127,7 +127,6 @@ struct session {
 };
 
 void session_start(struct listener *l, const struct port *p, int fd);
-void session_free(void *s);		/* buried by its end; also at the listener's */
 void session_stop(struct session *s);	/* at the listener's end: whatever it is doing */
 
 void session_enter(struct session *s, enum session_state to);
@@ -164,7 +163,6 @@ void peer_identify(struct session *s);
 
 /* --- crowd.c: who gives way when it gets crowded ----------------------------- */
 
-bool crowd_is_stressed(const struct listener *l);
 bool crowd_admit(struct listener *l);		/* room for one more, perhaps because another gave way */
 int64_t crowd_wait_ms(const struct listener *l);	/* until then nobody should be accepted; 0: do */
 bool crowd_join(struct session *s);		/* false: its user has too many already */

@@ -110,8 +110,9 @@ unwrap(struct str s, struct str *inner)
 	return true;
 }
 
-bool
-address_is_literal(struct str s)
+/* "[127.0.0.1]", "[IPv6:::1]" */
+static bool
+is_literal(struct str s)
 {
 	struct str inner;
 
@@ -128,7 +129,7 @@ address_is_domain(struct str s)
 	struct str inner;
 
 	/* Jakarta Mail greets with "[::1]" and the like, without the tag. */
-	return is_name(s) || address_is_literal(s) ||
+	return is_name(s) || is_literal(s) ||
 	    (unwrap(s, &inner) && is_ip(AF_INET6, inner));
 }
 
@@ -148,7 +149,7 @@ take_domain(struct str *s, struct str *domain)
 			n++;
 	*domain = (struct str){ s->p, n };
 	*s = str_from(*s, n);
-	return is_name(*domain) || address_is_literal(*domain);
+	return is_name(*domain) || is_literal(*domain);
 }
 
 static bool

@@ -48,6 +48,5 @@ struct str address_local(struct str printed);
 bool address_eq(struct str a, struct str b);
 
 bool address_is_domain(struct str s);	/* LDH labels, U-labels, or a literal; also used for EHLO */
-bool address_is_literal(struct str s);	/* "[127.0.0.1]", "[IPv6:::1]" */
 
 #endif

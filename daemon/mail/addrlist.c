@@ -86,7 +86,7 @@ next(struct parser *p)
 		break;
 	case '<': case '>': case '@': case ',': case ';': case ':': case '.':
 		n = 1;
-		p->kind = p->in.p[0];
+		p->kind = (unsigned char)p->in.p[0];
 		break;
 	default:
 		while (n < p->in.n && strchr(specials, p->in.p[n]) == NULL)

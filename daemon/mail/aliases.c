@@ -213,7 +213,7 @@ find_value(const struct aliases *a, const char *value)
 }
 
 /* Follows one alias to its ends; the recursion is as deep as chains may be. */
-static int
+static int	/* NOLINTNEXTLINE(misc-no-recursion): to DEPTH_MAX */
 resolve(struct parser *p, struct alias *x, unsigned depth)
 {
 	if (x->state == OPEN)

@@ -10,17 +10,15 @@
 
 enum { TEXT_MAX = 2048 };
 
-static const struct {
-	const char *name;
-	const char *status;	/* where nobody gave a better one */
-} kinds[] = {
-	[OUTCOME_NONE] = { "none", "" },
-	[OUTCOME_SENT] = { "sent", "2.0.0" },
-	[OUTCOME_DEFER] = { "deferred", "4.0.0" },
-	[OUTCOME_REFUSE] = { "refused", "5.0.0" },
-	[OUTCOME_AGAIN] = { "again", "4.0.0" },
+/* Where nobody gave a better one. */
+static const char *const default_status[] = {
+	[OUTCOME_NONE] = "",
+	[OUTCOME_SENT] = "2.0.0",
+	[OUTCOME_DEFER] = "4.0.0",
+	[OUTCOME_REFUSE] = "5.0.0",
+	[OUTCOME_AGAIN] = "4.0.0",
 };
-static_assert(sizeof kinds / sizeof kinds[0] == OUTCOMES, "a kind has no name");
+static_assert(sizeof default_status / sizeof default_status[0] == OUTCOMES, "a kind has no status");
 
 void
 outcome_clear(struct outcome *o)
@@ -62,7 +60,7 @@ outcome_set(struct outcome *o, enum outcome_kind kind, int code,
 
 	snprintf(given, sizeof given, "%s", status != NULL ? status : "");
 	if (given[0] == '\0')
-		snprintf(given, sizeof given, "%s", kinds[kind].status);
+		snprintf(given, sizeof given, "%s", default_status[kind]);
 	outcome_clear(o);
 	o->kind = kind;
 	o->code = (short)code;
@@ -81,12 +79,6 @@ outcome_copy(struct outcome *to, const struct outcome *from)
 	outcome_clear(to);
 	*to = *from;
 	to->text = text;
-}
-
-const char *
-outcome_name(enum outcome_kind kind)
-{
-	return kinds[kind].name;
 }
 
 const char *

@@ -55,7 +55,6 @@ void outcome_clear(struct outcome *o);
 void outcome_set(struct outcome *o, enum outcome_kind kind, int code,
     const char *status, struct str text);	/* text is copied and made safe */
 void outcome_copy(struct outcome *to, const struct outcome *from);
-const char *outcome_name(enum outcome_kind kind);	/* "sent", "deferred", "refused"… */
 const char *tls_mode_name(enum tls_mode m);		/* "none", "starttls", "implicit" */
 
 /* For the spool: binary, length-prefixed. */

@@ -23,9 +23,10 @@ takes(char c, struct str t, bool without_case)
 }
 
 static bool
-glob(struct str p, struct str t, bool without_case)
+matches(struct str p, struct str t, bool without_case)
 {
-	struct str star = { NULL, 0 }, mark = t;	/* where to try again */
+	struct str star = { NULL, 0 };
+	struct str mark = t;	/* where to try again */
 
 	while (t.n > 0) {
 		size_t n = 0;
@@ -42,7 +43,8 @@ glob(struct str p, struct str t, bool without_case)
 			t = str_from(t, n);
 		} else if (star.p != NULL && mark.p[0] != '@') {
 			p = star;
-			t = mark = str_from(mark, 1);
+			mark = str_from(mark, 1);
+			t = mark;
 		} else
 			return false;
 	}
@@ -57,9 +59,9 @@ pattern_match(struct str pattern, struct str text)
 	struct str local = address_local(pattern), text_local = address_local(text);
 
 	if (local.n == pattern.n)
-		return glob(pattern, text, false);
-	return text_local.n < text.n && glob(local, text_local, false) &&
-	    glob(address_domain(pattern), address_domain(text), true);
+		return matches(pattern, text, false);
+	return text_local.n < text.n && matches(local, text_local, false) &&
+	    matches(address_domain(pattern), address_domain(text), true);
 }
 
 bool

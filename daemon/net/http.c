@@ -122,14 +122,6 @@ parse_url(struct url *u, const char *text, struct why *why)
 	return 0;
 }
 
-int
-http_check(const char *url, struct why *why)
-{
-	struct url u;
-
-	return parse_url(&u, url, why);
-}
-
 /* --- the end ------------------------------------------------------------------------ */
 
 static void

@@ -42,7 +42,4 @@ struct http *http_start(struct loop *l, struct dns *d, const struct http_request
 /* By its owner, who has to: before the answer (fn is not called then), inside fn, or after. */
 void http_free(struct http **h);
 
-/* Could this URL be asked at all?  -1 and why. */
-int http_check(const char *url, struct why *why) must_check;
-
 #endif

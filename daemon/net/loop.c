@@ -58,8 +58,6 @@ struct watch {
 	void *arg;
 };
 
-static _Thread_local struct loop *own;
-
 static void
 on_alarm(evutil_socket_t fd, short what, void *arg)
 {
@@ -127,8 +125,6 @@ loop_free(struct loop **lp)
 	free(l->corpse);
 	free(l->scratch);
 	free(l->name);
-	if (own == l)
-		own = NULL;
 	free(l);
 }
 
@@ -221,7 +217,6 @@ loop_turn(struct loop *l, bool wait)
 {
 	int flags = EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY;
 
-	own = l;
 	if (!set_alarm(l) || !wait || !list_is_empty(&l->jobs) ||
 	    !list_is_empty(&l->next))
 		flags |= EVLOOP_NONBLOCK;
@@ -250,19 +245,12 @@ loop_run(struct loop *l)
 	l->stop = false;
 	log_flush();
 	log_batch(false);
-	own = NULL;
 }
 
 void
 loop_stop(struct loop *l)
 {
 	l->stop = true;
-}
-
-struct loop *
-loop_get_own(void)
-{
-	return own;
 }
 
 int64_t

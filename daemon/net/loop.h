@@ -19,7 +19,6 @@ void loop_free(struct loop **l);
 void loop_run(struct loop *l);		/* until loop_stop; batches this thread's log */
 void loop_stop(struct loop *l);
 void loop_turn(struct loop *l, bool wait); /* one turn, for tests */
-struct loop *loop_get_own(void);	/* whose turn runs in the calling thread, or NULL */
 
 /* For the watchdog.  From now on the loop turns at least so often, whether it has work or not; before loop_run. */
 void loop_beat(struct loop *l, int64_t every_ms);

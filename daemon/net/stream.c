@@ -484,13 +484,6 @@ stream_connect(struct loop *l, const struct sockaddr *sa, socklen_t len,
 }
 
 void
-stream_give(struct stream *s, stream_fn fn, void *arg)
-{
-	s->fn = fn;
-	s->arg = arg;
-}
-
-void
 stream_close(struct stream **sp)
 {
 	struct stream *s = *sp;

@@ -50,9 +50,6 @@ struct stream *stream_accept(struct loop *l, int fd, stream_fn fn, void *arg);
 struct stream *stream_connect(struct loop *l, const struct sockaddr *sa, socklen_t len,
     const char *source, stream_fn fn, void *arg);
 
-/* Changes who is told (a connection won by a race goes to its client). */
-void stream_give(struct stream *s, stream_fn fn, void *arg);
-
 /* Sends what is waiting as far as the socket takes it now, close_notify if TLS, and
  * closes.  No event comes after it.  *s becomes NULL. */
 void stream_close(struct stream **s);

@@ -25,7 +25,7 @@ static const char server_ciphers[] =
     "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:!aNULL:!eNULL:!SHA1:!PSK";
 static const char client_ciphers[] = "HIGH:!aNULL:!eNULL:!PSK:!SRP:!DSS:!3DES";
 
-int
+int	/* NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL's type */
 tls_no_password(char *buf, int size, int writing, void *arg)
 {
 	(void)buf, (void)size, (void)writing, (void)arg;
@@ -169,7 +169,7 @@ folder_has_files(const char *path)
 
 	if (dir == NULL)
 		return false;
-	while (!any && (e = readdir(dir)) != NULL)
+	while (!any && (e = readdir(dir)) != NULL)	/* NOLINT(concurrency-mt-unsafe): a DIR of its own */
 		any = e->d_name[0] != '.';
 	closedir(dir);
 	return any;
@@ -178,7 +178,9 @@ folder_has_files(const char *path)
 static bool
 system_has_store(void)
 {
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment once there are threads */
 	const char *file = getenv(X509_get_default_cert_file_env());
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe) */
 	const char *dir = getenv(X509_get_default_cert_dir_env());
 
 	return access(file != NULL ? file : X509_get_default_cert_file(), R_OK) == 0 ||
@@ -310,7 +312,7 @@ tls_read_certificate(const char *file, const char *name,
 	if (f == NULL)
 		return fail(why, "%s: %s", file, strerror(errno));
 	x = PEM_read_X509(f, NULL, tls_no_password, NULL);
-	fclose(f);
+	(void)fclose(f);
 	if (x == NULL)
 		return fail(why, "%s: no certificate in PEM: %s", file, tls_reason());
 	tls_describe(x, name, out);

@@ -44,8 +44,8 @@ read_original(struct queue *q, struct entry *e, bool *headers_only, struct buf *
 	return true;
 }
 
-const char *
-bounce_address(const struct queue *q, const struct envelope *about)
+static const char *
+address_of(const struct queue *q, const struct envelope *about)
 {
 	const char *to = q->config->queue.bounce_to;
 
@@ -114,7 +114,7 @@ bounce_send(struct queue *q, struct entry *e, enum dsn_action action, const stru
 {
 	const struct envelope *about = e->envelope;
 	struct buf original = { 0 }, text = { 0 };
-	char *to = mem_text(bounce_address(q, about));
+	char *to = mem_text(address_of(q, about));
 	struct envelope *env = bounce_envelope(to);
 	bool plain = is_refused_for_octets(rcpt[0].rcpt), kept;
 	struct why why = { "" };
@@ -206,7 +206,7 @@ may_go_alone(struct queue *q, const struct entry *e, const char *to)
 static int64_t
 tell(struct queue *q, struct entry *e, enum dsn_action action, const struct dsn_recipient *rcpt, unsigned n)
 {
-	const char *to = bounce_address(q, e->envelope);
+	const char *to = address_of(q, e->envelope);
 
 	if (may_go_alone(q, e, to))
 		return bounce_send(q, e, action, rcpt, n) ? 0 : OWED_MS;

@@ -84,15 +84,19 @@ answer(struct queue *q, struct submit *m)
 static void
 wake_waiters(struct queue *q)
 {
-	struct node *n, *next;
+	struct node over, *n;
 
-	for (n = q->awaiting.next; n != &q->awaiting; n = next) {
+	/* What is called may begin or forget another wait. */
+	list_init(&over);
+	list_each(each, &q->awaiting) {
+		if (--container_of(each, struct queue_wait, node)->batches > 0)
+			continue;
+		list_remove(each);
+		list_put(&over, each);
+	}
+	while ((n = list_take(&over)) != NULL) {
 		struct queue_wait *w = container_of(n, struct queue_wait, node);
 
-		next = n->next;
-		if (--w->batches > 0)
-			continue;
-		list_remove(n);
 		w->fn(w->arg);
 	}
 }

@@ -361,6 +361,7 @@ gateway_new(struct queue *q, const struct upstream *u)
 	list_init(&g->half);
 	timer_init(&g->retry, on_retry, g);
 	timer_init(&g->recheck, on_recheck, g);
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what it holds */
 	q->gateway = mem_resize(q->gateway, q->ngateway + 1, sizeof *q->gateway);
 	q->gateway[q->ngateway++] = g;
 	return g;

@@ -275,7 +275,6 @@ void store_note(struct queue *q, struct entry *e);
 void store_done(struct queue *q, struct entry *e);	/* and forgets it */
 void store_memory(struct queue *q);			/* clock and ports */
 void store_soon(struct queue *q);			/* within a second */
-void store_recall(struct queue *q);
 /* One of the spool's small files, read into b; empty if there is none, or it is damaged (which is logged). */
 struct str store_find_file(struct queue *q, const char *name, struct buf *b);
 int store_open(struct queue *q, struct why *why) must_check;	/* spool_open with our answers */
@@ -396,7 +395,6 @@ bool network_is_old(const struct queue *q, const struct heard_memo *m);	/* a ver
 void report_job(struct queue *q, struct job *j);
 void report_failed(struct queue *q, const struct gateway *g);	/* g as a whole has just failed: expiry and warnings */
 void report_rest(struct queue *q, struct entry *e);	/* nobody is left to try: what is owed, or the end */
-void report_hold(struct queue *q, struct entry *e, const char *reason);	/* we cannot go on: the operator must decide */
 void report_held(struct queue *q, struct entry *e, const char *reason);	/* the operator asked for it */
 void report_told(struct queue *q, struct entry *e);	/* what was owed to its sender is not any more: the note, or its end */
 
@@ -405,7 +403,6 @@ void report_told(struct queue *q, struct entry *e);	/* what was owed to its send
 int64_t bounce_round(struct queue *q, struct entry *e, const struct peer *peer);
 void bounce_relayed(struct queue *q, struct entry *e, const struct job *j);
 /* For owed.c, of an entry with its envelope in memory: */
-const char *bounce_address(const struct queue *q, const struct envelope *about);
 struct envelope *bounce_envelope(const char *to);
 unsigned bounce_find_failed(const struct entry *e, const struct peer *peer, struct dsn_recipient *out);	/* not told yet */
 unsigned bounce_find_delayed(const struct queue *q, const struct entry *e, struct dsn_recipient *out);	/* to be warned about */

@@ -127,12 +127,6 @@ hold(struct queue *q, struct entry *e, const char *reason, bool asked)
 }
 
 void
-report_hold(struct queue *q, struct entry *e, const char *reason)
-{
-	hold(q, e, reason, false);
-}
-
-void
 report_held(struct queue *q, struct entry *e, const char *reason)
 {
 	hold(q, e, reason, true);
@@ -187,10 +181,12 @@ hold_failed(struct queue *q, struct entry *e)
 		if (why == NULL)
 			why = &r->last;
 	}
+	if (why == NULL)
+		bug("hold_failed: nobody has failed");
 	snprintf(reason, sizeof reason, "null sender, nobody to notify; %s: %d %.120s", why->kind == OUTCOME_DEFER ? "expired" : "refused",
 	    why->code, why->text != NULL ? why->text : "");
 	entry_count(q, e);
-	report_hold(q, e, reason);
+	hold(q, e, reason, false);
 }
 
 /* Nothing is left to try, and nobody to be told. */

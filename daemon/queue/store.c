@@ -249,25 +249,6 @@ place(struct queue *q, struct entry *e)
 		entry_move(q, e, ENTRY_READY, 0);
 }
 
-int
-store_open(struct queue *q, struct why *why)
-{
-	const struct spool_options o = {
-		.dir = q->config->spool_dir,
-		.min_free = q->config->limits.min_free,
-	};
-	const struct spool_owner owner = { q, on_found, on_find, on_noted, on_ended, on_damaged, entry_unfinished };
-
-	if (spool_open(&q->spool, &o, &owner, why) < 0)
-		return -1;
-	memo_start_ids(spool_last_id(q->spool));
-	store_recall(q);
-	for (size_t i = 0; i < q->order.n; i++)
-		if (q->order.v[i].entry != NULL)
-			place(q, q->order.v[i].entry);
-	return 0;
-}
-
 /* --- clock and ports: what is good to remember, but costs nothing to lose ---- */
 
 static void
@@ -355,8 +336,8 @@ recall_ports(struct queue *q, struct cursor c)
 	}
 }
 
-void
-store_recall(struct queue *q)
+static void
+recall(struct queue *q)
 {
 	struct buf b = { 0 };
 	struct str clock, ports;
@@ -369,4 +350,25 @@ store_recall(struct queue *q)
 	fit_load(q, store_find_file(q, "offers", &b));
 	buf_clear(&b);
 	pacing_recall(q);
+}
+
+/* --- the start ------------------------------------------------------------------- */
+
+int
+store_open(struct queue *q, struct why *why)
+{
+	const struct spool_options o = {
+		.dir = q->config->spool_dir,
+		.min_free = q->config->limits.min_free,
+	};
+	const struct spool_owner owner = { q, on_found, on_find, on_noted, on_ended, on_damaged, entry_unfinished };
+
+	if (spool_open(&q->spool, &o, &owner, why) < 0)
+		return -1;
+	memo_start_ids(spool_last_id(q->spool));
+	recall(q);
+	for (size_t i = 0; i < q->order.n; i++)
+		if (q->order.v[i].entry != NULL)
+			place(q, q->order.v[i].entry);
+	return 0;
 }

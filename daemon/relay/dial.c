@@ -65,7 +65,7 @@ answer(struct dial *d, enum opened result, const struct outcome *said)
 	o->result = result;
 	if (said != NULL)
 		outcome_copy(&o->outcome, said);
-	if ((result == OPENED_BUSY || result == OPENED_LOGIN_LATER) && (said->code == 0 || said->code == 421))
+	if (said != NULL && (result == OPENED_BUSY || result == OPENED_LOGIN_LATER) && (said->code == 0 || said->code == 421))
 		exchange_close(&x);
 	else if (result != OPENED_UP)
 		exchange_quit(&x);

@@ -73,7 +73,7 @@ find_mech(unsigned bits)
 	for (size_t i = 0; i < NMECHS; i++)
 		if (bits & mechs[i].bit)
 			return &mechs[i];
-	return NULL;
+	bug("login: no mechanism is left");
 }
 
 static void

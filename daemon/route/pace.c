@@ -91,9 +91,11 @@ burst(const struct pace *p)
 static double
 full_rate(const struct rate *r)
 {
+	int64_t at_once = r->count / BURST_PART;
+
 	if (r->count == 0)
 		return 0;
-	return (r->count - r->count / BURST_PART - slack) / (double)r->per_ms;
+	return ((double)(r->count - at_once) - slack) / (double)r->per_ms;
 }
 
 static void

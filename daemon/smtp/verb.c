@@ -304,21 +304,3 @@ verb_parse_rcpt(struct str args, bool esmtp, bool utf8, struct verb_rcpt *out,
 		return refuse(e, 553, "5.6.7", "this address needs SMTPUTF8");
 	return 0;
 }
-
-bool
-verb_is_xtext(struct str s)
-{
-	return xtext_is(s);
-}
-
-bool
-verb_xtext_decode(struct buf *out, struct str s)
-{
-	return xtext_decode(out, s);
-}
-
-void
-verb_xtext_encode(struct buf *out, struct str s)
-{
-	xtext_encode(out, s);
-}

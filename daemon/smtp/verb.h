@@ -52,8 +52,4 @@ int verb_parse_mail(struct str args, bool esmtp, bool utf8, struct verb_mail *ou
 int verb_parse_rcpt(struct str args, bool esmtp, bool utf8, struct verb_rcpt *out,
     struct verb_error *e) must_check;
 
-bool verb_is_xtext(struct str s);	/* RFC 3461 4; a lone '+' or a bad pair is not */
-bool verb_xtext_decode(struct buf *out, struct str s) must_check;
-void verb_xtext_encode(struct buf *out, struct str s);
-
 #endif

@@ -119,7 +119,7 @@ real_list(int dir, disk_each_fn each, void *arg)
 		close(fd);
 		return -1;
 	}
-	while (errno = 0, (e = readdir(d)) != NULL)
+	while (errno = 0, (e = readdir(d)) != NULL)	/* NOLINT(concurrency-mt-unsafe): a DIR of its own */
 		if (e->d_name[0] != '.')
 			each(arg, e->d_name);
 	fd = errno;

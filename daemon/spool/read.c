@@ -71,8 +71,9 @@ read_file(struct spool *s, struct segment *g, struct why *why)
 	return 0;
 }
 
-int
-read_place(struct spool *s, uint32_t number, uint32_t at, uint32_t n, struct buf *out, struct why *why)
+/* -1 if there are fewer. */
+static int
+octets(struct spool *s, uint32_t number, uint32_t at, uint32_t n, struct buf *out, struct why *why)
 {
 	struct segment *g = account_segment(s, number);
 	const char *staged;
@@ -100,7 +101,7 @@ read_raw(struct spool *s, uint32_t number, uint32_t at, uint32_t n, struct buf *
 	struct segment *g = account_segment(s, number);
 	struct walk w;
 
-	if (read_place(s, number, at, n, out, NULL) == 0 || g == NULL || read_file(s, g, NULL) < 0)
+	if (octets(s, number, at, n, out, NULL) == 0 || g == NULL || read_file(s, g, NULL) < 0)
 		return;
 	walk_init(&w, g->file->fd, g->seed, g->size, at);
 	buf_put(out, walk_peek(&w, at, n), n);
@@ -116,13 +117,13 @@ read_head(struct spool *s, struct spool_reader *r, const struct spool_item *item
 	uint32_t n = staged || item->length < FIRST ? item->length : FIRST;
 	const unsigned char *head;
 
-	if (read_place(s, item->segment, item->offset, n, &r->first, why) < 0)
+	if (octets(s, item->segment, item->offset, n, &r->first, why) < 0)
 		return -1;
 	head = (const unsigned char *)r->first.data;
-	if (!frame_parse(&r->frame, head, g->seed, item->offset) || r->frame.id != item->id ||
+	if (g == NULL || !frame_parse(&r->frame, head, g->seed, item->offset) || r->frame.id != item->id ||
 	    r->frame.kind != FRAME_MESSAGE || frame_size(r->frame.length) != item->length)
 		return damaged(why, "the record of the message is damaged");
-	if (FRAME_HEAD + r->frame.meta > n && read_place(s, item->segment, item->offset + n,
+	if (FRAME_HEAD + r->frame.meta > n && octets(s, item->segment, item->offset + n,
 	    FRAME_HEAD + r->frame.meta - n, &r->first, why) < 0)
 		return -1;
 	if (crc32c(0, r->first.data + FRAME_HEAD, r->frame.meta) != r->frame.meta_crc)
@@ -188,7 +189,7 @@ spool_read_note(struct spool *s, const struct spool_item *item, struct buf *out,
 
 	if (item->note_segment == 0)
 		return 0;
-	if (read_place(s, item->note_segment, item->note_offset, item->note_length, &b, why) < 0)
+	if (octets(s, item->note_segment, item->note_offset, item->note_length, &b, why) < 0)
 		goto out;
 	if (!frame_parse(&f, (const unsigned char *)b.data, g->seed, item->note_offset) ||
 	    f.kind != FRAME_NOTE || f.id != item->id || frame_size(f.length) != item->note_length ||

@@ -50,8 +50,9 @@ move_spoilt(struct recovery *r, struct why *why)
 	return 0;
 }
 
-bool
-recover_is_late(const struct recovery *r, const struct hurt *h)
+/* The power, or a kill, may have interrupted the writing of it, so that it was never acknowledged. */
+static bool
+is_late(const struct recovery *r, const struct hurt *h)
 {
 	return !r->clean && r->last != NULL && h->segment == r->last->number && h->seq >= r->batch;
 }
@@ -61,7 +62,7 @@ recover_is_late(const struct recovery *r, const struct hurt *h)
 void
 recover_explain(const struct recovery *r, const struct hurt *h, char *out, size_t size)
 {
-	snprintf(out, size, "%s%s", h->what, recover_is_late(r, h) ?
+	snprintf(out, size, "%s%s", h->what, is_late(r, h) ?
 	    " (unfinished when the machine stopped, and probably never acknowledged)" : "");
 }
 
@@ -88,7 +89,7 @@ report(struct recovery *r, struct hurt *h)
 		aside_blob(r->s, h->id);
 	recover_explain(r, h, what, sizeof what);
 	if (kept != 0)
-		(recover_is_late(r, h) && o->unfinished != NULL ? o->unfinished : o->damaged)(o->arg, h->id, file, what);
+		(is_late(r, h) && o->unfinished != NULL ? o->unfinished : o->damaged)(o->arg, h->id, file, what);
 }
 
 static void

@@ -48,8 +48,6 @@ void replay_hurt(struct recovery *r, const struct place *at, const struct frame 
 /* tail.c: the end of the log, once all of it has been read. */
 void tail_look(struct recovery *r);
 
-/* The power, or a kill, may have interrupted the writing of it, so that it was never acknowledged. */
-bool recover_is_late(const struct recovery *r, const struct hurt *h);
 void recover_explain(const struct recovery *r, const struct hurt *h, char *out, size_t size);
 
 #endif

@@ -94,7 +94,8 @@ void spool_done(struct spool *s, struct spool_item *item);
 void spool_set_aside(struct spool *s, struct spool_item *item, const char *what);
 
 bool spool_has_room(struct spool *s, uint64_t octets);	/* disk has min_free + octets; cheap, cached 100 ms */
-uint64_t spool_disk_bytes(const struct spool *s);	/* what the spool takes on disk */
+/* For tests: what the spool takes on disk, and what of it is live. */
+uint64_t spool_disk_bytes(const struct spool *s);
 uint64_t spool_live_bytes(const struct spool *s);
 
 /* --- group commit -------------------------------------------------------- */

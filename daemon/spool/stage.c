@@ -191,15 +191,14 @@ stage_leave(struct spool *s, struct segment *g)
 static struct chunk *
 last_chunk(struct spool *s)
 {
-	struct chunk *c = NULL;
+	struct node *chunks = &s->next->chunks;
+	struct chunk *c = container_of(chunks->prev, struct chunk, node);
 
-	if (!list_is_empty(&s->next->chunks))
-		c = container_of(s->next->chunks.prev, struct chunk, node);
-	if (c == NULL || c->segment != s->active) {
+	if (list_is_empty(chunks) || c->segment != s->active) {
 		c = new_chunk(s->active);
 		c->bytes = s->idle;
 		s->idle = (struct buf){ 0 };
-		list_put(&s->next->chunks, &c->node);
+		list_put(chunks, &c->node);
 	}
 	return c;
 }

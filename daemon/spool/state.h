@@ -132,10 +132,7 @@ struct segment *account_segment(const struct spool *s, uint32_t number);	/* NULL
 
 /* --- read.c ----------------------------------------------------------------- */
 
-/* The octets at a place, wherever they are now; -1 if fewer. */
-int read_place(struct spool *s, uint32_t number, uint32_t at, uint32_t n, struct buf *out,
-    struct why *why) must_check;
-/* The same, with zeros for what cannot be read: for damaged/. */
+/* The octets at a place, wherever they are now, with zeros for what cannot be read: for damaged/. */
 void read_raw(struct spool *s, uint32_t number, uint32_t at, uint32_t n, struct buf *out);
 int read_file(struct spool *s, struct segment *g, struct why *why) must_check;	/* opens it, closing another */
 

@@ -123,6 +123,19 @@ pass_sockets(const struct world *w)
 	setenv("LISTEN_FDS", n, 1);
 }
 
+/* GATEPOST_PRELOAD: beside what a test preloads. */
+static void
+preload_more(void)
+{
+	const char *more = getenv("GATEPOST_PRELOAD"), *already = getenv("LD_PRELOAD");
+	char all[512];
+
+	if (more == NULL)
+		return;
+	snprintf(all, sizeof all, "%s%s%s", more, already != NULL ? ":" : "", already != NULL ? already : "");
+	setenv("LD_PRELOAD", all, 1);
+}
+
 static pid_t
 spawn(const struct world *w, const char *const *argv, int in, int out)
 {
@@ -136,6 +149,7 @@ spawn(const struct world *w, const char *const *argv, int in, int out)
 	dup2(out, 2);
 	if (w->npass > 0)
 		pass_sockets(w);
+	preload_more();
 	execv(getenv("GATEPOST"), (char *const *)argv);
 	_exit(127);
 }
@@ -181,11 +195,38 @@ remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
 	return remove(path);
 }
 
+/* A sanitizer ends the daemon where it sees something, which may be when the test has seen all it wanted. */
+static void
+judge_log(const struct world *w)
+{
+	char *text = world_read_log(w);
+
+	if (strstr(text, "Sanitizer: ") != NULL || strstr(text, ": runtime error: ") != NULL)
+		ck_abort_msg("%s", text);
+	free(text);
+}
+
+/* Killed, unless GATEPOST_GENTLY wants what it does in ending: then it has a while. */
+static void
+end(struct world *w)
+{
+	int patience_ms = 3000;
+	siginfo_t ended = { 0 };
+
+	if (getenv("GATEPOST_GENTLY") != NULL)
+		for (kill(w->pid, SIGTERM); patience_ms > 0 && ended.si_pid == 0; patience_ms -= 10) {
+			pause_ms(10);
+			ck_assert_int_eq(waitid(P_PID, (id_t)w->pid, &ended, WEXITED | WNOHANG | WNOWAIT), 0);
+		}
+	world_stop(w, SIGKILL);
+}
+
 void
 world_free(struct world *w)
 {
 	if (w->pid != 0)
-		world_stop(w, SIGKILL);
+		end(w);
+	judge_log(w);
 	provider_free(&w->provider);
 	nftw(w->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }

@@ -286,7 +286,7 @@ settle(struct rig *r)
 }
 
 static __attribute__((unused)) uint64_t
-submit_from(struct rig *r, const char *sender, const char *to1, const char *to2)
+submit_whole(struct rig *r, const char *user, const char *sender, const char *to1, const char *to2)
 {
 	struct submit *s = memo_submit_new();
 
@@ -294,7 +294,7 @@ submit_from(struct rig *r, const char *sender, const char *to1, const char *to2)
 	free(s->envelope->sender);
 	free(s->envelope->user);
 	s->envelope->sender = mem_text(sender);
-	s->envelope->user = mem_text("app");
+	s->envelope->user = mem_text(user);
 	s->envelope->arrived_wall_s = clock_wall_s();
 	envelope_add(s->envelope, to1, NULL, 0);
 	if (to2 != NULL)
@@ -307,6 +307,12 @@ submit_from(struct rig *r, const char *sender, const char *to1, const char *to2)
 	r->last_id = s->id;
 	memo_post(queue_get_channel(r->queue), &s->memo);
 	return s->id;
+}
+
+static __attribute__((unused)) uint64_t
+submit_from(struct rig *r, const char *sender, const char *to1, const char *to2)
+{
+	return submit_whole(r, "app", sender, to1, to2);
 }
 
 static __attribute__((unused)) uint64_t

@@ -20,12 +20,12 @@ scratch_make(void)
 	ck_assert_ptr_nonnull(mkdtemp(scratch_dir));
 }
 
-/* A name in the directory; good until the eighth call after. */
+/* A name in the directory; good until the thread's eighth call after. */
 static inline const char *
 scratch_path(const char *name)
 {
-	static char path[8][256];
-	static unsigned turn;
+	static _Thread_local char path[8][256];
+	static _Thread_local unsigned turn;
 	char *p = path[turn++ % 8];
 
 	snprintf(p, sizeof path[0], "%s/%s", scratch_dir, name);

@@ -282,7 +282,7 @@ reset_counts(void)
 	up[0].races = up[0].logins = up[0].probes = 0;
 }
 
-/* What happens when.  Mail of the same second is sent after it. */
+/* What happens when.  Mail of the same second is sent after it.  Long because it is the list of a day's events. */
 static void
 happen(void)
 {

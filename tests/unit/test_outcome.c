@@ -181,9 +181,6 @@ END_TEST
 
 START_TEST(names)
 {
-	ck_assert_str_eq(outcome_name(OUTCOME_SENT), "sent");
-	ck_assert_str_eq(outcome_name(OUTCOME_DEFER), "deferred");
-	ck_assert_str_eq(outcome_name(OUTCOME_REFUSE), "refused");
 	ck_assert_str_eq(tls_mode_name(TLS_NONE), "none");
 	ck_assert_str_eq(tls_mode_name(TLS_STARTTLS), "starttls");
 	ck_assert_str_eq(tls_mode_name(TLS_IMPLICIT), "implicit");

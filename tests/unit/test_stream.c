@@ -303,8 +303,8 @@ on_pump(void *arg, struct stream *s, enum stream_event ev)
 
 START_TEST(a_pump_gets_one_chunk_a_turn)
 {
-	open_pair(SOCK_STREAM);
-	stream_give(a.s, on_pump, NULL);
+	end_pair(SOCK_STREAM, fd);
+	a.s = stream_accept(l, fd[0], on_pump, NULL);
 	chunks = 0;
 	stream_write(a.s, "x", 1);
 	loop_turn(l, true);
@@ -408,30 +408,6 @@ START_TEST(deadlines)
 }
 END_TEST
 
-static void
-on_new_owner(void *arg, struct stream *s, enum stream_event ev)
-{
-	struct str in = stream_input(s);
-
-	if (ev == STREAM_DATA) {
-		buf_putstr(arg, in);
-		stream_consume(s, in.n);
-	}
-}
-
-START_TEST(given_to_another)
-{
-	struct buf got = { 0 };
-
-	open_pair(SOCK_STREAM);
-	stream_give(a.s, on_new_owner, &got);
-	end_send(fd[1], "220 hi");
-	UNTIL(l, got.len == 6);
-	ck_assert_str_eq(a.diary, "");
-	buf_clear(&got);
-}
-END_TEST
-
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 START_TEST(idle_streams_are_small)
 {
@@ -484,7 +460,6 @@ test_stream(void)
 	tcase_add_test(tc, close_sends_what_waits);
 	tcase_add_loop_test(tc, closing_inside_any_event, 0, 6);
 	tcase_add_test(tc, deadlines);
-	tcase_add_test(tc, given_to_another);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 	tcase_add_test(tc, idle_streams_are_small);
 #endif

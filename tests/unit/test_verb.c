@@ -343,19 +343,6 @@ START_TEST(never_raw)
 }
 END_TEST
 
-START_TEST(xtext)
-{
-	struct buf b = { 0 };
-
-	ck_assert(verb_is_xtext(STR("a+2B")));
-	ck_assert(!verb_is_xtext(STR("a+zz")));
-	ck_assert(verb_xtext_decode(&b, STR("a+2B")));
-	verb_xtext_encode(&b, STR("+"));
-	bytes_eq(buf_str(&b), STR("a++2B"));
-	buf_clear(&b);
-}
-END_TEST
-
 Suite *
 test_verb(void)
 {
@@ -368,7 +355,6 @@ test_verb(void)
 	tcase_add_loop_test(t, rcpt, 0, sizeof rcpts / sizeof rcpts[0]);
 	tcase_add_test(t, rcpt_without);
 	tcase_add_test(t, never_raw);
-	tcase_add_test(t, xtext);
 	suite_add_tcase(s, t);
 	return s;
 }

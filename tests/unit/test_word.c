@@ -1,6 +1,7 @@
 /* One word of each kind: what is taken, and what is refused. */
 #include "config/value.h"
 #include "config/word.h"
+#include "find_key.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -133,7 +134,7 @@ static const struct {
 START_TEST(words)
 {
 	union { struct config c; struct listen l; struct upstream u; struct route_rule r; } base;
-	const struct key *k = keys_find(cases[_i].section, cases[_i].option);
+	const struct key *k = find_key(cases[_i].section, cases[_i].option);
 	const char *word = cases[_i].word;
 	struct why why = { "" };
 	int result;
@@ -162,13 +163,13 @@ START_TEST(values)
 	ck_assert(config_parse_size(STR("8388607T"), &size));
 	ck_assert(!config_parse_size(STR("8388608T"), &size));
 	ck_assert(!config_parse_size(STR(""), &size));
-	ck_assert_int_eq(value_set(keys_find("queue", "expire"), &c,
+	ck_assert_int_eq(value_set(find_key("queue", "expire"), &c,
 	    (const char *[]){ "2d" }, 1, &why), 0);
 	ck_assert_int_eq(c.queue.expire_ms, 2 * 86400 * 1000);
-	ck_assert_int_eq(value_set(keys_find("upstream", "auth"), &u,
+	ck_assert_int_eq(value_set(find_key("upstream", "auth"), &u,
 	    (const char *[]){ "login" }, 1, &why), 0);
 	ck_assert_int_eq(u.auth, AUTH_LOGIN);
-	ck_assert_int_eq(value_set(keys_find("upstream", "too_fast"), &u, reply,
+	ck_assert_int_eq(value_set(find_key("upstream", "too_fast"), &u, reply,
 	    2, &why), 0);
 	ck_assert_int_eq(u.too_fast[0].code, 454);
 	ck_assert_str_eq(u.too_fast[0].status, "4.7.0");
@@ -193,7 +194,7 @@ START_TEST(secrets_stay_out_of_reasons)
 
 	memset(word, 'S', sizeof word - 1);
 	word[sizeof word - 1] = '\0';
-	ck_assert_int_eq(value_set(keys_find("upstream", "password"), &u, &one,
+	ck_assert_int_eq(value_set(find_key("upstream", "password"), &u, &one,
 	    1, &why), -1);
 	ck_assert_ptr_null(strstr(why.text, "SS"));
 }
