@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "command/output.h"
 #include "command/runs.h"
 #include "command/screen.h"
 
@@ -74,6 +75,13 @@ command_find(const char *name)
 	const struct command *c = find(commands, name);
 
 	return c != NULL ? c : find(aliases, name);
+}
+
+int
+command_run(const struct command *c, int argc, char **argv)
+{
+	output_open();
+	return output_end(c->run(argc, argv), c->name);
 }
 
 int

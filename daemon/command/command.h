@@ -16,6 +16,10 @@ struct command {
 extern const struct command commands[];
 
 const struct command *command_find(const char *name);
+
+/* One that has a `run': its exit status, a failure also where standard output did not take all. */
+int command_run(const struct command *c, int argc, char **argv);
+
 int command_help(int argc, char **argv);
 
 /* The options of a command that has only those of all: -1 to go on, or the exit status (0 after --help, 64). */

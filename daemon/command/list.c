@@ -76,6 +76,7 @@ struct listing {
 	struct table table;
 	bool json, failed;
 	json_int_t messages, octets;
+	json_int_t waiting;		/* messages in all, where none was listed */
 };
 
 static void
@@ -107,6 +108,16 @@ on_message(void *arg, const char *text, json_t *doc)
 	return !l->failed;
 }
 
+static bool
+on_status(void *arg, const char *text, json_t *doc)
+{
+	struct listing *l = arg;
+
+	(void)text;
+	l->waiting = talk_num(json_object_get(doc, "queue"), "messages");
+	return true;
+}
+
 static int
 finish(struct listing *l, int status)
 {
@@ -115,7 +126,9 @@ finish(struct listing *l, int status)
 	if (!l->json && status == ARGS_OK) {
 		flush(l);
 		table_size(size, sizeof size, (uint64_t)l->octets);
-		if (l->messages == 0)
+		if (l->messages == 0 && l->waiting > 0)
+			printf("no message matches (%lld %s queued)\n", (long long)l->waiting, l->waiting == 1 ? "is" : "are");
+		else if (l->messages == 0)
 			puts("nothing is queued");
 		else
 			printf("%lld message%s, %s\n", (long long)l->messages, l->messages == 1 ? "" : "s", size);
@@ -169,7 +182,10 @@ list_run(int argc, char **argv)
 		return status;
 	}
 	table_init(&l.table, LIST_COLUMNS, 0, table_wants_colour());
-	status = finish(&l, talk_ask(&a, request, on_message, &l));
+	status = talk_ask(&a, request, on_message, &l);
+	if (status == ARGS_OK && l.messages == 0 && !l.json && (held || from != NULL || to != NULL || older != NULL || limit != NULL))
+		status = talk_ask(&a, json_pack("{s:s}", "command", "status"), on_status, &l);
+	status = finish(&l, status);
 	table_clear(&l.table);
 	return status;
 }

@@ -38,11 +38,11 @@ main(int argc, char **argv)
 	keep_standard_descriptors();
 	if (!by_name) {
 		if (argc < 2) {
-			command_help(0, NULL);
+			(void)command_run(command_find("help"), 0, NULL);
 			return 64;
 		}
 		if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-			return command_help(0, NULL);
+			return command_run(command_find("help"), 0, NULL);
 		if (strcmp(argv[1], "--version") == 0)
 			argv[1] += 2;
 		c = command_find(argv[1]);
@@ -51,5 +51,5 @@ main(int argc, char **argv)
 		argc--;
 		argv++;
 	}
-	return c->run != NULL ? c->run(argc, argv) : run_main(argc, argv);
+	return c->run != NULL ? command_run(c, argc, argv) : run_main(argc, argv);
 }

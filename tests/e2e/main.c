@@ -20,6 +20,7 @@ Suite *secrets_suite(void);
 Suite *table_suite(void);
 Suite *told_suite(void);
 Suite *ways_suite(void);
+Suite *words_suite(void);
 Suite *web_suite(void);
 
 int
@@ -46,6 +47,7 @@ main(void)
 	srunner_add_suite(runner, told_suite());
 	srunner_add_suite(runner, ways_suite());
 	srunner_add_suite(runner, web_suite());
+	srunner_add_suite(runner, words_suite());
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
