@@ -351,6 +351,20 @@ is_plain(const char *s)
 	return true;
 }
 
+/* The place in a file that is gone tells nobody anything: what was wrong stood on the command line. */
+static int
+complain(const char *file, const struct why *why)
+{
+	const char *text = why->text;
+
+	if (strncmp(text, file, strlen(file)) == 0 && text[strlen(file)] == ':') {
+		text += strlen(file) + 1;
+		text += strspn(text, "0123456789");
+		text += strspn(text, ": ");
+	}
+	return command_fail(ARGS_CONFIG, "probe: %s", text);
+}
+
 /*
  * An upstream made up on the command line: a configuration of its own, so that presets and defaults come in by the
  * usual way, and no credentials of a configured upstream can go to another host.
@@ -359,7 +373,7 @@ static int
 load_made_up(const struct args *a, const char *host, const char *provider, struct config **out)
 {
 	char file[] = "/tmp/gatepost-probe.XXXXXX";
-	struct args made_up = { .command = a->command, .file = file };
+	const struct config_options made_up = { .file = file, .secrets = true };
 	const char *name = host != NULL ? host : provider;
 	struct config *theirs = NULL;
 	struct why why;
@@ -391,7 +405,7 @@ load_made_up(const struct args *a, const char *host, const char *provider, struc
 	if (fclose(f) != 0)
 		status = command_fail(ARGS_FAILED, "probe: %s: %s", file, strerror(errno));
 	else
-		status = args_config(&made_up, true, out);
+		status = config_load(out, &made_up, NULL, NULL, &why) == 0 ? ARGS_OK : complain(file, &why);
 	unlink(file);
 	config_unref(&theirs);
 	return status;

@@ -21,13 +21,23 @@ refuse(struct demand *d, int status, const char *why)
 
 /* --- Host ------------------------------------------------------------------------- */
 
+/* ":80", or ":" and nothing (RFC 3986 3.2.3). */
+static bool
+is_port(struct str s)
+{
+	uint64_t n;
+
+	if (s.p[0] != ':')
+		return false;
+	return s.n == 1 || (str_number(str_from(s, 1), UINT16_MAX, &n) && n > 0 && n <= UINT16_MAX);
+}
+
 /* "name", "name:80", "[::1]:80" without the port and the brackets; empty if it is none of these. */
 static struct str
 without_port(struct str host)
 {
 	const char *end, *colon;
 	struct str port;
-	uint64_t n;
 
 	if (host.n > 0 && host.p[0] == '[') {
 		end = memchr(host.p, ']', host.n);
@@ -42,7 +52,7 @@ without_port(struct str host)
 		port = str_from(host, (size_t)(colon - host.p));
 		host.n = (size_t)(colon - host.p);
 	}
-	if (port.n > 0 && (port.p[0] != ':' || (port.n > 1 && !str_number(str_from(port, 1), 65535, &n))))
+	if (port.n > 0 && !is_port(port))
 		return (struct str){ 0 };
 	return host;
 }

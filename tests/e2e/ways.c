@@ -219,6 +219,27 @@ START_TEST(probe_needs_no_configuration)
 }
 END_TEST
 
+/* What was typed is told, and no file that is gone. */
+START_TEST(a_preset_that_is_not_there)
+{
+	struct world w;
+	char out[4096], path[128], want[256];
+	FILE *f;
+
+	world_new(&w, PROVIDER_REFUSE, NULL, PROVIDER_REFUSE, NULL, PROVIDER_REFUSE, NULL);
+	snprintf(path, sizeof path, "%s/presets", w.dir);
+	f = fopen(path, "w");
+	fprintf(f, "provider \"fake\" { host = \"127.0.0.1\" chain = {\"%u/starttls\"} }\n", w.p587);
+	fclose(f);
+	ck_assert_int_eq(probe(&w, "/dev/null", "--provider fakir", out, sizeof out), 78);
+	snprintf(want, sizeof want, "gatepost: probe: provider: `fakir' is not in %s; did you mean fake?\n", path);
+	ck_assert_str_eq(out, want);
+	ck_assert_int_eq(probe(&w, "/dev/null", "--host bad..host", out, sizeof out), 78);
+	ck_assert_msg(strncmp(out, "gatepost: probe: host: `bad..host' is not a host name", 53) == 0, "%s", out);
+	world_free(&w);
+}
+END_TEST
+
 /* --- the price of a port in the way --------------------------------------------------------- */
 
 static const struct {
@@ -300,6 +321,7 @@ ways_suite(void)
 	tcase_add_loop_test(t, memory_outlives_the_process, 0, 2);
 	tcase_add_test(t, the_earlier_port_is_taken_again);
 	tcase_add_loop_test(t, probe_needs_no_configuration, 0, (int)(sizeof probes / sizeof probes[0]));
+	tcase_add_test(t, a_preset_that_is_not_there);
 	suite_add_tcase(s, t);
 	t = tcase_create("price");
 	tcase_set_timeout(t, 300);
