@@ -21,16 +21,46 @@ local_part(struct str address)
 	return address;
 }
 
+enum {
+	NAMES = 3,		/* of an address */
+	KNOWN_RECIPIENTS = 8	/* of one message, to others */
+};
+
+/* The address, its local part, and that without its quotes. */
 static unsigned
 know(struct str *known, unsigned n, const char *address)
 {
-	struct str s = str_of(address);
+	struct str s = str_of(address), local = local_part(s);
 
 	if (s.n == 0)
 		return n;
 	known[n++] = s;
-	known[n++] = local_part(s);
+	known[n++] = local;
+	if (local.n > 2 && local.p[0] == '"' && local.p[local.n - 1] == '"')
+		known[n++] = (struct str){ local.p + 1, local.n - 2 };
 	return n;
+}
+
+static bool
+still_waits(const struct envelope *e, unsigned i)
+{
+	return e->rcpt[i].state == RCPT_WAITING || e->rcpt[i].state == RCPT_OUT;
+}
+
+void
+look_know(struct look_known *k, const struct queue_message *m)
+{
+	const struct envelope *e = m->envelope;
+	unsigned recipients = 0;
+
+	if (e == NULL || k->n + NAMES > LOOK_KNOWN_MAX)
+		return;
+	k->n = know(k->name, k->n, e->sender);
+	for (unsigned i = 0; i < e->nrcpt && recipients < KNOWN_RECIPIENTS && k->n + NAMES <= LOOK_KNOWN_MAX; i++)
+		if (still_waits(e, i)) {
+			k->n = know(k->name, k->n, e->rcpt[i].address);
+			recipients++;
+		}
 }
 
 static json_t *
@@ -46,8 +76,9 @@ masked(const char *text, const struct str *known, unsigned nknown)
 	return v;
 }
 
+/* What is said of one message may name another: providers speak of the connection, of accounts, of both. */
 static json_t *
-masked_reason(const struct queue_message *m)
+masked_reason(const struct queue_message *m, const struct look_known *others)
 {
 	const struct envelope *e = m->envelope;
 	struct str *known;
@@ -55,12 +86,13 @@ masked_reason(const struct queue_message *m)
 	json_t *v;
 
 	if (e == NULL)
-		return masked(m->reason, NULL, 0);
-	known = mem_array(2 * ((size_t)e->nrcpt + 1), sizeof *known);
+		return masked(m->reason, others->name, others->n);
+	known = mem_array(NAMES * ((size_t)e->nrcpt + 1) + others->n, sizeof *known);
 	n = know(known, n, e->sender);
 	for (unsigned i = 0; i < e->nrcpt; i++)
 		n = know(known, n, e->rcpt[i].address);
-	v = masked(m->reason, known, n);
+	memcpy(known + n, others->name, others->n * sizeof *known);
+	v = masked(m->reason, known, n + others->n);
 	free(known);
 	return v;
 }
@@ -71,13 +103,13 @@ some_recipients(const struct envelope *e)
 	json_t *list = json_array();
 
 	for (unsigned i = 0; e != NULL && i < e->nrcpt && json_array_size(list) < LOOK_RECIPIENTS_MAX; i++)
-		if (e->rcpt[i].state == RCPT_WAITING || e->rcpt[i].state == RCPT_OUT)
+		if (still_waits(e, i))
 			json_array_append_new(list, snapshot_text(e->rcpt[i].address));
 	return list;
 }
 
 json_t *
-look_message(const struct queue_message *m, bool addresses)
+look_message(const struct queue_message *m, bool addresses, const struct look_known *known)
 {
 	const struct envelope *e = m->envelope;
 	char id[IDENT_TEXT];
@@ -88,7 +120,7 @@ look_message(const struct queue_message *m, bool addresses)
 	    "id", id, "size", (json_int_t)m->size, "age_s", (json_int_t)m->age_s,
 	    "state", message_state_name(m->state), "attempts", (json_int_t)m->attempts,
 	    "recipients", (json_int_t)m->recipients, "next_attempt_s", (json_int_t)m->next_attempt_s,
-	    "reason", addresses ? snapshot_text(m->reason) : masked_reason(m));
+	    "reason", addresses ? snapshot_text(m->reason) : masked_reason(m, known));
 	if (addresses) {
 		json_object_set_new(doc, "from", snapshot_text(e == NULL ? "" : e->sender));
 		json_object_set_new(doc, "to", some_recipients(e));
@@ -96,39 +128,25 @@ look_message(const struct queue_message *m, bool addresses)
 	return doc;
 }
 
-static json_t *
-oldest(struct queue *q, unsigned wanted, bool addresses)
-{
-	json_t *list = json_array();
-	struct queue_message m;
-	uint64_t after = 0;
-
-	while (json_array_size(list) < wanted && queue_next_message(q, &after, true, &m)) {
-		json_array_append_new(list, look_message(&m, addresses));
-		envelope_free(&m.envelope);
-	}
-	return list;
-}
-
 static void
-mask_member(json_t *doc, const char *name)
+mask_member(json_t *doc, const char *name, const struct look_known *known)
 {
 	const char *text = json_string_value(json_object_get(doc, name));
 
 	if (text != NULL && strlen(text) > 0)
-		json_object_set_new(doc, name, masked(text, NULL, 0));
+		json_object_set_new(doc, name, masked(text, known->name, known->n));
 }
 
 void
-look_mask_status(json_t *status)
+look_mask_status(json_t *status, const struct look_known *known)
 {
 	json_t *u, *c;
 	size_t i, n;
 
 	json_array_foreach(json_object_get(status, "upstreams"), i, u) {
-		mask_member(u, "reason");
+		mask_member(u, "reason", known);
 		json_array_foreach(json_object_get(u, "candidates"), n, c)
-			mask_member(c, "reason");
+			mask_member(c, "reason", known);
 	}
 }
 
@@ -136,10 +154,21 @@ void
 look_answer(struct look *l, struct queue *q, int64_t uptime_s)
 {
 	bool addresses = queue_get_config(q)->metrics.addresses;
-	unsigned wanted = l->wanted < LOOK_MESSAGES_MAX ? l->wanted : LOOK_MESSAGES_MAX;
+	unsigned wanted = l->wanted < LOOK_MESSAGES_MAX ? l->wanted : LOOK_MESSAGES_MAX, n = 0;
+	struct queue_message *m = mem_array(LOOK_MESSAGES_MAX, sizeof *m);
+	struct look_known *known = mem_zero(sizeof *known);
+	uint64_t after = 0;
 
 	l->status = snapshot_status(q, uptime_s);
-	l->oldest = oldest(q, wanted, addresses);
+	l->oldest = json_array();
+	while (n < wanted && queue_next_message(q, &after, true, &m[n]))
+		look_know(known, &m[n++]);
+	for (unsigned i = 0; i < n; i++)
+		json_array_append_new(l->oldest, look_message(&m[i], addresses, known));
 	if (!addresses)
-		look_mask_status(l->status);
+		look_mask_status(l->status, known);
+	for (unsigned i = 0; i < n; i++)
+		envelope_free(&m[i].envelope);
+	free(known);
+	free(m);
 }

@@ -286,6 +286,31 @@ START_TEST(beyond_loopback_only_with_a_warning)
 }
 END_TEST
 
+/* Also where it is said of the upstream, and where only a part of the address is. */
+START_TEST(hides_what_the_messages_know)	/* C-16 */
+{
+	static const char reason[] = "451 4.7.1 [address] and [address] wait (defer.example)";
+	struct world w;
+	unsigned port = up(&w, "mail: 451 4.7.1 \"quoted guy\"@defer.example and jane.doe wait (defer.example)", "");
+	struct client *c = client_new(&w, w.l587, CLIENT_STARTTLS);
+	const char *first = NULL;
+
+	ck_assert(client_login(c));
+	ck_assert_int_eq(client_mail(c, "\"quoted guy\"@defer.example", "jane.doe@defer.example", "Subject: x\r\n\r\ny\r\n"), 250);
+	client_free(&c);
+	for (int i = 0; i < 300 && (first == NULL || strstr(first + 1, reason) == NULL); i++) {
+		usleep(50000);
+		ck_assert_int_eq(get(port, "/", NULL), 200);
+		first = strstr(heard, reason);
+	}
+	ck_assert_msg(first != NULL && strstr(first + 1, reason) != NULL, "%s", heard);	/* of the upstream, and of the message */
+	ck_assert_ptr_null(strstr(heard, "quoted guy"));
+	ck_assert_ptr_null(strstr(heard, "jane.doe"));
+	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
+	world_free(&w);
+}
+END_TEST
+
 Suite *web_suite(void);
 
 Suite *
@@ -297,6 +322,7 @@ web_suite(void)
 	tcase_set_timeout(t, 30);
 	tcase_add_test(t, counts_what_goes);
 	tcase_add_test(t, shows_reasons_and_hides_addresses);
+	tcase_add_test(t, hides_what_the_messages_know);
 	tcase_add_test(t, names_and_methods);
 	tcase_add_test(t, limits);
 	tcase_add_test(t, dashboard_and_manual);

@@ -23,14 +23,26 @@ static const struct {
 	{ "\"bob.smith@far.example\"", "\"" A "\"" },
 	{ "<j\xc3\xb6rg@far.example>", "<" A ">" },
 	{ "@", A },
+	{ "451 \"quoted guy\"@defer.example is", "451 " A " is" },
+	{ "<\"a\\\"b c\"@far.example>, so", "<" A ">, so" },
+	{ "said \"no\" to \"a b\"@x.example.", "said \"no\" to " A },
+	{ "5\" and \"a b\"@x", "5\" and " A },
+	{ "\"a b\"%40x.example", A },
+	{ "\"no\" is no address", "\"no\" is no address" },
+	{ "\"never ends", "\"never ends" },
+	{ "\"ends\\", "\"ends\\" },
+	{ "\"", "\"" },
+	{ "\"\"@x", A },
+	{ "jane doe@far.example", A },
+	{ "\"Jane Doe\" is away", "\"" A "\" is away" },
 };
 
 START_TEST(texts)
 {
-	const struct str known[] = { STR("bob.smith@far.example"), STR("bob.smith") };
+	const struct str known[] = { STR("bob.smith@far.example"), STR("bob.smith"), STR("jane doe") };
 	struct buf b = { 0 }, want = { 0 };
 
-	mask_put(&b, str_of(cases[_i].in), known, 2);
+	mask_put(&b, str_of(cases[_i].in), known, 3);
 	buf_puts(&b, "|");
 	buf_printf(&want, "%s|", cases[_i].out);
 	ck_assert_str_eq(b.data, want.data);
