@@ -110,5 +110,6 @@ done
 [ "$(sed -n '/^\tcase \$command/{n;p;q}' $zsh | tr -d '\t|)' | words)" = "$talkers" ] || complain "zsh: --socket is for other commands"
 if command -v zsh >/dev/null; then
 	zsh -n $zsh || complain "$zsh is no zsh"
+	zsh -f tests/completion.zsh || bad=1
 fi
 exit $bad

@@ -1,21 +1,22 @@
 #compdef gatepost
 # zsh completion for gatepost(1); tests/commands.sh compares it with the program's table of commands.
 
+# Both with `asked' of _gatepost: which daemon.
 _gatepost_ids() {
 	local -a ids
-	ids=(${(f)"$(gatepost queue --json --limit 200 2>/dev/null | sed -n 's/.*"id": *"\([^"]*\)".*/\1/p')"})
+	ids=(${(f)"$(gatepost queue --json --limit 200 $asked 2>/dev/null | sed -n 's/.*"id": *"\([^"]*\)".*/\1/p')"})
 	compadd -a ids
 }
 
 _gatepost_upstreams() {
 	local -a names
-	names=(${(f)"$(gatepost status --json 2>/dev/null | tr '{' '\n' | sed -n 's/^ *"name": *"\([^"]*\)".*/\1/p')"})
+	names=(${(f)"$(gatepost status --json $asked 2>/dev/null | tr '{' '\n' | sed -n 's/^ *"name": *"\([^"]*\)".*/\1/p')"})
 	compadd -a names
 }
 
 _gatepost() {
-	local -a commands own
-	local command=$words[2]
+	local -a commands own names asked
+	local command=$words[2] i
 
 	commands=(
 		'run:the daemon, in the foreground'
@@ -41,6 +42,12 @@ _gatepost() {
 		_describe -t commands 'gatepost command' commands
 		return
 	fi
+	# The daemon that was named is the one to ask.
+	for (( i = 3; i < CURRENT - 1; i++ )); do
+		case $words[i] in
+		-c | --state | --socket) asked=($words[i] ${${(Q)words[i+1]}/#\~\//$HOME/}) ;;
+		esac
+	done
 	own=('-c[the configuration]:file:_files' '--state[of a daemon in DIR]:folder:_directories' '--help[show the usage]')
 	case $command in
 	reload | status | queue | show | trace | retry | hold | release | delete | test)
@@ -61,7 +68,9 @@ _gatepost() {
 	passwd) own+=('-d[delete the user]' '1:user:') ;;
 	ca) own+=('--renew[make new ones first]') ;;
 	spool) own+=('1:what:(check dump)' '2:folder:_directories') ;;
-	help) own+=("1:command:(${commands%%:*})") ;;
+	help)
+		names=(${commands%%:*})
+		own+=("1:command:($names)") ;;
 	esac
 	shift words
 	(( CURRENT-- ))
