@@ -8,7 +8,6 @@
 #include "command/command.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/types.h>
@@ -37,25 +36,11 @@ on_write(void *cookie, const char *bytes, size_t n)
 	return (ssize_t)at;
 }
 
-/* One that is closed would be given to the next socket or file, and what we print go there: it fails instead. */
-static void
-take_places(void)
-{
-	int fd = open("/dev/null", O_RDONLY);
-
-	while (fd >= 0 && fd <= STDERR_FILENO)
-		fd = dup(fd);
-	if (fd > STDERR_FILENO)
-		close(fd);
-}
-
 void
 output_open(void)
 {
-	FILE *f;
+	FILE *f = fopencookie(NULL, "w", (cookie_io_functions_t){ .write = on_write });
 
-	take_places();
-	f = fopencookie(NULL, "w", (cookie_io_functions_t){ .write = on_write });
 	if (f == NULL)
 		return;
 	setvbuf(f, NULL, isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF, BUFSIZ);

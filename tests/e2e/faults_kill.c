@@ -91,6 +91,7 @@ live_calmly(struct world *w, struct ledger *l)
 static bool
 live_until(struct world *w, struct fault_control *f, struct ledger *l, uint64_t n, enum fault_kill how)
 {
+	char *log;
 	int status;
 
 	faults_clear(f);
@@ -102,7 +103,9 @@ live_until(struct world *w, struct fault_control *f, struct ledger *l, uint64_t 
 		await_end(w, l);
 	}
 	status = world_stop(w, SIGTERM);
-	ck_assert_msg(status == -SIGKILL || status == 0, "change %lu: status %d", (unsigned long)n, status);
+	log = world_read_log(w);
+	ck_assert_msg(status == -SIGKILL || status == 0, "change %lu: status %d: %.4000s", (unsigned long)n, status, log);
+	free(log);
 	check_sound(w);
 	return status != 0;
 }

@@ -284,13 +284,6 @@ stream_connect(struct loop *l, const struct sockaddr *sa, socklen_t len, const c
 	return s;
 }
 
-void
-stream_give(struct stream *s, stream_fn fn, void *arg)
-{
-	s->fn = fn;
-	s->arg = arg;
-}
-
 static void
 release(void *obj)
 {
