@@ -1,11 +1,11 @@
 # What reads or watches the program without being a test of it: memcheck, analyzers, how it was built, which lines tests run.
 # A short run under memcheck: suites of what reads strangers' bytes and of what owns memory in many hands, and the daemon itself
 # in e2e's `live', with its commands, from start to end.
-valgrind_unit	:= test_buf test_dot test_dsn test_envelope test_reply test_spool test_verb
-valgrind: deps-for-valgrind
+valgrind_unit	:= test_buf test_dsn test_envelope test_session test_spool
+valgrind: deps-for-valgrind build/coverage/unconfined.so
 	@$(MAKE) --no-print-directory $(JOBS) $B/gatepost $B/unit $B/e2e
 	@MEMCHECK=$B/unit CK_TIMEOUT_MULTIPLIER=20 sh tests/suites.sh tests/memcheck.sh 2 $(valgrind_unit)
-	@MEMCHECK=$B/gatepost GATEPOST_GENTLY=1 $(MAKE) --no-print-directory SLOW=yes e2e_program=tests/memcheck.sh e2e T=live
+	@MEMCHECK=$B/gatepost GATEPOST_GENTLY=1 GATEPOST_PRELOAD=$(abspath build/coverage/unconfined.so) $(MAKE) --no-print-directory SLOW=yes e2e_program=tests/memcheck.sh e2e T=live
 deps-for-valgrind:
 	@sh tests/deps.sh quiet valgrind libc6-dbg
 
