@@ -29,6 +29,15 @@ count_ready_open(const struct queue *q)
 	return n;
 }
 
+/* A message from before the wall clock went back is new. */
+static int64_t
+age_s(const struct entry *e)
+{
+	int64_t age = clock_wall_s() - (int64_t)(e->item.id / 1000000);
+
+	return age > 0 ? age : 0;
+}
+
 void
 queue_get_totals(const struct queue *q, struct queue_totals *out)
 {
@@ -38,9 +47,7 @@ queue_get_totals(const struct queue *q, struct queue_totals *out)
 	*out = q->totals;
 	out->active += ready;
 	out->deferred -= ready < out->deferred ? ready : out->deferred;
-	out->oldest_s = oldest != NULL ? clock_wall_s() - (int64_t)(oldest->item.id / 1000000) : 0;
-	if (out->oldest_s < 0)
-		out->oldest_s = 0;
+	out->oldest_s = oldest != NULL ? age_s(oldest) : 0;
 }
 
 bool
@@ -113,7 +120,7 @@ describe(const struct queue *q, struct entry *e, bool deep, struct queue_message
 	out->size = e->size;
 	out->attempts = e->attempts;
 	out->recipients = e->recipients;
-	out->age_s = clock_wall_s() - (int64_t)(e->item.id / 1000000);
+	out->age_s = age_s(e);
 	out->next_attempt_s = -1;
 	out->state = MESSAGE_ACTIVE;
 	if (e->state == ENTRY_HELD) {
