@@ -27,7 +27,7 @@ static const struct {
 	[OUTCOME_NONE] = { RCPT_WAITING, DO_AGAIN, COUNTS, NULL, LOG_DEBUG },
 	[OUTCOME_SENT] = { RCPT_SENT, DO_NOTHING, COUNT_RELAYED, "relayed", LOG_INFO },
 	[OUTCOME_DEFER] = { RCPT_WAITING, DO_SPEND, COUNT_DEFERRED, "deferred", LOG_INFO },
-	[OUTCOME_REFUSE] = { RCPT_FAILED, DO_NOTHING, COUNT_BOUNCED, "refused", LOG_WARNING },
+	[OUTCOME_REFUSE] = { RCPT_FAILED, DO_NOTHING, COUNTS, "refused", LOG_WARNING },
 	[OUTCOME_AGAIN] = { RCPT_WAITING, DO_AGAIN, COUNTS, "again", LOG_DEBUG },
 };
 
@@ -67,6 +67,14 @@ cap_again(struct entry *e, struct job *j)
 		}
 }
 
+/* Where there is nobody to tell it is not over: the message will be held, and may be tried again. */
+static void
+count_failed(const struct entry *e)
+{
+	if (e->envelope->sender[0] != '\0')
+		count_add(COUNT_BOUNCED, 1);
+}
+
 /* One recipient; true if its note is worth writing. */
 static bool
 settle_rcpt(struct queue *q, struct entry *e, const struct job *j, unsigned i)
@@ -83,6 +91,8 @@ settle_rcpt(struct queue *q, struct entry *e, const struct job *j, unsigned i)
 	}
 	if (life[o->kind].count != COUNTS)
 		count_add(life[o->kind].count, 1);
+	if (r->state == RCPT_FAILED)
+		count_failed(e);
 	if (o->maybe)
 		count_add(COUNT_DUPLICATES_POSSIBLE, 1);
 	if (life[o->kind].act == DO_AGAIN)
@@ -145,7 +155,7 @@ expire(struct queue *q, struct entry *e, unsigned way, const char *reason)
 		if (r->last.kind != OUTCOME_DEFER)
 			outcome_set(&r->last, OUTCOME_DEFER, 0, "4.4.7", str_of(reason));
 		r->state = RCPT_FAILED;
-		count_add(COUNT_BOUNCED, 1);
+		count_failed(e);
 		log_event(LOG_WARNING, "expired", log_id("msg", e->item.id), log_text("to", r->address),
 		    log_text("reason", r->last.text));
 		history_put(q, e->item.id, "expired", r->address, r->last.text);
