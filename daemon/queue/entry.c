@@ -127,10 +127,14 @@ entry_list(struct queue *q, struct entry *e)
 void
 entry_count(struct queue *q, struct entry *e)
 {
-	uint32_t open = envelope_open(e->envelope);
+	entry_count_left(q, e, envelope_open(e->envelope));
+}
 
-	q->totals.recipients = q->totals.recipients + open - e->recipients;
-	e->recipients = open;
+void
+entry_count_left(struct queue *q, struct entry *e, uint32_t left)
+{
+	q->totals.recipients = q->totals.recipients + left - e->recipients;
+	e->recipients = left;
 }
 
 void

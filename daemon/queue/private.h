@@ -52,6 +52,7 @@ struct entry {
 	uint64_t size;
 	uint32_t arrived_queue_s;	/* on the queue's clock; when HELD: its age then */
 	uint32_t recipients;		/* not yet at their end */
+	uint32_t all_recipients;
 	uint16_t attempts;		/* rounds made */
 	uint16_t way;
 	uint8_t state;			/* enum entry_state; set by entry_move only */
@@ -260,6 +261,7 @@ void entry_park_later(struct queue *q, struct entry *e);	/* at the end of the tu
 void entry_park_crowded(struct queue *q);
 void entry_park(struct queue *q, struct entry *e);	/* envelope out of memory where that loses nothing */
 void entry_count(struct queue *q, struct entry *e);	/* recipients left, into totals */
+void entry_count_left(struct queue *q, struct entry *e, uint32_t left);	/* the same, where the envelope is not loaded */
 void entry_keep(struct queue *q, struct entry *e);	/* HELD, and not because the operator wished it */
 void entry_damaged(struct queue *q, struct entry *e, const char *what); /* set aside; e is gone */
 /* After entry_load or spool_read_open failed, with its errno: set aside; or, where it is the disk that fails, tried later, a

@@ -35,7 +35,7 @@ store_put(struct queue *q, struct entry *e, uint64_t id, const struct envelope *
 	if (rc < 0)
 		return -1;
 	e->size = env->size;
-	e->recipients = env->nrcpt;
+	e->recipients = e->all_recipients = env->nrcpt;
 	e->is_8bit = env->is_8bit;
 	e->is_utf8 = env->is_utf8;
 	e->is_bounce = env->is_bounce;
@@ -108,6 +108,36 @@ store_note(struct queue *q, struct entry *e)
 	buf_clear(&b);
 }
 
+/* Those that have come further, into env; how many are left, into e. */
+static bool
+read_recipients(struct queue *q, struct cursor *c, struct entry *e, struct envelope *env)
+{
+	uint32_t ended = 0;
+
+	while (c->left > 0 && !c->bad) {
+		uint32_t i = cursor_u32(c);
+		uint8_t state = cursor_u8(c), reported = cursor_u8(c);
+		uint16_t tried = cursor_u16(c);
+		struct outcome o = { 0 };
+
+		if (c->bad || (env != NULL && i >= env->nrcpt) || state >= RCPT_STATES || outcome_decode(c, &o) < 0)
+			return false;
+		ended += state == RCPT_SENT || state == RCPT_FAILED;
+		if (env == NULL) {
+			outcome_clear(&o);
+			continue;
+		}
+		env->rcpt[i].state = state;
+		env->rcpt[i].reported = reported != 0;
+		env->rcpt[i].attempts = tried;
+		outcome_clear(&env->rcpt[i].last);
+		env->rcpt[i].last = o;
+	}
+	if (e != NULL && !c->bad && ended <= e->all_recipients)
+		entry_count_left(q, e, e->all_recipients - ended);
+	return !c->bad;
+}
+
 /* The fixed part into e, the recipients' part into env; either may be NULL. */
 bool
 store_note_decode(struct queue *q, struct entry *e, struct envelope *env, struct str note)
@@ -138,21 +168,7 @@ store_note_decode(struct queue *q, struct entry *e, struct envelope *env, struct
 		else
 			e->at.due.key = wait_s <= 0 ? 0 : (wait_s > most_s ? most_s : wait_s) * 1000;
 	}
-	while (env != NULL && c.left > 0 && !c.bad) {
-		uint32_t i = cursor_u32(&c);
-		uint8_t state = cursor_u8(&c), reported = cursor_u8(&c);
-		uint16_t tried = cursor_u16(&c);
-		struct outcome o = { 0 };
-
-		if (c.bad || i >= env->nrcpt || state >= RCPT_STATES || outcome_decode(&c, &o) < 0)
-			return false;
-		env->rcpt[i].state = state;
-		env->rcpt[i].reported = reported != 0;
-		env->rcpt[i].attempts = tried;
-		outcome_clear(&env->rcpt[i].last);
-		env->rcpt[i].last = o;
-	}
-	return !c.bad;
+	return read_recipients(q, &c, e, env);
 }
 
 void
@@ -184,7 +200,7 @@ on_found(void *arg, uint64_t id, struct str head, uint64_t octets)
 	e->item.id = id;
 	e->arrived_queue_s = arrived;
 	e->size = peek.size;
-	e->recipients = peek.nrcpt;
+	e->recipients = e->all_recipients = peek.nrcpt;
 	e->is_8bit = peek.is_8bit;
 	e->is_utf8 = peek.is_utf8;
 	e->is_bounce = peek.is_bounce;
