@@ -122,12 +122,14 @@ START_TEST(a_refused_bounce_is_held_not_bounced)	/* A-209, D11 */
 {
 	struct rig r;
 	struct why why;
+	int64_t bounced = count_get(COUNT_BOUNCED);
 
 	rig_up(&r, basic);
 	r.refuse_to = "bad@b.example";
 	submit_from(&r, "bad@b.example", "bad@b.example", NULL);
 	turn_until(&r, totals(&r).held == 1);
 	settle(&r);
+	ck_assert_int_eq(count_get(COUNT_BOUNCED), bounced + 1);	/* what is held is queued, and counts as nothing else */
 	ck_assert_uint_eq(r.jobs, 2);
 	ck_assert_uint_eq(totals(&r).messages, 1);
 	r.refuse_to = NULL;
@@ -173,6 +175,23 @@ START_TEST(a_wall_clock_that_jumps_expires_nothing)	/* D-16 */
 	clock_fake_add(60 * 1000);
 	turn_until(&r, r.jobs == 1 && totals(&r).deferred == 1);
 	ck_assert_uint_eq(totals(&r).messages, 1);
+	rig_down(&r);
+}
+END_TEST
+
+/* Whoever lists the queue asks for those of at least some age, 0 if he does not say. */
+START_TEST(a_message_from_before_the_clock_went_back_is_new)	/* D-16 */
+{
+	struct rig r;
+	struct queue_message m;
+
+	rig_up(&r, basic);
+	r.job_result = OUTCOME_DEFER;
+	submit(&r, "a@b.example", NULL);
+	turn_until(&r, r.jobs == 1 && totals(&r).deferred == 1);
+	clock_fake(clock_now_ms(), 1800000000 - 3600);
+	ck_assert(queue_find_message(r.queue, r.last_id, false, &m));
+	ck_assert_int_eq(m.age_s, 0);
 	rig_down(&r);
 }
 END_TEST
@@ -338,8 +357,10 @@ START_TEST(a_delivered_recipient_is_not_tried_again)	/* B-041 */
 	r.held->memo.kind = MEMO_REPORT;
 	memo_post(queue_get_channel(r.queue), &r.held->memo);
 	turn_until(&r, totals(&r).deferred == 1);
+	ck_assert_uint_eq(totals(&r).recipients, 1);
 	r.hold_jobs = false;
 	restart(&r, basic);		/* not even after a restart */
+	ck_assert_uint_eq(totals(&r).recipients, 1);
 	clock_fake_add(30 * 1000);
 	turn_until(&r, r.sent == 1);
 	ck_assert_str_eq(r.sent_to, "up:c@d.example ");
@@ -858,6 +879,7 @@ test_queue(void)
 	tcase_add_test(t, a_refused_bounce_is_held_not_bounced);
 	tcase_add_test(t, it_expires_only_after_a_failed_attempt_past_its_deadline);
 	tcase_add_test(t, a_wall_clock_that_jumps_expires_nothing);
+	tcase_add_test(t, a_message_from_before_the_clock_went_back_is_new);
 	tcase_add_test(t, an_unreachable_upstream_costs_no_attempt_and_drains_when_back);
 	tcase_add_test(t, mail_expires_while_the_upstream_is_down);
 	tcase_add_test(t, a_refused_login_pauses_and_bounces_nothing);
