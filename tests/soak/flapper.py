@@ -1,0 +1,244 @@
+"""A mail provider that flaps: ports with a mood.  The mood gives each fault its chance; {} is calm.
+
+tests/provider is a script of what happens when; this one is for not knowing.  Faults: reset (of a new connection), busy
+(421), late_tls (the handshake is reset), login (454), mail, rcpt, data (4xx), refuse (5xx to all of it), lost_before and
+lost_after (the link, around the end of data), slow (replies).  Whatever the mood, an address that begins with "bad" or
+"gone" is refused for good, and one that begins with "never" for now.
+"""
+import random, socket, ssl, struct, threading, time
+
+USER_PLAIN = b"AGFwaWtleQBwcm92aWRlci1zZWNyZXQ="  # \0apikey\0provider-secret
+
+
+class Lost(Exception):
+    """The link ends, by a fault of ours or theirs."""
+
+
+class Flapper:
+    def __init__(self, cert, key, seed, stored):
+        self.dice, self.stored, self.mood, self.threads = random.Random(seed), stored, {}, 0
+        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.tls.load_cert_chain(cert, key)
+        self.modes, self.listening, self.open = {}, {}, {}
+        self.lock = threading.Lock()
+        self.seen = {}  # how often each fault was
+
+    def add(self, port, mode, caps):
+        self.modes[port] = (mode, caps)
+
+    def up(self, port):
+        if port in self.listening:
+            return
+        s = socket.socket()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("127.0.0.1", port))
+        s.listen(128)
+        self.listening[port] = s
+        threading.Thread(target=self.accept, args=(s, port), daemon=True).start()
+
+    def down(self, port):
+        s = self.listening.pop(port, None)
+        if s is None:
+            return
+        s.shutdown(socket.SHUT_RDWR)
+        s.close()
+        with self.lock:
+            mine = [c for c, p in self.open.items() if p == port]
+            for c in mine:
+                reset(c)
+
+    def accept(self, listener, port):
+        while True:
+            try:
+                s, _ = listener.accept()
+            except OSError:
+                return
+            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            s.settimeout(120)
+            threading.Thread(target=self.serve, args=(s, port), daemon=True).start()
+
+    def chance(self, fault):
+        p = self.mood.get(fault, 0)
+        if p == 0 or self.dice.random() >= p:
+            return False
+        self.seen[fault] = self.seen.get(fault, 0) + 1
+        return True
+
+    def serve(self, s, port):
+        with self.lock:
+            self.open[s] = port
+        session = Session(self, s, *self.modes[port])
+        try:
+            session.run()
+        except (Lost, OSError, ValueError):
+            pass
+        finally:
+            with self.lock:
+                self.open.pop(s, None)
+            session.close()
+
+
+def reset(s):
+    try:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        s.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+
+
+class Session:
+    def __init__(self, flapper, s, mode, caps):
+        self.f, self.raw, self.mode, self.caps = flapper, s, mode, caps
+        self.s = self.reader = None
+        self.sender = None
+        self.rcpts, self.chunks = [], []
+
+    def close(self):
+        for it in (self.reader, self.s, self.raw):
+            try:
+                if it is not None:
+                    it.close()
+            except OSError:
+                pass
+
+    def say(self, text):
+        if self.f.chance("slow"):
+            time.sleep(self.f.dice.uniform(0.05, 1.5))
+        self.s.sendall(text.encode() + b"\r\n")
+
+    def lose(self):
+        reset(self.s)
+        raise Lost
+
+    def use(self, s):
+        self.s, self.reader = s, s.makefile("rb", 65536)
+
+    def secure(self):
+        if self.f.chance("late_tls"):
+            self.s = self.s or self.raw
+            self.lose()
+        s = self.f.tls.wrap_socket(self.raw, server_side=True)
+        with self.f.lock:  # the plain one is closed to us now: what ends the port must find this one
+            self.f.open[s] = self.f.open.pop(self.raw, 0)
+        self.raw = s
+        self.use(s)
+
+    def run(self):
+        if self.f.chance("reset"):
+            reset(self.raw)
+            return
+        if self.mode == "implicit":
+            self.secure()
+        else:
+            self.use(self.raw)
+        if self.f.chance("busy"):
+            self.say("421 4.3.2 busy")
+            return
+        self.say("220 flapper.test ESMTP")
+        try:
+            while (line := self.reader.readline(16384)).endswith(b"\r\n") and self.obey(line[:-2]):
+                pass
+        finally:
+            with self.f.lock:
+                self.f.open.pop(self.raw, None)
+
+    def obey(self, line):
+        verb, _, arg = line.partition(b" ")
+        act = getattr(self, "do_" + verb.decode("ascii", "replace").lower(), None)
+        if act is None:
+            self.say("500 5.5.2 unknown command")
+            return True
+        return act(arg) is not False
+
+    def do_ehlo(self, arg):
+        tls = isinstance(self.s, ssl.SSLSocket)
+        self.drop()
+        self.say("\r\n".join(["250-flapper.test"] + ["250-" + c for c in self.caps] +
+                             ["250-AUTH PLAIN" if tls else "250-STARTTLS", "250 ENHANCEDSTATUSCODES"]))
+
+    def do_starttls(self, arg):
+        self.say("220 2.0.0 go on")
+        self.secure()
+
+    def do_auth(self, arg):
+        if self.f.chance("login"):
+            self.say("454 4.7.0 later")
+        else:
+            self.say("235 2.7.0 ok" if arg == b"PLAIN " + USER_PLAIN else "535 5.7.8 no")
+
+    def drop(self):
+        self.sender, self.rcpts, self.chunks = None, [], []
+
+    def do_rset(self, arg):
+        self.drop()
+        self.say("250 2.0.0 ok")
+
+    def do_noop(self, arg):
+        self.say("250 2.0.0 ok")
+
+    def do_quit(self, arg):
+        self.say("221 2.0.0 bye")
+        return False
+
+    def do_mail(self, arg):
+        self.drop()
+        if self.f.chance("mail"):
+            self.say("451 4.3.0 not now")
+            return
+        self.sender = arg[6:arg.index(b">")].decode()
+        self.say("250 2.1.0 ok")
+
+    def do_rcpt(self, arg):
+        to = arg[4:arg.index(b">")].decode()
+        if self.sender is None:
+            self.say("503 5.5.1 MAIL first")
+        elif to.startswith(("bad", "gone")):
+            self.say("550 5.1.1 no such user")
+        elif to.startswith("never") or self.f.chance("rcpt"):
+            self.say("450 4.2.1 later")
+        else:
+            self.rcpts.append(to)
+            self.say("250 2.1.5 ok")
+
+    def do_data(self, arg):
+        if not self.rcpts:
+            self.say("554 5.5.1 no valid recipients")
+            return
+        if self.f.chance("lost_before"):
+            self.lose()
+        self.say("354 go on")
+        lines = []
+        while (line := self.reader.readline()) != b".\r\n":
+            if not line.endswith(b"\n"):
+                raise Lost
+            lines.append(line[1:] if line.startswith(b".") else line)
+        self.end(b"".join(lines))
+
+    def do_bdat(self, arg):
+        words = arg.split()
+        n = int(words[0])
+        content = self.reader.read(n)
+        if len(content) < n:
+            raise Lost
+        if not self.rcpts:
+            self.say("503 5.5.1 no valid recipients")
+            return
+        self.chunks.append(content)
+        if len(words) > 1:
+            self.end(b"".join(self.chunks))
+        else:
+            self.say("250 2.0.0 ok")
+
+    def end(self, content):
+        """What is not refused is delivered, whether or not they hear of it."""
+        sender, rcpts = self.sender, self.rcpts
+        self.drop()
+        if self.f.chance("data"):
+            self.say("452 4.3.1 full")
+        elif self.f.chance("refuse"):
+            self.say("554 5.7.1 we do not like it")
+        else:
+            self.f.stored(sender, rcpts, content)
+            if self.f.chance("lost_after"):
+                self.lose()
+            self.say("250 2.0.0 ok")
