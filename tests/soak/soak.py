@@ -354,7 +354,7 @@ def main():
             soak.daemon.process.kill()
         if ok and not args.keep:
             shutil.rmtree(dir)
-    print("soak: all holds" if ok else f"soak: {len(soak.books.wrong)} things do not hold; look in {dir}; again with S={args.seed}")
+    print("soak: all holds" if ok else f"soak: {len(soak.books.wrong)} things do not hold; look in {dir}; again with SEED={args.seed}")
     sys.exit(0 if ok else 1)
 
 
