@@ -203,11 +203,11 @@ web-test: deps-quietly
 	@$(MAKE) --no-print-directory $B/gatepost $B/pageshow
 	@B=$B bash tests/web/run.sh
 
-# M minutes of everything going wrong, and then the books must balance; S is the seed of an earlier run.
+# M minutes of everything going wrong, and then the books must balance; SEED is that of an earlier run.
 M		?= 10
 soak: $B/gatepost $B/faultlib.so
 	@sh tests/deps.sh quiet python3 openssl
-	@python3 -B tests/soak/soak.py --minutes $M $(if $S,--seed $S) --gatepost $B/gatepost --faultlib $B/faultlib.so $(if $(SAN),--no-slack)
+	@python3 -B tests/soak/soak.py --minutes $M $(if $(SEED),--seed $(SEED)) --gatepost $B/gatepost --faultlib $B/faultlib.so $(if $(SAN),--no-slack)
 
 # Measured beside a peer in the same run; needs root and the peer (apt-get install postfix sasl2-bin python3).
 # Example: make bench SCENARIOS=S1,S7 ROUNDS=3; docs/performance.md has our figures.
@@ -344,5 +344,7 @@ help:
 
 include tests/fuzz/fuzz.mk tests/analyze/analyze.mk
 
-.PHONY: all bench unit e2e crash soak layers headers options check check-now asan tsan deps deps-quietly demo interop \
-	systemd-test web-test install install-systemd uninstall uninstall-systemd format clean help
+-include $(shell find $B -path $B/interop -prune -o -name '*.d' -print 2>/dev/null)
+
+.PHONY: all bench unit e2e crash soak layers headers functions externals options check check-now asan tsan tsan-build tsan-short deps deps-quietly demo \
+	interop interop-ci systemd-test web-test install install-systemd uninstall uninstall-systemd format clean help

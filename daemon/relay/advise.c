@@ -11,8 +11,8 @@ static const struct {
 } troubles[] = {
  [TROUBLE_NONE] = { HEARD_UP, "" },
  [TROUBLE_TCP_TIMEOUT] = { HEARD_BLOCKED, "A firewall on the way drops port %p without an answer; many clouds and "
-	"offices do this to mail ports. Nothing is wrong here: another port of the chain will serve, or ask whoever "
-	"runs the network to open it." },
+	"offices do this to mail ports. If another port of the chain works, nothing need be done; else ask whoever runs "
+	"the network to open one." },
  [TROUBLE_REFUSED] = { HEARD_BLOCKED, "Port %p was rejected at once: by a firewall that says no, or because nothing "
 	"listens there. If all ports are refused, check that host = \"%h\" is the right one." },
  [TROUBLE_UNREACHABLE] = { HEARD_BLOCKED, "There is no route to that address. For IPv6 this is usual on networks "

@@ -59,8 +59,7 @@ take_reply(struct exchange *x)
 	enum exchange_event ev = EXCHANGE_REPLY;
 	bool live;
 
-	if (x->veil != NULL)
-		veil_hide(x->veil, &x->reply.text);
+	veil_hide(&x->veil, &x->reply.text);
 	log_reply(x);
 	if (x->owed == 0)
 		ev = EXCHANGE_UNASKED;
@@ -184,6 +183,13 @@ exchange_say_secret(struct exchange *x, const char *shown, struct str bytes)
 }
 
 void
+exchange_hide(struct exchange *x, const char *secret)
+{
+	veil_clear(&x->veil);
+	veil_init(&x->veil, secret);
+}
+
+void
 exchange_expect(struct exchange *x)
 {
 	x->owed++;
@@ -244,6 +250,7 @@ release(void *obj)
 	struct exchange *x = obj;
 
 	reply_clear(&x->reply);
+	veil_clear(&x->veil);
 	free(x);
 }
 

@@ -34,8 +34,8 @@ struct exchange {
 	bool surplus;		/* BAD because of what follows x->reply (stream_input), which is whole */
 	char head[48];		/* how the newest reply begins, raw: to tell what else it may be */
 	size_t head_octets;
-	const struct veil *veil;	/* what no reply may repeat while it is set; borrowed, NULL: nothing */
 	/* private */
+	struct veil veil;
 	char name[80];
 	exchange_fn fn;
 	void *arg;
@@ -53,6 +53,9 @@ int exchange_say(struct exchange *x, const char *fmt, ...) like_printf(2, 3) mus
 
 /* For secrets: `bytes' must be safe (base 64); the log sees `shown' instead. */
 void exchange_say_secret(struct exchange *x, const char *shown, struct str bytes);
+
+/* From now on no reply shows it, even if the server repeats it (C-16). */
+void exchange_hide(struct exchange *x, const char *secret);
 
 void exchange_expect(struct exchange *x);	/* one more reply: the end of data has been written */
 void exchange_deadline(struct exchange *x, int64_t in_ms);	/* EXCHANGE_TIMEOUT; 0: none */

@@ -24,11 +24,10 @@ enum state {
 
 struct login {
 	struct loop *loop;
-	struct exchange *x;		/* NULL: not ours any more */
+	struct exchange *x;
 	const struct upstream *settings;
 	unsigned port;
 	const char *password;
-	struct veil veil;
 	unsigned mechs;		/* still to be tried */
 	unsigned mech;
 	unsigned tried;
@@ -82,8 +81,6 @@ finish(struct login *l, enum login_end end, int code, const char *status, struct
 	struct outcome said = { 0 };
 
 	exchange_deadline(l->x, 0);
-	l->x->veil = NULL;
-	l->x = NULL;
 	outcome_set(&said, OUTCOME_DEFER, code, status, text);
 	l->fn(l->arg, end, &said);
 	outcome_clear(&said);
@@ -271,23 +268,13 @@ login_start(struct exchange *x, const struct upstream *u, unsigned port, const c
 	l->settings = u;
 	l->port = port;
 	l->password = password;
-	veil_init(&l->veil, password);
-	x->veil = &l->veil;
+	exchange_hide(x, password);
 	l->mechs = offered;
 	l->fn = fn;
 	l->arg = arg;
 	exchange_give(x, on_exchange, l);
 	start_mech(l);
 	return l;
-}
-
-static void
-release(void *obj)
-{
-	struct login *l = obj;
-
-	veil_clear(&l->veil);
-	free(l);
 }
 
 void
@@ -298,7 +285,5 @@ login_free(struct login **lp)
 	if (l == NULL)
 		return;
 	*lp = NULL;
-	if (l->x != NULL)
-		l->x->veil = NULL;
-	loop_bury(l->loop, l, release);
+	loop_bury(l->loop, l, free);
 }

@@ -11,11 +11,12 @@ LINES = [b"." * (i % 3) + b"%d-" % i + b"gatepost " * (i * 7919 % 20) + b"x" * (
 REPORT = re.compile(rb"Final-Recipient: (?:rfc822|utf-8); (\S+)\r\nAction: (\w+)")
 
 
-def make_text(number, octets):
-    """No header at all where octets is 0: only an empty line."""
+def make_text(m):
+    """No header at all where octets is 0: only an empty line.  A null sender needs a From."""
+    number, octets = m.number, m.octets
     if octets == 0:
         return b"\r\n"
-    out, n, i = [b"Subject: soak %d\r\nX-Soak: %d\r\n\r\n" % (number, number)], 0, number
+    out, n, i = [b"" if m.sender else b"From: app@app.example\r\n", b"Subject: soak %d\r\nX-Soak: %d\r\n\r\n" % (number, number)], 0, number
     while n < octets:
         line = LINES[i % len(LINES)]
         out.append(line)
@@ -78,7 +79,7 @@ class Books:
         if m is None:
             self.report(sender, rcpts, content)
             return
-        same = content.endswith(make_text(m.number, m.octets))
+        same = content.endswith(make_text(m))
         with self.lock:
             self.compared += 1
             self.octets += len(content)
@@ -90,7 +91,7 @@ class Books:
 
     def differ(self, m, content):
         """Keeps both beside the log; where they part, from the end of our header on."""
-        want, at = make_text(m.number, m.octets), content.find(b"X-Soak: ")
+        want, at = make_text(m), content.find(b"X-Soak: ")
         for name, text in (("sent", want), ("came", content)):
             with open(f"{self.path}.{m.number}.{name}", "wb") as f:
                 f.write(text)

@@ -79,9 +79,10 @@ class Flapper:
 
 
 def reset(s):
+    """Not SSLSocket.shutdown: it makes of the rest of the ciphertext plain octets, for whoever reads just now."""
     try:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        s.shutdown(socket.SHUT_RDWR)
+        socket.socket.shutdown(s, socket.SHUT_RDWR)
     except OSError:
         pass
 

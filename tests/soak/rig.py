@@ -202,7 +202,7 @@ class Senders:
 
 
 def make_content(m):
-    return make_text(m.number, m.octets) if m.octets > 0 else b""
+    return make_text(m) if m.octets > 0 else b""
 
 
 def hang_up(s):
