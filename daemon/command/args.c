@@ -115,18 +115,38 @@ args_need(const struct args *a, int least, int most)
 	return ARGS_GO_ON;
 }
 
-int
-args_config(const struct args *a, bool secrets, struct config **out)
+static int
+load(const struct args *a, bool secrets, struct config **out, struct why *why)
 {
 	struct config_options o = {
 		.file = a->file, .state = a->state, .secrets = secrets, .no_upstream = !secrets,
 		.for_unit = secrets,
 	};
+
+	return config_load(out, &o, NULL, NULL, why);
+}
+
+int
+args_config(const struct args *a, bool secrets, struct config **out)
+{
 	struct why why;
 
-	if (config_load(out, &o, NULL, NULL, &why) == 0)
-		return ARGS_OK;
-	return command_fail(ARGS_CONFIG, "%s", why.text);
+	return load(a, secrets, out, &why) == 0 ? ARGS_OK : command_fail(ARGS_CONFIG, "%s", why.text);
+}
+
+/* The daemon goes on with the file that it has read: one that is broken since, or needs an environment that only the daemon has,
+ * must not keep mail and operators from it.  What the default file would have said is taken to be the default. */
+static int
+guess_socket(const struct args *a, const char *name, const char *built_in, char **out, struct why *why)
+{
+	if (a->state != NULL)
+		*out = mem_printf("%s/%s", a->state, name);
+	else if (a->file == NULL || strcmp(a->file, config_default_file) == 0)
+		*out = mem_text(built_in);
+	else
+		return command_fail(ARGS_CONFIG, "%s", why->text);
+	command_fail(0, "%s; trying %s", why->text, *out);
+	return ARGS_OK;
 }
 
 /* No file was named, and the default one is not there or not for this user. */
@@ -141,14 +161,14 @@ int
 args_control_socket(const struct args *a, char **out)
 {
 	struct config *config;
-	int status;
+	struct why why;
 
 	if (a->socket != NULL || has_no_config(a)) {
 		*out = mem_text(a->socket != NULL ? a->socket : control_built_in);
 		return ARGS_OK;
 	}
-	if ((status = args_config(a, false, &config)) != ARGS_OK)
-		return status;
+	if (load(a, false, &config, &why) < 0)
+		return guess_socket(a, "control.sock", control_built_in, out, &why);
 	*out = mem_text(config->control_socket);
 	config_unref(&config);
 	return ARGS_OK;
@@ -158,14 +178,14 @@ int
 args_submit_socket(const struct args *a, char **out)
 {
 	struct config *config;
-	int status;
+	struct why why;
 
 	if (has_no_config(a)) {
 		*out = mem_text(submit_built_in);
 		return ARGS_OK;
 	}
-	if ((status = args_config(a, false, &config)) != ARGS_OK)
-		return status;
+	if (load(a, false, &config, &why) < 0)
+		return guess_socket(a, "submit.sock", submit_built_in, out, &why);
 	*out = mem_text(config->submit_socket);
 	config_unref(&config);
 	return ARGS_OK;

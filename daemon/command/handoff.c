@@ -234,15 +234,17 @@ handoff_mail(struct handoff *h, const char *sender, bool has_8bit, struct why *w
 	if (result == 0 && parsed.is_utf8 && !h->utf8)
 		result = fail(why, "%s needs SMTPUTF8, which no upstream in use takes", sender);
 	if (result == 0) {
+		bool utf8 = parsed.is_utf8 || (h->wishes.utf8 && h->utf8);
+
 		if (has_8bit && h->caps.eightbit)
 			buf_puts(&line, " BODY=8BITMIME");
-		if (parsed.is_utf8)
+		if (utf8)
 			buf_puts(&line, " SMTPUTF8");
 		if (h->wishes.octets > 0 && h->caps.size_given)
 			buf_printf(&line, " SIZE=%llu", (unsigned long long)h->wishes.octets);
 		put_wish(h, &line, "RET", h->wishes.ret);
 		put_wish(h, &line, "ENVID", h->wishes.envid);
-		h->utf8 = parsed.is_utf8;
+		h->utf8 = utf8;
 		result = command(h, line.data, "sender", 2, why);
 	}
 	buf_clear(&line);

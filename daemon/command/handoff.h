@@ -24,6 +24,7 @@ uint64_t handoff_size_max(const struct handoff *h);	/* octets of a message; 0: i
 struct handoff_wishes {
 	const char *notify, *ret, *envid;	/* RFC 3461, as they are sent; NULL: nothing */
 	uint64_t octets;			/* of the message, 0: not known */
+	bool utf8;				/* a recipient needs SMTPUTF8 */
 };
 void handoff_wish(struct handoff *h, const struct handoff_wishes *w);
 

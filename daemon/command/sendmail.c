@@ -198,6 +198,8 @@ send_it(struct sending *s)
 	complete(s);
 	wishes.envid = s->options.envid.len > 0 ? s->options.envid.data : NULL;
 	wishes.octets = s->header.len + s->letter.octets;
+	for (size_t i = 0; i < s->rcpts.n; i++)
+		wishes.utf8 |= !str_is_ascii(str_of(s->rcpts.v[i]));
 	handoff_wish(s->handoff, &wishes);
 	if (hand_over(s) == 0)
 		return EX_OK;

@@ -140,6 +140,7 @@ submit(struct story *s, const char *socket, const char *sender, const char *reci
 		goto out;
 	tell(s, TINT_NONE, "connected to %s", socket);
 	write_message(&text, sender, recipient);
+	handoff_wish(h, &(struct handoff_wishes){ .utf8 = !str_is_ascii(str_of(recipient)) });
 	if (handoff_mail(h, from, !str_is_ascii(buf_str(&text)), &why) < 0 || handoff_rcpt(h, recipient, &why) < 0 ||
 	    handoff_data(h, &why) < 0 || handoff_put(h, buf_str(&text), &why) < 0 || handoff_end(h, id, &why) < 0) {
 		status = handoff_code(h) == 0 ? ARGS_UNREACHABLE : ARGS_FAILED;

@@ -377,6 +377,8 @@ client_put(struct client *c, struct job *j)
 {
 	c->quirks |= j->quirks;
 	list_put(&c->deals, &deal_new(j)->node);
+	if (count_begun(c) == 0 && !c->bye)
+		set_deadline(c);	/* the connection's idle time may end in this very turn */
 	loop_at_turn_end(c->loop, &c->job, on_turn_end, c);
 }
 

@@ -89,6 +89,26 @@ START_TEST(output_that_is_lost)
 }
 END_TEST
 
+/* The daemon goes on with what it has read, and operators can ask it. */
+START_TEST(a_file_that_is_broken_since)
+{
+	struct world w;
+	char path[96];
+	FILE *f;
+
+	story_up(&w, "mail: 451 4.3.0 later", "", STORY_QUEUE);
+	snprintf(path, sizeof path, "%s/gatepost.conf", w.dir);
+	f = fopen(path, "a");
+	ck_assert_ptr_nonnull(f);
+	fputs("nonsense = 1\n", f);
+	fclose(f);
+	ck_assert_int_eq(shell("'%s' status --state '%s' 2>&1", getenv("GATEPOST"), w.dir), 0);
+	ck_assert_msg(strstr(story_out, "nonsense: no such option") != NULL && strstr(story_out, "; trying ") != NULL, "%s", story_out);
+	ck_assert_msg(strstr(story_out, "587") != NULL || strstr(story_out, "provider") != NULL, "%s", story_out);
+	story_down(&w);
+}
+END_TEST
+
 Suite *
 words_suite(void)
 {
@@ -98,6 +118,7 @@ words_suite(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, a_queue_where_nothing_matches);
 	tcase_add_test(t, output_that_is_lost);
+	tcase_add_test(t, a_file_that_is_broken_since);
 	suite_add_tcase(s, t);
 	return s;
 }

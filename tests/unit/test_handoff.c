@@ -106,6 +106,9 @@ static const struct {
 	{ { GREETING, { "MAIL FROM:<\xc3\xa9@x> SMTPUTF8\r\n", "250 ok\r\n" }, RCPT, DATA,
 	    { "x\r\n.\r\n", "250 queued as " ID "\r\n" }, QUIT },
 	  "\xc3\xa9@x", "b@y", false, "x\r\n", ACCEPTED, NULL },
+	{ { GREETING, { "MAIL FROM:<a@x> SMTPUTF8\r\n", "250 ok\r\n" }, { "RCPT TO:<\xc3\xbc@y>\r\n", "250 ok\r\n" }, DATA,
+	    { "x\r\n.\r\n", "250 queued as " ID "\r\n" }, QUIT },
+	  "a@x", "\xc3\xbc@y", false, "x\r\n", ACCEPTED, NULL },
 	{ { GREETING, { "MAIL FROM:<a@x>\r\n", "550 5.7.1 not\r\n" }, QUIT },
 	  "a@x", "b@y", false, "", 550, "sender: 550 5.7.1 not" },
 	{ { GREETING, MAIL, { "RCPT TO:<b@y>\r\n", "452 4.5.3 too many\r\n" }, QUIT },
@@ -131,6 +134,7 @@ hand_over(int i, struct handoff **h, struct why *why)
 
 	if (handoff_open(h, path, why) < 0)
 		return -1;
+	handoff_wish(*h, &(struct handoff_wishes){ .utf8 = !str_is_ascii(str_of(cases[i].recipient)) });
 	if (handoff_mail(*h, cases[i].sender, cases[i].has_8bit, why) < 0 ||
 	    handoff_rcpt(*h, cases[i].recipient, why) < 0 || handoff_data(*h, why) < 0 ||
 	    handoff_put(*h, str_of(cases[i].text), why) < 0 || handoff_end(*h, &id, why) < 0)
