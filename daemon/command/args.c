@@ -139,13 +139,18 @@ args_config(const struct args *a, bool secrets, struct config **out)
 static int
 guess_socket(const struct args *a, const char *name, const char *built_in, char **out, struct why *why)
 {
+	char *path = NULL;
+
 	if (a->state != NULL)
-		*out = mem_printf("%s/%s", a->state, name);
+		path = mem_printf("%s/%s", a->state, name);
 	else if (a->file == NULL || strcmp(a->file, config_default_file) == 0)
-		*out = mem_text(built_in);
-	else
+		path = mem_text(built_in);
+	if (path == NULL || access(path, F_OK) < 0) {
+		free(path);
 		return command_fail(ARGS_CONFIG, "%s", why->text);
-	command_fail(0, "%s; trying %s", why->text, *out);
+	}
+	command_fail(0, "%s; trying %s", why->text, path);
+	*out = path;
 	return ARGS_OK;
 }
 
