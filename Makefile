@@ -344,7 +344,7 @@ help:
 
 include tests/fuzz/fuzz.mk tests/analyze/analyze.mk
 
--include $(shell find $B -path $B/interop -prune -o -name '*.d' -print 2>/dev/null)
+-include $(shell find $B \( -path $B/interop -o -path $B/deb-base -o -path $B/deb \) -prune -o -type f -name '*.d' -print 2>/dev/null)
 
 .PHONY: all bench unit e2e crash soak layers headers functions externals options check check-now asan tsan tsan-build tsan-short deps deps-quietly demo \
 	interop interop-ci systemd-test web-test install install-systemd uninstall uninstall-systemd format clean help
