@@ -135,7 +135,7 @@ by_number(const void *x, const void *y)
 static void
 read_head(const struct spool_annals *a, struct volume *v)
 {
-	unsigned char head[FILE_HEAD];
+	unsigned char head[FILE_HEAD] = { 0 };
 	struct cursor c = cursor_init(head, sizeof head);
 	struct disk_stat st;
 	char name[NAME_OCTETS];

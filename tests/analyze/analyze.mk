@@ -38,7 +38,7 @@ hardening: $B/gatepost
 # outside command/.  e2e ends its daemons gently and unconfined, so that they write down what they ran; those that tests
 # kill do not.
 LEAST		?= 90
-COVERAGE	:= B=build/coverage HARDEN="-O0 --coverage -fprofile-update=atomic" HARDEN_LD=--coverage WERROR=0 SLOW=yes
+COVERAGE	:= B=build/coverage HARDEN="-O0 --coverage -fprofile-update=atomic" HARDEN_LD=--coverage SLOW=yes
 build/coverage/unconfined.so: tests/coverage/unconfined.c
 	@mkdir -p $(@D)
 	@$(CC) $(CSTD) -g -O2 $(WARN) -shared -fPIC -o $@ $<

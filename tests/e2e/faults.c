@@ -135,6 +135,23 @@ faults_wait_files(const struct world *w, const char *dir, unsigned n, int ms)
 	return true;
 }
 
+static bool
+is_queue_empty(struct world *w)
+{
+	char out[8192];
+
+	return world_run(w, out, sizeof out, NULL, "queue --json") == 0 && out[0] == '\0';
+}
+
+void
+faults_wait_empty(struct world *w)
+{
+	for (int ms = 0; !is_queue_empty(w); ms += 20) {
+		ck_assert_int_lt(ms, 15000);
+		faults_pause_ms(20);
+	}
+}
+
 long
 faults_status(const struct world *w, const char *key)
 {

@@ -22,6 +22,7 @@ bool faults_run(const struct world *w, const char *what);	/* a shell's command i
 void faults_pause_ms(int ms);
 unsigned faults_files(const struct world *w, const char *dir);	/* in spool/DIR */
 bool faults_wait_files(const struct world *w, const char *dir, unsigned n, int ms);	/* until there are at most n */
+void faults_wait_empty(struct world *w);	/* until nothing is queued */
 /* A number from the line of /proc/PID/status that begins so; -1: none. */
 long faults_status(const struct world *w, const char *key);
 

@@ -119,15 +119,11 @@ mask(const struct ledger *l)
 static void
 expect(struct specimen *s, const char *what, unsigned want)
 {
-	char out[8192];
-	int ms = 0;
-
-	for (; ledger_missing(s->l, s->w.provider), mask(s->l) != want; ms += 10) {
+	for (int ms = 0; ledger_missing(s->l, s->w.provider), mask(s->l) != want; ms += 10) {
 		ck_assert_msg(ms < 5000, "%s: came %02x, not %02x", what, mask(s->l), want);
 		faults_pause_ms(10);
 	}
-	ck_assert_int_eq(world_run(&s->w, out, sizeof out, NULL, "queue --json"), 0);
-	ck_assert_msg(out[0] == '\0', "%s: %s", what, out);
+	faults_wait_empty(&s->w);	/* what came last may still be waiting for its answer */
 	ledger_missing(s->l, s->w.provider);
 	ck_assert_uint_eq(mask(s->l), want);
 	ck_assert_uint_eq(s->l->repeated, 0);

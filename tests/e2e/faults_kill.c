@@ -20,23 +20,6 @@ static const enum fault_kill hows[] = { FAULT_BEFORE, FAULT_MIDWAY };
 #define SCRIPT "mail#2: 451 4.3.0 later; rcpt/nobody@far: 550 5.1.1 no such user"
 #define QUICK "queue { retry = {\"50ms\"} }"
 
-static bool
-is_queue_empty(struct world *w)
-{
-	char out[8192];
-
-	return world_run(w, out, sizeof out, NULL, "queue --json") == 0 && out[0] == '\0';
-}
-
-static void
-wait_empty(struct world *w)
-{
-	for (int ms = 0; !is_queue_empty(w); ms += 20) {
-		ck_assert_int_lt(ms, 15000);
-		faults_pause_ms(20);
-	}
-}
-
 static void
 send_some(struct world *w, struct ledger *l)
 {
@@ -81,7 +64,7 @@ live_calmly(struct world *w, struct ledger *l)
 	world_start(w);
 	send_some(w, l);
 	ck_assert_msg(ledger_wait(l, w->provider, 15000), "%u are missing", ledger_missing(l, w->provider));
-	wait_empty(w);
+	faults_wait_empty(w);
 	ck_assert_int_eq(world_stop(w, SIGTERM), 0);
 	check_sound(w);
 	ledger_close(l, w->provider);
