@@ -1,12 +1,19 @@
 /*
- * Who gives way when it gets crowded (C-21): so that clients which never log in, and users who open sessions and leave them, cannot
- * take every session from everybody else.
+ * Who gives way when it gets crowded (C-21): so that neither clients which never log in, nor users who open sessions and keep them,
+ * can take every session from everybody else.
  *
- * There is stress when nine tenths of limits.connections are in use.  Then a stranger (who must log in and has not) has ten seconds
- * in all, and a user who holds a quarter of all sessions gets no more of them.  When hardly any session is left the stranger that
- * came first gives way to whoever comes, and where there are none, the session that has been idle longest.  Everybody has a moment
- * before that; meanwhile newcomers wait in the kernel's queue.  A session that is given an answer just now, or has a transaction, is
- * left alone.
+ * Strangers (who must log in and have not) are never shut out: those who are known have nine tenths of limits.connections and no
+ * more.  Among the known each session has a holder: the user, or the address that a listener trusts.  While there is room a holder
+ * may have all of it.  When there is none, whoever has most gives way to who has fewer, whatever its sessions do: the one that was
+ * used least lately, and was not owed a reply.  Between holders of as many, a session that was left idle gives way; where none is,
+ * the newcomer is refused.
+ *
+ * Among strangers there is stress when nine tenths of all are in use: then each has ten seconds, and when hardly any session is left
+ * the one that came first gives way to whoever comes.  Everybody has a moment before that; meanwhile newcomers wait in the kernel's
+ * queue.
+ *
+ * Who gives way is sent away by the sweep or before a newcomer is accepted, never while another session is being served: replies
+ * to be written stand in the listener then.
  */
 #include "listener/session.h"
 
@@ -23,17 +30,17 @@ enum {
 	STRANGER_MS = 10 * 1000,	/* under stress, from the first octet to the login */
 	GRACE_MS = 100,			/* a login takes less; nobody gives way sooner */
 	IDLE_MS = 10 * 1000,		/* a session that was used since is not idle */
+	IDLE_OF_MANY_MS = 1000,		/* the same, where its holder has others */
 	CALM_SWEEP_MS = 1000,
 	SWEEP_MS = 100,
 	MANY = 16,			/* sessions whose memory is worth giving back */
 	SHRUNK_MS = 6 * 1000,
-	SHARE_MIN = 16,			/* that many are nobody's abuse */
 	LOGGED_MS = 10 * 1000,		/* one line stands for all in so long */
-	SHARES = 1024
+	HOLDERS = 1024
 };
 
-/* Sessions of each user, over all threads.  Two who share a place share their share. */
-static _Atomic unsigned held[SHARES];
+/* Sessions of each holder and of all of them, over all threads.  Two who share a place count as one. */
+static _Atomic unsigned held[HOLDERS], held_in_all;
 
 static unsigned
 most(const struct listener *l)
@@ -57,33 +64,78 @@ is_stressed(const struct listener *l)
 	return sessions() >= most(l) - most(l) / 10;
 }
 
-/* --- shares ------------------------------------------------------------------------------ */
+/* --- holders ----------------------------------------------------------------------------- */
+
+static unsigned
+room_for_known(const struct listener *l)
+{
+	return most(l) - most(l) / 10;
+}
 
 static _Atomic unsigned *
-share_of(const char *user)
+find_holder(const struct session *s)
 {
-	return &held[crc32c(0, user, strlen(user)) % SHARES];
+	const char *listener = s->user != NULL ? "" : s->port->name, *who = s->user != NULL ? s->user : s->address;
+
+	return &held[crc32c(crc32c(0, listener, strlen(listener)), who, strlen(who)) % HOLDERS];
+}
+
+static unsigned
+heaviest(void)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < HOLDERS; i++)
+		if (held[i] > n)
+			n = held[i];
+	return n;
 }
 
 static void
-drop_share(struct session *s)
+let_go(struct session *s)
 {
-	if (s->has_share)
-		atomic_fetch_sub(share_of(s->user), 1);
-	s->has_share = false;
+	if (s->holder == NULL)
+		return;
+	atomic_fetch_sub(s->holder, 1);
+	atomic_fetch_sub(&held_in_all, 1);
+	s->holder = NULL;
 }
 
+/* The session of a holder who has most that was used least lately, and not within that time. */
+static struct session *
+find_heavy(const struct listener *l, int64_t idle_ms)
+{
+	int64_t until_ms = loop_now_ms(l->loop) - idle_ms;
+	unsigned most_held = heaviest();
+
+	for (struct node *n = l->known.next; n != &l->known; n = n->next) {
+		struct session *s = container_of(n, struct session, crowd);
+
+		if (s->there_since_ms > until_ms)
+			break;
+		if (s->owed == 0 && *s->holder >= most_held)
+			return s;
+	}
+	return NULL;
+}
+
+/* Counts the session as its holder's.  false: that would be too many. */
 static bool
-take_share(struct session *s)
+hold(struct session *s)
 {
 	struct listener *l = s->listener;
-	unsigned before;
+	unsigned has, all;
 
-	if (s->user == NULL)
+	let_go(s);
+	if (session_needs_auth(s))
 		return true;
-	before = atomic_fetch_add(share_of(s->user), 1);
-	s->has_share = true;
-	return before < SHARE_MIN || before < most(l) / 4 || !is_stressed(l);
+	s->holder = find_holder(s);
+	has = atomic_fetch_add(s->holder, 1) + 1;
+	all = atomic_fetch_add(&held_in_all, 1) + 1;
+	if (all <= room_for_known(l))
+		return true;
+	loop_timer(l->loop, &l->sweep, loop_now_ms(l->loop));
+	return heaviest() > has || find_heavy(l, has > 1 ? IDLE_OF_MANY_MS : IDLE_MS) != NULL;
 }
 
 /* --- who is where -------------------------------------------------------------------------- */
@@ -117,23 +169,23 @@ crowd_join(struct session *s)
 	if (l->nsession > l->peak)
 		l->peak = l->nsession;
 	stand(s);
-	return take_share(s);
+	return hold(s);
 }
 
 bool
 crowd_welcome(struct session *s)
 {
 	stand(s);
-	return take_share(s);
+	return hold(s);
 }
 
 void
 crowd_forget(struct session *s)
 {
-	drop_share(s);
 	free(s->user);
 	s->user = NULL;
 	stand(s);
+	(void)hold(s);	/* a trusted peer is held as before; too many or not, it is in */
 }
 
 void
@@ -146,7 +198,7 @@ crowd_touch(struct session *s)
 void
 crowd_leave(struct session *s)
 {
-	drop_share(s);
+	let_go(s);
 	list_remove(&s->crowd);
 }
 
@@ -161,64 +213,62 @@ note(struct listener *l, const struct session *s)
 	if (l->crowded_logged_at_ms != 0 && now_ms - l->crowded_logged_at_ms < LOGGED_MS)
 		return;
 	log_event(LOG_WARNING, "crowded", log_num("connections", most(l)), log_num("ended", l->gave_way), SESSION_WHO(s),
-	    log_text("reason", "nearly as many sessions are open as there may be: those that do not log in, or are idle, give way"));
+	    log_num("held", s->holder != NULL ? *s->holder : 0),
+	    log_text("reason", s->holder == NULL ? "nearly as many sessions are open as there may be: those that do not log in give way" :
+	    "as many sessions are open as users may have in all: who has most gives way, what was not used lately first"));
 	l->crowded_logged_at_ms = now_ms;
 	l->gave_way = 0;
 }
 
-/* The first of the list that has been there so long, and can be spared. */
+static bool
+send_away(struct session *s, const char *what)
+{
+	if (s == NULL)
+		return false;
+	note(s->listener, s);
+	session_give_way(s, what);
+	return true;
+}
+
+/* The stranger that came first, when that is so long ago. */
 static struct session *
-find_sparable(const struct listener *l, const struct node *head, int64_t age_ms)
+find_stranger(const struct listener *l, int64_t age_ms)
 {
 	int64_t until_ms = loop_now_ms(l->loop) - age_ms;
 
-	for (struct node *n = head->next; n != head; n = n->next) {
+	for (struct node *n = l->strangers.next; n != &l->strangers; n = n->next) {
 		struct session *s = container_of(n, struct session, crowd);
 
 		if (s->there_since_ms > until_ms)
 			break;
-		if (s->owed == 0 && s->txn == NULL)
+		if (s->owed == 0)
 			return s;
 	}
 	return NULL;
 }
 
+/* Strangers first.  They make the known give way only where those have all that they may have. */
 static bool
-send_one_away(struct listener *l)
+send_one_away(struct listener *l, bool is_starving)
 {
-	struct session *s = find_sparable(l, &l->strangers, GRACE_MS);
+	unsigned room = room_for_known(l);
 
-	if (s == NULL)
-		s = find_sparable(l, &l->known, IDLE_MS);
-	if (s == NULL)
-		return false;
-	note(l, s);
-	session_give_way(s, "too many connections");
-	return true;
+	if (send_away(find_stranger(l, GRACE_MS), "too many connections"))
+		return true;
+	return (is_starving || held_in_all >= room) &&
+	    send_away(find_heavy(l, held_in_all > room ? 0 : IDLE_MS), "too many connections");
 }
 
 bool
 crowd_admit(struct listener *l)
 {
-	return sessions() < most(l) || send_one_away(l);
+	return sessions() < most(l) || send_one_away(l, false);
 }
 
 int64_t
 crowd_wait_ms(const struct listener *l)
 {
-	return sessions() >= most(l) && !list_is_empty(&l->strangers) && find_sparable(l, &l->strangers, GRACE_MS) == NULL ?
-	    GRACE_MS : 0;
-}
-
-static void
-end_old_strangers(struct listener *l)
-{
-	struct session *s;
-
-	while ((s = find_sparable(l, &l->strangers, STRANGER_MS)) != NULL) {
-		note(l, s);
-		session_give_way(s, "timeout");
-	}
+	return sessions() >= most(l) && !list_is_empty(&l->strangers) && find_stranger(l, GRACE_MS) == NULL ? GRACE_MS : 0;
 }
 
 /* Memory of many sessions goes back to the system, not to the next crowd; when the last farewells are over. */
@@ -243,14 +293,17 @@ crowd_on_sweep(void *arg)
 {
 	struct listener *l = arg;
 	int64_t starved = count_get(COUNT_ACCEPT_ERRORS);
+	bool is_starving = l->starved != starved;
 	unsigned spare = most(l) / 20, now = sessions(), over = now + spare > most(l) ? now + spare - most(l) : 0;
 
-	if (l->starved != starved && over < spare)
+	if (is_starving && over < spare)
 		over = spare + 1;
 	l->starved = starved;
-	if (is_stressed(l))
-		end_old_strangers(l);
-	while (over-- > 0 && send_one_away(l))
+	while (is_stressed(l) && send_away(find_stranger(l, STRANGER_MS), "timeout"))
+		continue;
+	while (held_in_all > room_for_known(l) && send_away(find_heavy(l, 0), "too many connections"))
+		continue;
+	while (over-- > 0 && send_one_away(l, is_starving))
 		continue;
 	give_back(l);
 	if (l->nsession > 0 || l->peak >= MANY)

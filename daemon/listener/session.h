@@ -116,7 +116,7 @@ struct session {
 	char address[48];		/* the client's; "" on the submit socket */
 	struct node crowd;
 	int64_t there_since_ms;		/* on its list */
-	bool has_share;
+	_Atomic unsigned *holder;	/* in crowd.c: the sessions of whose it is; NULL: a stranger's */
 	bool esmtp, secure, trusted;
 	bool plain_auth;		/* may log in without TLS */
 	bool tls_due;			/* when what was said has been written */
@@ -165,7 +165,7 @@ void peer_identify(struct session *s);
 
 bool crowd_admit(struct listener *l);		/* room for one more, perhaps because another gave way */
 int64_t crowd_wait_ms(const struct listener *l);	/* until then nobody should be accepted; 0: do */
-bool crowd_join(struct session *s);		/* false: its user has too many already */
+bool crowd_join(struct session *s);		/* false: its holder has too many already */
 bool crowd_welcome(struct session *s);		/* has logged in; false as above */
 void crowd_forget(struct session *s);		/* who it is; a stranger again */
 void crowd_touch(struct session *s);		/* was used */

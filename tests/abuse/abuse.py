@@ -25,7 +25,7 @@ STARVED_CPU = 0.2
 SLACK_FDS, SLACK_KB = 8, 8 * 1024
 CALM_S = 15             # until everything is back
 TARPIT_S = 40           # the same where wrong passwords were given: their answers wait for up to 30 s, whoever still listens
-SHORT = ("idle_plain", "slow_handshakes", "connects", "handshakes", "brute_force", "huge_lines", "mute_pipelines", "submit_nagging", "starved")
+SHORT = ("idle_plain", "slow_handshakes", "connects", "handshakes", "brute_force", "huge_lines", "mute_pipelines", "submit_nagging", "trusted_mails", "starved")
 
 BESIDE = ("idle_plain", "idle_tls", "slow_commands", "slow_handshakes", "connects", "handshakes", "mute_pipelines", "floods")
 
@@ -39,6 +39,9 @@ ATTACKS = {
     "slow_handshakes": (1000, 1000, "TLS handshakes, an octet every 10 s"),
     "slow_data": (200, 400, "DATA, an octet every 10 s (logged in)"),
     "leaked_logins": (300, 1000, "logged in and left (a runaway app)"),
+    "open_mails": (300, 1000, "MAIL and a NOOP a second: half logged in, half by the submit socket"),
+    "trusted_mails": (1000, 1000, "the same where peers are trusted"),
+    "mails_and_strangers": (300, 1000, "half of them the same, half strangers"),
     "connects": (3000, 10000, "connect and close"),
     "handshakes": (1000, 10000, "full TLS handshakes"),
     "brute_force": (200, 500, "a wrong password on each connection"),
@@ -67,6 +70,7 @@ log {{ level = "warning" }}
 limits {{ min_free = "1M" }}
 listen "127.0.0.1:{starttls}" {{ tls = "starttls" }}
 listen "127.0.0.1:{implicit}" {{ tls = "implicit" }}
+listen "127.0.0.1:{trusted}" {{ tls = "none" auth = "trusted" trusted = {{"127.0.0.1"}} }}
 upstream "sink" {{ capture = "{dir}/sink" }}
 queue {{ keep_history = "1h" }}
 """
@@ -107,7 +111,7 @@ class Daemon:
     def __init__(self, nofile=None):
         self.dir = tempfile.mkdtemp(prefix="gatepost-abuse.")
         os.chmod(self.dir, 0o755)       # nobody is to reach the submit socket
-        self.at = {"starttls": free_port(), "implicit": free_port(), "control": f"{self.dir}/control.sock",
+        self.at = {"starttls": free_port(), "implicit": free_port(), "trusted": free_port(), "control": f"{self.dir}/control.sock",
                    "submit": f"{self.dir}/submit.sock"}
         self.conf = f"{self.dir}/gatepost.conf"
         with open(self.conf, "w") as f:

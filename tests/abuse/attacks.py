@@ -1,5 +1,6 @@
 """What strangers, runaway apps and local users may do to a submission server.  Each attack goes on until its standard input ends.
 attacks.py NAME HOW-MANY, and the places to attack as JSON in ABUSE."""
+import itertools
 import json
 import os
 import resource
@@ -12,6 +13,7 @@ from base64 import b64encode
 
 AT = json.loads(os.environ.get("ABUSE", "{}"))
 TICK_S = float(os.environ.get("ABUSE_TICK", "10"))      # between two octets of a slow one
+"localhost".encode("idna")             # loaded while it may be read: an attack may become nobody
 EXHAUSTED = (BlockingIOError, ConnectionError, TimeoutError, ssl.SSLError, OSError)
 PLAIN_WRONG = b"AUTH PLAIN " + b64encode(b"\0app\0wrong") + b"\r\n"
 
@@ -153,6 +155,34 @@ def nagging(n):
     def make():
         return greeted(AT["starttls"])
     hold(n, make, lambda s: s.send(b"NOOP\r\n"), 1)
+
+
+def hold_mails(n, *makers):
+    """Transactions that are open and never idle, of every maker as many."""
+    nth = itertools.count()
+
+    def make():
+        return makers[next(nth) % len(makers)]()
+    hold(n, make, lambda s: s.send(b"NOOP\r\n"), 1)
+
+
+def mail(where):
+    s = greeted(where)
+    talk(s, b"MAIL FROM:<a@b.example>\r\n")
+    return s
+
+
+def open_mails(n):
+    become_nobody()
+    hold_mails(n, lambda: logged_in(b"MAIL FROM:<a@b.example>\r\n"), lambda: mail(AT["submit"]))
+
+
+def trusted_mails(n):
+    hold_mails(n, lambda: mail(AT["trusted"]))
+
+
+def mails_and_strangers(n):
+    hold_mails(n, lambda: mail(AT["trusted"]), lambda: greeted(AT["starttls"]))
 
 
 def connects(n):

@@ -114,57 +114,172 @@ START_TEST(strangers_have_ten_seconds)
 }
 END_TEST
 
-/* Where all have logged in: the one that was idle longest, after ten seconds, and no transaction. */
+static void
+send_to(unsigned i, const char *text)
+{
+	ck_assert_int_eq(send(held[i].fd, text, strlen(text), 0), (int)strlen(text));
+}
+
+/* Where all are one holder's: the one that was idle longest, transaction or not, after a second. */
 START_TEST(idle_ones_give_way)
 {
 	struct rig r;
 
 	rig_start(&r, "limits { connections = 3 }\n");
-	arrive(&r, 0, RIG_TRUSTED, HI MAIL);
-	arrive(&r, 1, RIG_TRUSTED, HI);
+	arrive(&r, 0, RIG_TRUSTED, HI);
+	arrive(&r, 1, RIG_TRUSTED, HI MAIL);
 	arrive(&r, 2, RIG_TRUSTED, HI);
 	rig_pass(&r, 9000);
 	arrive(&r, 3, RIG_TRUSTED, "");
 	ck_assert(strstr(look(3), "421 4.7.0") != NULL && is_gone(3));
 	close(held[3].fd);
-	ck_assert_int_eq(send(held[1].fd, "NOOP\r\n", 6, 0), 6);
+	send_to(0, "NOOP\r\n");
 	rig_pass(&r, 2000);
 	ck_assert(!is_gone(0) && !is_gone(1) && !is_gone(2));
 	arrive(&r, 3, RIG_TRUSTED, HI);
 	ck_assert(strstr(look(3), "250 HELP") != NULL);
-	ck_assert(!is_gone(0) && !is_gone(1) && is_gone(2));
+	ck_assert(!is_gone(0) && is_gone(1) && !is_gone(2));
 	leave(&r, 4);
 }
 END_TEST
 
-/* When nine tenths are in use nobody gets more than a quarter of all: not by a login, not by the submit socket. */
+/* connections = 50 leave 45 for those who are known: the first `n' come by submit.sock, the rest log in as u. */
+static void
+fill(struct rig *r, unsigned n, const char *then)
+{
+	char say[256];
+
+	rig_start(r, "limits { connections = 50 }\n");
+	for (unsigned i = 0; i < 45; i++) {
+		snprintf(say, sizeof say, "%s%s", i < n ? HI : IN, then);
+		arrive(r, i, i < n ? RIG_SUBMIT : RIG_PLAIN, say);
+		await(r, i, i < n ? "250 HELP" : "235 ");
+	}
+}
+
+static unsigned
+count_gone(unsigned from, unsigned to)
+{
+	unsigned n = 0;
+
+	for (unsigned i = from; i < to; i++)
+		n += is_gone(i);
+	return n;
+}
+
+static int
+count_of(const char *text, const char *what)
+{
+	int n = 0;
+
+	for (const char *p = text; (p = strstr(p, what)) != NULL; p++)
+		n++;
+	return n;
+}
+
+/* The mails of two users fill the house, and are not idle: whoever has fewer comes in all the same. */
+START_TEST(who_has_most_gives_way)
+{
+	static const char *const then[] = { MAIL, MAIL RCPT "DATA\r\nSubject: ", "" };
+	struct rig r;
+
+	fill(&r, 25, then[_i]);
+	for (unsigned i = 0; i < 10; i++) {
+		arrive(&r, 45 + i, RIG_PLAIN, HI "AUTH PLAIN AGJvdW5kAHA=\r\n");
+		await(&r, 45 + i, "235 2.7.0");
+		rig_settle(&r);
+		ck_assert_uint_eq(count_gone(0, 25) + count_gone(25, 45), i + 1);
+		ck_assert_uint_eq(count_gone(25, 45), i < 5 ? 0 : (i - 4) / 2);
+	}
+	ck_assert_uint_eq(count_gone(45, 55), 0);
+	ck_assert_int_eq(rig_sessions(), 45);
+	ck_assert(strstr(look(0), "421 4.7.0 mail.example too many connections\r\n") != NULL);
+	for (unsigned i = 0; i < 55; i++)	/* nobody has heard what was another's */
+		ck_assert_msg(count_of(look(i), "250 HELP") == 1 && count_of(look(i), "421 ") == is_gone(i), "%u: %s", i, look(i));
+	leave(&r, 55);
+}
+END_TEST
+
+/* Who has as many as anybody gets no more, unless some were left idle. */
 START_TEST(each_has_a_share)
 {
 	struct rig r;
 
-	rig_start(&r, "limits { connections = 50 }\n");
-	for (unsigned i = 0; i < 44; i++)
-		arrive(&r, i, i < 25 ? RIG_SUBMIT : RIG_PLAIN, i < 25 ? HI : IN);
-	for (unsigned i = 25; i < 44; i++)
-		await(&r, i, "235 ");
-	arrive(&r, 44, RIG_SUBMIT, "");
-	await(&r, 44, "421 4.7.0 mail.example too many connections of this user\r\n");
-	arrive(&r, 45, RIG_TRUSTED, HI);
-	arrive(&r, 46, RIG_PLAIN, IN);
-	await(&r, 46, "421 4.7.0 mail.example too many connections of this user\r\n");
-	ck_assert(is_gone(46));
-	arrive(&r, 47, RIG_PLAIN, HI "AUTH PLAIN AGJvdW5kAHA=\r\n");
-	await(&r, 47, "235 2.7.0");
-	for (unsigned i = 0; i < 44; i++)
-		ck_assert(!is_gone(i));
-	for (unsigned i = 0; i < 30; i++) {	/* and what they gave back they may take again */
-		close(held[i].fd);
-		held[i].fd = -1;
-	}
+	fill(&r, 25, "");
+	arrive(&r, 45, RIG_SUBMIT, "");
+	await(&r, 45, "421 4.7.0 mail.example too many connections of this user\r\n");
+	arrive(&r, 46, RIG_PLAIN, IN);		/* 21 of 25 */
+	await(&r, 46, "235 2.7.0");
 	rig_settle(&r);
-	arrive(&r, 0, RIG_SUBMIT, "");
-	ck_assert(strstr(look(0), "220 ") != NULL);
+	ck_assert_uint_eq(count_gone(0, 25), 1);
+	for (unsigned i = 1; i < 25; i++)
+		send_to(i, "NOOP\r\n");
+	rig_settle(&r);
+	rig_pass(&r, 600);
+	for (unsigned i = 2; i < 25; i++)
+		send_to(i, "NOOP\r\n");
+	rig_settle(&r);
+	rig_pass(&r, 600);
+	ck_assert_uint_eq(count_gone(0, 47), 2);	/* 0 and 45 */
+	arrive(&r, 47, RIG_SUBMIT, "");
+	await(&r, 47, "220 ");
+	rig_settle(&r);
+	ck_assert(is_gone(1));
+	ck_assert_uint_eq(count_gone(2, 25) + count_gone(25, 45), 0);
 	leave(&r, 48);
+}
+END_TEST
+
+/* One holder alone may have nine tenths.  The rest is for those who have yet to say who they are, and they stay. */
+START_TEST(strangers_are_never_shut_out)
+{
+	struct rig r;
+
+	rig_start(&r, "limits { connections = 50 }\n");
+	for (unsigned i = 0; i < 45; i++)
+		arrive(&r, i, RIG_TRUSTED, HI);
+	arrive(&r, 45, RIG_TRUSTED, HI);
+	await(&r, 45, "421 4.7.0");
+	for (unsigned i = 46; i < 50; i++)
+		arrive(&r, i, RIG_PLAIN, HI);
+	ck_assert_uint_eq(count_gone(0, 45) + count_gone(46, 50), 0);
+	arrive(&r, 50, RIG_PLAIN, IN);
+	await(&r, 50, "235 ");
+	rig_settle(&r);
+	ck_assert_uint_eq(count_gone(0, 45), 1);
+	rig_pass(&r, 9000);
+	for (unsigned i = 51; i < 60; i++) {	/* and those who are known do not go for strangers */
+		arrive(&r, i, RIG_PLAIN, HI);
+		rig_pass(&r, 100);
+		rig_pass(&r, 1000);
+	}
+	ck_assert_uint_eq(count_gone(0, 45), 1);
+	ck_assert(!is_gone(50) && !is_gone(59));
+	leave(&r, 60);
+}
+END_TEST
+
+/* Commands that come steadily do not help who has most; a reply that is owed does. */
+START_TEST(what_is_owed_is_said_first)
+{
+	struct rig r;
+
+	fill(&r, 45, "");
+	r.hold = true;
+	send_to(0, MAIL RCPT "DATA\r\n" TEXT);
+	rig_settle(&r);
+	ck_assert(r.held != NULL);
+	for (unsigned i = 1; i < 45; i++)
+		send_to(i, "NOOP\r\n");
+	rig_settle(&r);
+	arrive(&r, 45, RIG_PLAIN, IN);
+	await(&r, 45, "235 ");
+	rig_settle(&r);
+	ck_assert(!is_gone(0) && is_gone(1));
+	r.hold = false;
+	rig_release(&r);
+	await(&r, 0, "250 2.0.0");
+	leave(&r, 46);
 }
 END_TEST
 
@@ -180,7 +295,10 @@ test_crowd(void)
 	tcase_add_test(t, strangers_give_way);
 	tcase_add_test(t, strangers_have_ten_seconds);
 	tcase_add_test(t, idle_ones_give_way);
+	tcase_add_loop_test(t, who_has_most_gives_way, 0, 3);
 	tcase_add_test(t, each_has_a_share);
+	tcase_add_test(t, strangers_are_never_shut_out);
+	tcase_add_test(t, what_is_owed_is_said_first);
 	suite_add_tcase(s, t);
 	return s;
 }
