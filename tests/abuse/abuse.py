@@ -19,7 +19,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 GATEPOST = os.path.abspath(os.environ.get("GATEPOST", "build/gatepost"))
-SERVED_S = 2.0
+SERVED_S = float(os.environ.get("ABUSE_SERVED_S", "2"))
 SECONDS = float(os.environ.get("ABUSE_SECONDS", "20"))
 STARVED_CPU = 0.2
 SLACK_FDS, SLACK_KB = 8, 8 * 1024

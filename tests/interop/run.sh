@@ -10,6 +10,8 @@ B=${B:-build}
 gatepost=$PWD/$B/gatepost
 export GATEPOST_PROVIDERS=$PWD/conf/providers.conf
 [ "$(id -u)" -eq 0 ] || { echo "interop: needs root, to run the servers; skipped" >&2; exit 0; }
+unshare --mount --pid --fork --propagation private true 2>/dev/null ||
+	{ echo "interop: this machine does not allow namespaces, which the servers need; skipped" >&2; exit 0; }
 dir=$(mktemp -d /tmp/gatepost-interop.XXXXXX)
 chmod 755 "$dir"
 ci=${1:-}
