@@ -18,6 +18,8 @@ check_accepted(const struct address *a, struct str in)
 	struct address again;
 
 	hold(fuzz_is_within(a->local, in) && fuzz_is_within(a->domain, in));
+	hold(a->local.n <= ADDRESS_LOCAL_MAX && a->domain.n <= ADDRESS_DOMAIN_MAX);
+	hold(printed.n + 2 <= ADDRESS_PATH_MAX);
 	hold(a->is_null == (printed.n == 0));
 	hold(!str_has_control(printed) && str_is_utf8(printed));
 	hold(a->is_utf8 == !str_is_ascii(printed));
@@ -45,6 +47,7 @@ check_path(struct str in)
 
 	if (address_parse_path(in, &a, &rest) == 0) {
 		hold(fuzz_is_within(rest, in) && rest.p + rest.n == in.p + in.n);
+		hold(in.n - rest.n <= ADDRESS_PATH_MAX);
 		check_accepted(&a, in);
 	}
 	buf_putc(&path, '<');

@@ -11,7 +11,7 @@
 
 #include "config/config.h"
 
-static char dir[64], file[96];
+static char base[64], dir[80], file[96];
 
 static void
 remove_files(void)
@@ -24,6 +24,9 @@ remove_files(void)
 		unlink(path);
 	}
 	rmdir(dir);
+	snprintf(path, sizeof path, "%s/b.conf", base);
+	unlink(path);
+	rmdir(base);
 }
 
 static void
@@ -43,8 +46,12 @@ begin(void)
 {
 	if (dir[0] != '\0')
 		return;
-	snprintf(dir, sizeof dir, "%s/gatepost-fuzz.XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-	hold(mkdtemp(dir) != NULL);
+	snprintf(base, sizeof base, "%s/gatepost-fuzz.XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	hold(mkdtemp(base) != NULL);
+	/* b.conf is here and there, so that it is seen which one is taken */
+	snprintf(dir, sizeof dir, "%s/in", base);
+	hold(mkdir(dir, 0700) == 0);
+	save("../b.conf", STR(""));
 	snprintf(file, sizeof file, "%s/a.conf", dir);
 	atexit(remove_files);
 	save("key", STR("hunter-two\n"));
@@ -65,6 +72,8 @@ on_warn(void *arg, const char *text)
 static bool
 is_own(const char *path)
 {
+	if (strstr(path, "/../") != NULL)
+		return false;
 	return strncmp(path, dir, strlen(dir)) == 0 || strncmp(path, SYSCONFDIR, strlen(SYSCONFDIR)) == 0 ||
 	    strncmp(path, PREFIX, strlen(PREFIX)) == 0 || strstr(path, "conf/providers.conf") != NULL;
 }

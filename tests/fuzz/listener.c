@@ -22,7 +22,7 @@
 #include "listener/session.h"
 #include "mail/address.h"
 
-enum { PORTS = 3, SUBMITS_MAX = 64, START_MS = 1000000, ANOTHER_WAY_MAX = 700 };
+enum { PORTS = 3, RECIPIENTS = 5, SUBMITS_MAX = 64, START_MS = 1000000, ANOTHER_WAY_MAX = 700 };
 
 static const char *const names[PORTS] = { "127.0.0.1:10025", "127.0.0.1:10026", "127.0.0.1:10587" };
 
@@ -71,7 +71,7 @@ check_submit(const struct submit *m)
 	hold(strncmp(all.data, "Received:", 9) == 0);
 	hold(m->blob == NULL && e->size == all.len && m->id != 0);
 	buf_clear(&all);
-	hold(e->nrcpt > 0 && !str_has_control(str_of(e->sender)) && str_is_utf8(str_of(e->sender)));
+	hold(e->nrcpt > 0 && e->nrcpt <= RECIPIENTS && !str_has_control(str_of(e->sender)) && str_is_utf8(str_of(e->sender)));
 	for (unsigned i = 0; i < e->nrcpt; i++) {
 		struct address a;
 
@@ -79,6 +79,8 @@ check_submit(const struct submit *m)
 		hold(e->rcpt[i].orcpt == NULL || !str_has_control(str_of(e->rcpt[i].orcpt)));
 	}
 	hold(play.port == 1 || strcmp(e->user, "u") == 0 || strcmp(e->user, "bound") == 0);
+	if (e->user != NULL && strcmp(e->user, "bound") == 0 && e->sender[0] != '\0')
+		hold(address_eq(str_of(e->sender), STR("bound@a.example")) || str_iis(address_domain(str_of(e->sender)), "mail.example"));
 }
 
 static void
@@ -133,8 +135,8 @@ configure(void)
 	    "listen \"%s\" { tls = \"starttls\" plaintext_auth = \"loopback\" }\n"
 	    "listen \"%s\" { tls = \"starttls\" auth = \"trusted\" trusted = {\"127.0.0.0/8\"} }\n"
 	    "listen \"%s\" { tls = \"starttls\" }\n"
-	    "limits { message_size = 4K recipients = 5 bare_newline = reject }\n",
-	    place, place, names[0], names[1], names[2]);
+	    "limits { message_size = 4K recipients = %d bare_newline = reject }\n",
+	    place, place, names[0], names[1], names[2], RECIPIENTS);
 	place_save("gatepost.conf", buf_str(&text));
 	buf_clear(&text);
 	snprintf(path, sizeof path, "%s/gatepost.conf", place);
@@ -425,7 +427,7 @@ follow(struct model *m, struct str line, int code, struct str *client, struct st
 		m->sender = false;
 	} else {
 		hold(code != 235 && code != 334 && code != 354);
-		hold(code != 220 || is_verb(line, "STARTTLS"));
+		hold(code != 220 || str_iis(str_trim(line), "STARTTLS"));
 		m->sender = m->sender && code != 220;
 	}
 	return code != 421 && code != 221;

@@ -24,6 +24,7 @@ check_request(struct request *r)
 
 	hold(r->command != NULL && (r->given & ~known) == 0);
 	hold((r->nid > 0) == ((r->given & (REQUEST_ID | REQUEST_IDS)) != 0) && r->nid <= REQUEST_MAX / 2);
+	hold((r->given & (REQUEST_ID | REQUEST_IDS)) != (REQUEST_ID | REQUEST_IDS));
 	hold((r->from != NULL) == ((r->given & REQUEST_FROM) != 0));
 	hold((r->to != NULL) == ((r->given & REQUEST_TO) != 0));
 	hold((r->upstream != NULL) == ((r->given & REQUEST_UPSTREAM) != 0));
@@ -68,6 +69,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 			check_refusal(&r, &why);
 			continue;
 		}
+		hold(line.n <= REQUEST_MAX);
 		check_request(&r);
 		check_row(&r);
 		request_clear(&r);

@@ -239,10 +239,15 @@ was_written(const struct builder *b, uint64_t id, struct str meta, struct str te
 
 		for (size_t at = SEGMENT_HEAD; at + FRAME_HEAD <= o->len; at += FRAME_ALIGN) {
 			const char *p = o->data + at + FRAME_HEAD;
+			unsigned char head[FRAME_HEAD];
 
 			if (!frame_parse(&f, (const unsigned char *)o->data + at, b->file[i].seed, (uint32_t)at) || f.id != id ||
 			    f.kind != FRAME_MESSAGE || f.length > o->len - at - FRAME_HEAD || f.length != meta.n + text.n ||
 			    f.meta != meta.n)
+				continue;
+			/* not by the word of the parser alone */
+			frame_pack(head, &f, b->file[i].seed, (uint32_t)at);
+			if (memcmp(head, p - FRAME_HEAD, FRAME_HEAD) != 0)
 				continue;
 			if (crc32c(0, p, f.meta) == f.meta_crc && crc32c(0, p + f.meta, text.n) == f.text_crc &&
 			    memcmp(p, meta.p, meta.n) == 0 && memcmp(p + f.meta, text.p, text.n) == 0)

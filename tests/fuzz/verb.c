@@ -1,6 +1,6 @@
 /*
- * Command lines: what smtp/line cuts and smtp/verb takes apart.  Promises: the cuts do not depend on how the input came; no line
- * has a CR, LF or NUL; slices lie in the line; a refusal is a reply of the catalogue; what is accepted is within its limits
+ * Command lines: what smtp/line cuts and smtp/verb takes apart.  Promises: the cuts do not depend on how the input came, and are those
+ * of a slow reading; no line has a CR, LF or NUL; slices lie in the line; a refusal is a reply of the catalogue; what is accepted is within its limits
  * (PROTOCOL.md A.1-A.5, C-24).
  */
 #include "fuzz/support/fuzz.h"
@@ -39,9 +39,35 @@ cut(struct str all, unsigned way, struct buf *out)
 		}
 	}
 bad:
-	hold(l.part.len <= LIMIT);
+	hold(l.part.len + 2 <= LIMIT);
 	pieces_end(&s);
 	line_clear(&l);
+}
+
+/* The same, by looking for what ends a line. */
+static void
+slow_cut(struct str in, struct buf *out)
+{
+	for (size_t i = 0; i < in.n; i++) {
+		struct str text = { in.p, i };
+
+		if (in.p[i] != '\r' && in.p[i] != '\n' && in.p[i] != '\0')
+			continue;
+		if (in.p[i] == '\r' && i + 1 == in.n)
+			return;
+		if (in.p[i] != '\r' || in.p[i + 1] != '\n') {
+			buf_printf(out, "%d;", LINE_BAD);
+			return;
+		}
+		if (i + 2 > LIMIT) {
+			buf_printf(out, "%d;", LINE_TOO_LONG);
+		} else {
+			buf_printf(out, "%d:", LINE_READY);
+			buf_put_text(out, text);
+		}
+		in = str_from(in, i + 2);
+		i = SIZE_MAX;	/* 0 is next */
+	}
 }
 
 static void
@@ -66,6 +92,21 @@ check_address(const struct address *a, struct str args, bool utf8)
 	free(text);
 }
 
+/* What stands behind the path: nothing, or a blank and ASCII. */
+static void
+check_behind(const struct address *a, struct str args)
+{
+	struct str last = a->domain.n > 0 ? a->domain : a->local, rest;
+
+	if (a->is_null)
+		return;
+	rest = str_from(args, (size_t)(last.p + last.n - args.p));
+	hold(rest.n > 0 && rest.p[0] == '>');
+	rest = str_from(rest, 1);
+	hold(rest.n == 0 || rest.p[0] == ' ');
+	hold(str_is_ascii(rest));
+}
+
 static void
 check_mail(struct str args, bool esmtp, bool utf8)
 {
@@ -77,6 +118,7 @@ check_mail(struct str args, bool esmtp, bool utf8)
 		return;
 	}
 	check_address(&m.sender, args, utf8 && m.utf8);
+	check_behind(&m.sender, args);
 	hold(esmtp || (!m.has_size && !m.is_8bit && !m.utf8 && m.ret == RET_NONE && m.envid.n == 0));
 	hold(!m.utf8 || utf8);
 	hold(m.envid.n <= 100 && fuzz_is_within(m.envid, args) && xtext_is_printable(m.envid));
@@ -95,8 +137,10 @@ check_rcpt(struct str args, bool esmtp, bool utf8)
 	}
 	hold(!r.rcpt.is_null);
 	check_address(&r.rcpt, args, utf8);
+	check_behind(&r.rcpt, args);
+	hold((r.notify & NOTIFY_NEVER) == 0 || r.notify == NOTIFY_NEVER);
 	hold(esmtp || (r.notify == 0 && r.orcpt.n == 0));
-	hold(r.orcpt.n <= 500 && fuzz_is_within(r.orcpt, args) && !str_has_control(r.orcpt));
+	hold(r.orcpt.n <= 500 && fuzz_is_within(r.orcpt, args) && xtext_is_printable(r.orcpt));
 }
 
 static void
@@ -120,10 +164,13 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	struct str in = fuzz_str(p, n), text;
-	struct buf whole = { 0 };
+	struct buf whole = { 0 }, slow = { 0 };
 	struct line l;
 
 	cut(in, 0, &whole);
+	slow_cut(in, &slow);
+	hold(str_eq(buf_str(&whole), buf_str(&slow)));
+	buf_clear(&slow);
 	for (unsigned way = 1; way < PIECES_WAYS; way++) {
 		struct buf again = { 0 };
 

@@ -87,6 +87,7 @@ static const struct {
 	{ STR("<" X200 "@" DOMAIN_255 ">"), X200 "@" DOMAIN_255, "" },
 	{ STR("<" X200 "x@b.example>"), NULL, NULL },
 	{ STR("<a@x" DOMAIN_255 ">"), NULL, NULL },
+	{ STR("<a@" X63 "." X63 "." X63 "." X63 ".x>"), NULL, NULL },
 	{ STR("<a@" X63 "x.example>"), NULL, NULL },
 	{ STR("<@" X200 ":" X200 "@" X200 ">"), NULL, NULL },
 };
@@ -194,6 +195,27 @@ START_TEST(domains)
 }
 END_TEST
 
+/* A-090: a path of 512 octets, route and all, and of one more. */
+START_TEST(longest_path)
+{
+	static const char *const route[] = { "<@" X63 "." X63 "." X63 "." X63 ",@b", "<@" X63 "." X63 "." X63 "." X63 ",@bb" };
+
+	for (unsigned more = 0; more < 2; more++) {
+		struct buf b = { 0 };
+		struct address a;
+		struct str rest;
+
+		buf_puts(&b, route[more]);
+		buf_puts(&b, ":" X63 "@" X63 "." X63 ".");
+		while (b.len < ADDRESS_PATH_MAX + more - 1)
+			buf_putc(&b, 'x');
+		buf_putc(&b, '>');
+		ck_assert_int_eq(address_parse_path(buf_str(&b), &a, &rest), more == 0 ? 0 : -1);
+		buf_clear(&b);
+	}
+}
+END_TEST
+
 /* C-24: what is deep or long costs no stack, and no time either. */
 START_TEST(deep)
 {
@@ -263,6 +285,7 @@ test_address(void)
 	tcase_add_test(t, qualifying);
 	tcase_add_test(t, equality);
 	tcase_add_loop_test(t, domains, 0, sizeof names / sizeof names[0]);
+	tcase_add_test(t, longest_path);
 	tcase_add_test(t, deep);
 	tcase_add_test(t, round_trip);
 	suite_add_tcase(s, t);

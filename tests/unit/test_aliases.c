@@ -85,6 +85,8 @@ static const struct {
 	    "a1:a2\na0:a1\n"), "is more than 10 aliases deep" },
 	{ STR("z0:x@y\nz1:z0\nz2:z1\nz3:z2\nz4:z3\nz5:z4\nz6:z5\nz7:z6\nz8:z7\n"
 	    "z9:z8\na:z9\n"), "is more than 10 aliases deep" },
+	{ STR("a0:x@y\na1:a0\na2:a1\na3:a2\na4:a3\na5:a4\na6:a5\na7:a6\na8:a7\n"
+	    "a9:a8\nb:a9\n"), "is more than 10 aliases deep" },	/* known already when it is asked for */
 	{ STR("root: admin@localhost\nadmin: root\n"), "leads back to itself" },
 	{ STR("root: a@b\0c\n"), "is no address" },
 };

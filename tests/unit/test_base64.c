@@ -38,6 +38,7 @@ static const char *bad[] = {
 	"Z", "Zg", "Zg=", "Zg===", "Zm9", "=", "==", "===", "====", "Zm9v=",
 	"Zm9v====", "Z===", "Zg==Zg==", "Zm=v", "Zm9v Zm8", "Zm9v\r\n", "Zm8=\n",
 	" Zm8=", "Zh==", "Zm9=", "Zm9-", "Zm_v", "Zm9*", "Zm9\xc3", "=AAA", "A=AA",
+	"Zm+=", "ZC==", "ZE==", "ZI==", "Zm=vZm9v",
 };
 
 START_TEST(refused)

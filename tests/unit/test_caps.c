@@ -54,6 +54,7 @@ START_TEST(mechanisms)
 	ck_assert_uint_eq(parse("250-x\r\n250 AUTH\r\n").mechs, 0);
 	ck_assert_uint_eq(parse("250-x\r\n250 AUTH=\r\n").mechs, 0);
 	ck_assert_uint_eq(parse("250-x\r\n250 AUTHPLAIN PLAINX\r\n").mechs, 0);
+	ck_assert_uint_eq(parse("250-x\r\n250-AUTH PLAINX XPLAIN\r\n250 AUTH=LOGIN-2\r\n").mechs, 0);
 }
 END_TEST
 

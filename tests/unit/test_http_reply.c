@@ -36,6 +36,7 @@ static const struct {
 	{ OK "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;x=y\r\n world\r\n0\r\nX: y\r\n\r\n", "hello world", 200, false },
 	{ OK "Transfer-Encoding: Chunked\r\n\r\n00A\r\n0123456789\r\n0\r\n\r\n", "0123456789", 200, false },
 	{ "HTTP/1.1 103 Early\r\nLink: x\r\n\r\n" OK "Content-Length: 2\r\n\r\nok", "ok", 200, false },
+	{ "HTTP/1.1 103 Early\r\nTransfer-Encoding: chunked\r\n\r\n" OK "Content-Length: 2\r\n\r\nok", "ok", 200, false },
 	{ "HTTP/1.1 302 Found\r\nLocation: http://evil/\r\nContent-Length: 1\r\n\r\nx", "x", 302, false },
 	{ OK "Content-Encoding: identity\r\nContent-Length: 1\r\n\r\nx", "x", 200, false },
 };

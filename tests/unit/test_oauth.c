@@ -41,6 +41,7 @@ static const struct {
 	{ "{\"access_token\":\"t\",\"expires_in\":null,\"refresh_token\":null}", "t", NULL, 0 },
 	{ "{\"access_token\":\"t\",\"expires_in\":1e30}", "t", NULL, 86400 },
 	{ "{\"access_token\":\"t\",\"expires_in\":99999999}", "t", NULL, 86400 },
+	{ "{\"access_token\":\"t\",\"expires_in\":\"99999999\"}", "t", NULL, 86400 },
 	{ "{\"access_token\":\"t\",\"expires_in\":1.5}", "t", NULL, 1 },
 	{ "{\"access_token\":\"t\",\"refresh_token\":\"a b\"}", "t", NULL, 0 },	/* nothing that we could use */
 	{ "{\"access_token\":\"t\",\"refresh_token\":7}", "t", NULL, 0 },

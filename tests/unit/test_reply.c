@@ -53,6 +53,7 @@ static const struct {
 	{ STR("220*************\r\n"), -1, "", "", "", 0 },
 	{ STR("250-a\r\n500 b\r\n"), -1, "", "", "", 0 },	/* B-102 */
 	{ STR("250-a\r\n251 b\r\n"), -1, "", "", "", 0 },
+	{ STR("250-a\r\n250-b\r\n500 c\r\n"), -1, "", "", "", 0 },
 	{ STR("250 ok\n"), -1, "", "", "", 0 },			/* B-103 */
 	{ STR("250-a\n250 b\r\n"), -1, "", "", "", 0 },
 	{ STR("250 o\rk\r\n"), -1, "", "", "", 0 },
@@ -143,6 +144,49 @@ refused_at(struct str line, unsigned times)
 	return bad ? n : 0;
 }
 
+/* B-104: a line that is too long is refused wherever in the reply it stands, as soon as it is. */
+START_TEST(late_line)
+{
+	struct buf line = { 0 };
+	struct reply r;
+
+	for (unsigned before = 0; before < 8; before++) {
+		buf_cut(&line, 0);
+		for (unsigned i = 0; i < before; i++)
+			buf_puts(&line, "250-x\r\n");
+		buf_puts(&line, "250 ");
+		for (unsigned i = 4; i < REPLY_LINE_MAX - 2; i++)
+			buf_putc(&line, 'x');
+		for (unsigned more = 0; more < 2; more++) {
+			struct str in = buf_str(&line);
+
+			reply_init(&r);
+			ck_assert_int_eq(reply_feed(&r, &in), more == 0 ? REPLY_MORE : REPLY_BAD);
+			reply_clear(&r);
+			buf_putc(&line, 'x');
+		}
+	}
+	buf_clear(&line);
+}
+END_TEST
+
+/* B-104: what counts is the reply, not all that was said. */
+START_TEST(each_reply)
+{
+	struct reply r;
+
+	reply_init(&r);
+	for (unsigned i = 0; i < 2 * REPLY_BYTES_MAX / 100; i++) {
+		struct str in = STR("250-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n"
+		    "250 xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n");
+
+		ck_assert_int_eq(reply_feed(&r, &in), REPLY_READY);
+		reply_reset(&r);
+	}
+	reply_clear(&r);
+}
+END_TEST
+
 /* B-104: limits, and memory within them. */
 START_TEST(limits)
 {
@@ -214,6 +258,8 @@ test_reply(void)
 	tcase_add_loop_test(t, replies, 0, CASES * BYTES_STEPS);
 	tcase_add_test(t, reset);
 	tcase_add_test(t, limits);
+	tcase_add_test(t, late_line);
+	tcase_add_test(t, each_reply);
 	tcase_add_loop_test(t, writing, 0, sizeof puts_ / sizeof puts_[0]);
 	tcase_add_test(t, writing_long);
 	suite_add_tcase(s, t);

@@ -76,6 +76,8 @@ static const struct {
 	{ "{\"command\":\"queue\",\"held\":1}", "true or false" },
 	{ "{\"command\":\"queue\",\"limit\":-1}", "number" },
 	{ "{\"command\":\"queue\",\"limit\":2147483648}", "number" },
+	{ "{\"command\":\"queue\",\"older_s\":2147483648}", "number" },
+	{ "{\"command\":\"flush\",\"wait_s\":301}", "number" },
 	{ "{\"command\":\"queue\",\"limit\":99999999999999999999999}", "one JSON object" },
 	{ "{\"command\":\"queue\",\"limit\":1.5}", "number" },
 	{ "{\"command\":\"show\",\"id\":\"\"}", "no message id" },

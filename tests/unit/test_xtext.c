@@ -16,6 +16,7 @@ static const struct {
 	{ STR("a+20b"), true, true, STR("a b") },
 	{ STR("a+0D+0A"), true, false, STR("a\r\n") },
 	{ STR("+00"), true, false, STR("\0") },
+	{ STR("a+7F"), true, false, STR("a\x7f") },
 	{ STR("+FF"), true, false, STR("\xff") },
 	{ STR("+"), false, false, STR("") },
 	{ STR("a+"), false, false, STR("") },
@@ -41,6 +42,8 @@ START_TEST(decoding)
 	ck_assert_int_eq(xtext_decode(&out, in), cases[_i].valid);
 	bytes_eq(buf_str(&out), cases[_i].out);
 	buf_clear(&out);
+	/* what stands behind it is no part of it */
+	ck_assert(!xtext_is((struct str){ "a+2B", 3 }) && !xtext_is((struct str){ "+2", 1 }));
 	free(heap);
 }
 END_TEST
