@@ -221,7 +221,8 @@ bench: $B/gatepost
 	    --rounds $(ROUNDS) --scale $(SCALE) --out results.jsonl
 
 # What strangers, runaway apps and local users may do, and an app that must be served meanwhile; a quarter of an hour.  As root the submit
-# socket is attacked too.  Example: make abuse A="idle_tls starved"; A=--short is the part for every change, under a minute.
+# socket is attacked too.  Example: make abuse A="idle_tls starved"; A=--short is the part for every change: a minute and a half,
+# of which half a minute is the wait for the late answers to wrong passwords.
 A		?=
 .PHONY: abuse
 abuse: $B/gatepost

@@ -347,7 +347,7 @@ def judge(name, short, daemon, app):
         under = [u for u in under if u[1] is None]
         app.heard()
     is_tarpit = name.startswith("brute")
-    after = settle(daemon, before, 2 if short and is_tarpit else TARPIT_S if is_tarpit else CALM_S)
+    after = settle(daemon, before, TARPIT_S if is_tarpit else CALM_S)
     under += app.stop()
     status, log = daemon.stop()
     good = [s for s, wrong in under if wrong is None]
@@ -358,10 +358,9 @@ def judge(name, short, daemon, app):
     worst, quiet_worst = max(good, default=99.0), max((s for s, w in quiet if w is None), default=99.0)
     if worst > SERVED_S + quiet_worst:
         faults.append(f"a message took {worst:.1f} s")
-    is_over = not (short and is_tarpit)     # the answers still wait
-    if after["fds"] > before["fds"] + SLACK_FDS + (0 if is_over else many):
+    if after["fds"] > before["fds"] + SLACK_FDS:
         faults.append(f"{after['fds'] - before['fds']} descriptors remain")
-    if is_over and after["rss"] > before["rss"] + SLACK_KB:
+    if after["rss"] > before["rss"] + SLACK_KB:
         faults.append(f"{(after['rss'] - before['rss']) // 1024} MB remain")
     if status != 0:
         faults.append(f"the daemon ended with {status}: {log[-2000:]}")
