@@ -29,7 +29,7 @@ static struct play {
 	unsigned due;		/* lines until all is said that this mechanism has to say */
 	int code;		/* of the last line that it was given */
 	struct buf heard;	/* of one */
-	bool must_cancel;	/* it asks for something that is no base 64 (B-023) */
+	bool must_cancel;	/* it asks in no base 64, or when all is said (B-023) */
 	bool up;
 } play;
 static struct upstream settings;
@@ -134,8 +134,9 @@ note(struct str piece)
 		return;
 	line.n -= 2;
 	play.code = atoi(play.heard.data);
-	play.must_cancel = play.code == 334 && (play.mechs & (MECH_LOGIN | MECH_CRAM_MD5)) == play.mechs &&
-	    line.n > 3 && line.p[3] == ' ' && !base64_take(&raw, str_from(line, 4));
+	play.must_cancel = play.code == 334 && (play.mechs & (MECH_XOAUTH2 | MECH_OAUTHBEARER)) == 0 && play.due == 0;
+	if (play.code == 334 && (play.mechs & (MECH_LOGIN | MECH_CRAM_MD5)) == play.mechs && line.n > 3 && line.p[3] == ' ')
+		play.must_cancel = play.must_cancel || !base64_take(&raw, str_from(line, 4));
 	buf_cut(&play.heard, 0);
 	buf_clear(&raw);
 }

@@ -9,12 +9,14 @@ enum { BEGINNINGS = 64 };
 static bool
 slow_is(struct str s)
 {
+	static const char digits[] = "0123456789ABCDEF";
+
 	for (size_t i = 0; i < s.n; i++) {
 		if (s.p[i] == '=' || s.p[i] < '!' || s.p[i] > '~')
 			return false;
 		if (s.p[i] != '+')
 			continue;
-		if (s.n - i < 3 || strspn(s.p + i + 1, "0123456789ABCDEF") < 2)
+		if (s.n - i < 3 || memchr(digits, s.p[i + 1], 16) == NULL || memchr(digits, s.p[i + 2], 16) == NULL)
 			return false;
 		i += 2;
 	}
