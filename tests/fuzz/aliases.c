@@ -16,9 +16,10 @@ check_name(const struct aliases *a, struct str name)
 
 		hold(one.n > 0 && !str_has_control(one));
 		hold(address_parse(one, &address) == 0);
+		hold(one.p[0] != ':');
 		if (one.p[0] == '"')
 			one = str_from(one, 1);
-		hold(one.p[0] != '|' && one.p[0] != '/' && one.p[0] != ':');
+		hold(one.p[0] != '|' && one.p[0] != '/' && !str_istarts(one, ":include:"));
 		if (address.domain.n == 0 || str_iis(address.domain, "localhost"))
 			hold(aliases_find(a, address.local) == NULL);
 	}
