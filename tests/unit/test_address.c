@@ -87,7 +87,7 @@ static const struct {
 	{ STR("<" X200 "@" DOMAIN_255 ">"), X200 "@" DOMAIN_255, "" },
 	{ STR("<" X200 "x@b.example>"), NULL, NULL },
 	{ STR("<a@x" DOMAIN_255 ">"), NULL, NULL },
-	{ STR("<a@" X63 "." X63 "." X63 "." X63 ".x>"), NULL, NULL },
+	{ STR("<a@" X63 "." X63 "." X63 ".xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx.xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx>"), NULL, NULL },	/* 256 */
 	{ STR("<a@" X63 "x.example>"), NULL, NULL },
 	{ STR("<@" X200 ":" X200 "@" X200 ">"), NULL, NULL },
 };
