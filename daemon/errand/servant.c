@@ -54,6 +54,8 @@ serve(int fd, pid_t parent, struct config_options *o, struct config *c)
 	if (getppid() != parent)
 		_exit(0);
 	keep_only(fd);
+	if (send(SOCKET_AT, "", 1, MSG_NOSIGNAL) != 1)
+		_exit(1);
 	ledger_init(&ro.ledger, c);
 	config_unref(&c);
 	l = loop_new("errand");
@@ -62,6 +64,19 @@ serve(int fd, pid_t parent, struct config_options *o, struct config *c)
 	runner_stop(&r);
 	log_flush();
 	_exit(0);
+}
+
+/* Until it holds nothing of ours any more: who is killed after this leaves no port in use. */
+static bool
+is_stripped(int fd)
+{
+	char c;
+	ssize_t n;
+
+	do
+		n = recv(fd, &c, 1, 0);
+	while (n < 0 && errno == EINTR);
+	return n == 1;
 }
 
 int
@@ -81,6 +96,10 @@ servant_fork(int *fd, const struct config_options *o, struct config *c, struct w
 	if (pid < 0) {
 		close(pair[0]);
 		return fail(why, "cannot start the helper that runs commands: %s", strerror(errno));
+	}
+	if (!is_stripped(pair[0])) {
+		close(pair[0]);
+		return fail(why, "the helper that runs commands ended at once");
 	}
 	*fd = pair[0];
 	return 0;
