@@ -19,7 +19,7 @@ log_in_utf8(struct world *w)
 	struct client *c;
 
 	story_submit(w);
-	ck_assert(provider_wait(w->provider, 1, 15000));
+	ck_assert(provider_wait(w->provider, 1, 30000));
 	for (int i = 0; i < 500; i++) {
 		c = story_log_in(w);
 		ck_assert_int_eq(client_ask(c, "EHLO test.example\r\n"), 250);
@@ -80,7 +80,7 @@ START_TEST(envelopes_arrive)
 		ck_assert_int_eq(client_ask(c, line), 250);	/* twice is once */
 		ck_assert_int_eq(client_ask(c, "DATA\r\n"), 354);
 		ck_assert_int_eq(client_ask(c, STORY_TEXT ".\r\n"), 250);
-		ck_assert(provider_wait(w.provider, i + 2, 15000));
+		ck_assert(provider_wait(w.provider, i + 2, 30000));
 		m = provider_message(w.provider, i + 1);
 		ck_assert_uint_eq(m->nrcpt, 1);
 		expect_path(m->sender, envelopes[i].heard_from != NULL ? envelopes[i].heard_from : envelopes[i].from);
@@ -135,7 +135,7 @@ START_TEST(content_arrives)
 	story_up(&w, carriers[_i], "", STORY_QUEUE);
 	c = story_log_in(&w);
 	ck_assert_int_eq(client_mail(c, "app@client.example", "you@far.example", said), 250);
-	ck_assert(provider_wait(w.provider, 1, 20000));
+	ck_assert(provider_wait(w.provider, 1, 30000));
 	m = provider_message(w.provider, 0);
 	ck_assert(m->chunked == (_i == 1));
 	ck_assert_uint_gt(m->octets, n);
@@ -185,7 +185,7 @@ START_TEST(what_was_refused_never_comes)
 	}
 	provider_listen(w.provider, "127.0.0.1", w.p587, PROVIDER_STARTTLS, NULL);
 	ck_assert_int_eq(world_run(&w, story_out, sizeof story_out, NULL, "retry --all"), 0);
-	ck_assert(provider_wait(w.provider, 1, 15000));
+	ck_assert(provider_wait(w.provider, 1, 30000));
 	ck_assert_msg(story_status_has(&w, "\"messages\":0"), "%s", story_out);
 	ck_assert_uint_eq(provider_count(w.provider), 1);
 	ck_assert_ptr_null(strstr(provider_message(w.provider, 0)->text, "refused"));
@@ -211,7 +211,7 @@ START_TEST(what_was_cut_off_never_comes)
 		client_free(&c);
 	}
 	story_submit(&w);
-	ck_assert(provider_wait(w.provider, 1, 15000));
+	ck_assert(provider_wait(w.provider, 1, 30000));
 	ck_assert_msg(story_status_has(&w, "\"messages\":0"), "%s", story_out);
 	ck_assert_msg(strstr(story_out, "\"accepted\":1,") != NULL, "%s", story_out);
 	ck_assert_uint_eq(provider_count(w.provider), 1);

@@ -187,7 +187,7 @@ START_TEST(programs_send_mail)
 	byname_up(&w, NULL, "");
 	ck_assert_msg(byname_sendmail(&w, out, sizeof out, s->in, s->words) == 0, "%s", out);
 	ck_assert_str_eq(out, "");
-	ck_assert(provider_wait(w.provider, 1, 10000));
+	ck_assert(provider_wait(w.provider, 1, 30000));
 	m = provider_message(w.provider, 0);
 	snprintf(sender, sizeof sender, "<%s@relay.example>", login());
 	ck_assert_msg(strncmp(m->sender, s->sender != NULL ? s->sender : sender, strlen(s->sender != NULL ? s->sender : sender)) == 0,
@@ -224,7 +224,7 @@ START_TEST(a_large_message_arrives_whole)
 		m += (size_t)snprintf(want + m, 16, "line %u\r\n", i);
 	}
 	ck_assert_msg(byname_run(argv, getuid(), in, n, out, sizeof out) == 0, "%s", out);
-	ck_assert(provider_wait(w.provider, 1, 20000));
+	ck_assert(provider_wait(w.provider, 1, 30000));
 	ck_assert_ptr_nonnull(strstr(provider_message(w.provider, 0)->text, want));
 	free(in);
 	free(want);
@@ -245,7 +245,7 @@ START_TEST(another_user_is_known_by_the_uid)	/* CONTRACT 6 */
 	argv[2] = conf;
 	ck_assert_msg(byname_run(argv, NOBODY, "x\n", 2, out, sizeof out) == 0, "%s", out);
 	snprintf(want, sizeof want, "from=%s@relay.example user=%s ", p->pw_name, p->pw_name);
-	ck_assert_msg(world_wait_log(&w, want, 5000), "%s", world_read_log(&w));
+	ck_assert_msg(world_wait_log(&w, want, 30000), "%s", world_read_log(&w));
 	/* CONTRACT 1: 0660; who may not is told who may */
 	ck_assert_int_eq(byname_run((const char *const[]){ "mailq", "-c", conf, NULL }, NOBODY, "", 0, out, sizeof out), 75);
 	ck_assert_msg(strstr(out, "no permission for ") != NULL && strstr(out, "adduser NAME gatepost") != NULL, "%s", out);
@@ -260,7 +260,7 @@ START_TEST(it_speaks_smtp)
 	    "-bs"), 0);
 	ck_assert_msg(strncmp(out, "220 relay.example ", 18) == 0 && strstr(out, "250 2.0.0 queued as ") != NULL, "%s", out);
 	ck_assert_msg(strstr(out, "\n221 ") != NULL && strstr(out, "AUTH") == NULL && strstr(out, "STARTTLS") == NULL, "%s", out);
-	ck_assert(provider_wait(w.provider, 1, 10000));
+	ck_assert(provider_wait(w.provider, 1, 30000));
 	down();
 }
 END_TEST
@@ -270,7 +270,7 @@ START_TEST(it_takes_lines_that_end_in_lf)
 	byname_up(&w, NULL, "");
 	ck_assert_int_eq(SENDMAIL("EHLO x\nMAIL FROM:<a@client.example>\nRCPT TO:<you@far.example>\nDATA\nS: x\n\n..y\n.\nQUIT\n", "-bs"), 0);
 	ck_assert_msg(strstr(out, "250 2.0.0 queued as ") != NULL && strstr(out, "\n221 ") != NULL, "%s", out);
-	ck_assert(provider_wait(w.provider, 1, 10000));
+	ck_assert(provider_wait(w.provider, 1, 30000));
 	ck_assert_ptr_nonnull(strstr(provider_message(w.provider, 0)->text, "S: x\r\n\r\n.y\r\n"));
 	/* the daemon's rules stay for who does as SMTP says: C-01 */
 	ck_assert_int_eq(SENDMAIL("EHLO x\r\nMAIL FROM:<a@client.example>\r\nRCPT TO:<you@far.example>\r\nDATA\r\nS: x\r\n\r\ny\n.\nz\r\n.\r\nQUIT\r\n",
@@ -301,7 +301,7 @@ START_TEST(closed_descriptors_are_nothing)
 	ck_assert_int_eq(SENDMAIL("x\n", "root"), 67);
 	ck_assert_int_eq(byname_run((const char *const[]){ "gatepost", "show", "-c", conf, "x", NULL }, getuid(), "", 0, out, sizeof out), 64);
 	shut = -1;
-	ck_assert(provider_wait(w.provider, 2, 10000));
+	ck_assert(provider_wait(w.provider, 2, 30000));
 	ck_assert_uint_eq(provider_count(w.provider), 2);
 	ck_assert_msg(strstr(provider_message(w.provider, 0)->text, "421") == NULL, "%s", provider_message(w.provider, 0)->text);
 	down();
@@ -351,7 +351,7 @@ START_TEST(refusals_have_their_status)
 	ck_assert_ptr_nonnull(strstr(out, "550 5.7.1"));
 	ck_assert_int_eq(SENDMAIL("From: a@other.example\n\nx\n", "-f", "a@client.example", "you@far.example"), 77);
 	ck_assert_msg(SENDMAIL("From: a@client.example\n\nx\n", "-f", "a@client.example", "you@far.example") == 0, "%s", out);
-	ck_assert(provider_wait(w.provider, 1, 10000));
+	ck_assert(provider_wait(w.provider, 1, 30000));
 	ck_assert_uint_eq(provider_count(w.provider), 1);	/* and nothing of the rest */
 	down();
 }
@@ -396,7 +396,7 @@ START_TEST(mailq_lists)
 	byname_up(&w, "mail: 451 4.3.0 later", "");
 	snprintf(conf, sizeof conf, "%s/gatepost.conf", w.dir);
 	ck_assert_int_eq(SENDMAIL("x\n", "you@far.example"), 0);
-	ck_assert(world_wait_log(&w, "event=deferred", 10000));
+	ck_assert(world_wait_log(&w, "event=deferred", 30000));
 	ck_assert_int_eq(byname_run((const char *const[]){ "/usr/bin/mailq", "-c", conf, NULL }, getuid(), "", 0, out, sizeof out), 0);
 	ck_assert_msg(strstr(out, "you@far.example") != NULL && strstr(out, "1 message, ") != NULL, "%s", out);
 	ck_assert_int_eq(SENDMAIL("", "-bp"), 0);

@@ -49,7 +49,7 @@ START_TEST(a_message_gets_out)
 	ck_assert_ptr_nonnull(c);
 	ck_assert(client_login(c));
 	ck_assert_msg(client_mail(c, "app@client.example", "you@far.example", TEXT) == 250, "%s", client_text(c));
-	ck_assert_msg(provider_wait(w.provider, 1, 15000), "%s: nothing came", stories[_i].what);
+	ck_assert_msg(provider_wait(w.provider, 1, 30000), "%s: nothing came", stories[_i].what);
 	m = provider_message(w.provider, 0);
 	port = stories[_i].through == 587 ? w.p587 : stories[_i].through == 465 ? w.p465 : w.p2525;
 	ck_assert_msg(m->port == port, "%s: through %u", stories[_i].what, m->port);
@@ -61,7 +61,7 @@ START_TEST(a_message_gets_out)
 	ck_assert_uint_eq(provider_complaints(w.provider), 0);
 	/* The port's own verdict may come later than the message. */
 	snprintf(want, sizeof want, "port=%u tls=starttls address=127.0.0.1 state=%s", w.p587, stories[_i].state);
-	ck_assert_msg(world_wait_log(&w, want, 15000), "%s: %s", stories[_i].what, want);
+	ck_assert_msg(world_wait_log(&w, want, 30000), "%s: %s", stories[_i].what, want);
 	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "status"), 0);
 	ck_assert_msg(strstr(out, stories[_i].state) != NULL, "%s", out);
 	ck_assert_msg(strstr(out, stories[_i].reason) != NULL, "%s", out);
@@ -83,7 +83,7 @@ START_TEST(nothing_plain_ever)	/* C-04: all ports without TLS */
 	c = client_new(&w, w.l465, CLIENT_IMPLICIT);
 	ck_assert(client_login(c));
 	ck_assert_int_eq(client_mail(c, "app@client.example", "you@far.example", TEXT), 250);
-	ck_assert(world_wait_log(&w, "state=down", 15000));
+	ck_assert(world_wait_log(&w, "state=down", 30000));
 	said = provider_transcript(w.provider);
 	ck_assert_ptr_null(strstr(said, "C: MAIL"));
 	ck_assert_ptr_null(strstr(said, "C: AUTH"));
@@ -112,7 +112,7 @@ START_TEST(a_wrong_password_waits_and_a_reload_tries_again)	/* B-019 */
 	c = client_new(&w, w.l587, CLIENT_STARTTLS);
 	ck_assert(client_login(c));
 	ck_assert_int_eq(client_mail(c, "app@client.example", "you@far.example", TEXT), 250);
-	ck_assert(world_wait_log(&w, "state=auth_failed", 15000));
+	ck_assert(world_wait_log(&w, "state=auth_failed", 30000));
 	ck_assert_uint_eq(provider_said(w.provider, "AUTH"), 1);	/* one port, one try */
 	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "status --json"), 0);
 	ck_assert_msg(strstr(out, "auth_failed") != NULL, "%s", out);
@@ -120,7 +120,7 @@ START_TEST(a_wrong_password_waits_and_a_reload_tries_again)	/* B-019 */
 	fputs("provider-secret\n", f);
 	fclose(f);
 	kill(w.pid, SIGHUP);
-	ck_assert(provider_wait(w.provider, 1, 15000));
+	ck_assert(provider_wait(w.provider, 1, 30000));
 	client_free(&c);
 	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
 	world_free(&w);
@@ -139,7 +139,7 @@ START_TEST(a_refused_recipient_comes_back_as_a_bounce)	/* A-200…A-202 */
 	c = client_new(&w, w.l2525, CLIENT_STARTTLS);
 	ck_assert(client_login(c));
 	ck_assert_int_eq(client_mail(c, "app@client.example", "nobody@far.example", TEXT), 250);
-	ck_assert(provider_wait(w.provider, 1, 15000));
+	ck_assert(provider_wait(w.provider, 1, 30000));
 	m = provider_message(w.provider, 0);
 	ck_assert_ptr_nonnull(strstr(m->sender, "<>"));
 	ck_assert_ptr_nonnull(strstr(m->rcpt[0], "app@client.example"));

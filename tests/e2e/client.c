@@ -1,4 +1,4 @@
-/* The client: blocking sockets, OpenSSL, ten seconds of patience. */
+/* The client: blocking sockets, OpenSSL, a minute of patience. */
 #include "e2e/world.h"
 
 #include <arpa/inet.h>
@@ -107,7 +107,7 @@ struct client *
 client_new(struct world *w, unsigned port, enum client_tls tls)
 {
 	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)port) };
-	struct timeval patience = { 10, 0 };
+	struct timeval patience = { 60, 0 };
 	struct client *c = calloc(1, sizeof *c);
 
 	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

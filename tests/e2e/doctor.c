@@ -125,7 +125,7 @@ terminal_end(struct terminal *t)
 {
 	int status;
 
-	ck_assert(terminal_read(t, NULL, 20000));
+	ck_assert(terminal_read(t, NULL, 30000));
 	close(t->fd);
 	ck_assert_int_eq(waitpid(t->pid, &status, 0), t->pid);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
@@ -343,7 +343,7 @@ START_TEST(hostile_text_is_tamed_on_a_terminal)
 	world_configure(&w, "", "");
 	world_start(&w);
 	submit("you@far.example", "Subject: " EVIL " \303\251\r\n\r\nbody " EVIL "\r\nend\r\n", id);
-	ck_assert(world_wait_log(&w, "event=deferred", 15000));
+	ck_assert(world_wait_log(&w, "event=deferred", 30000));
 	for (unsigned i = 0; i < 2; i++) {
 		const char *how = i == 0 ? "--raw" : "--headers";
 
@@ -376,7 +376,7 @@ START_TEST(tables_fit_the_terminal)
 	world_configure(&w, "", "");
 	world_start(&w);
 	submit("you@far.example", "Subject: x\r\n\r\ny\r\n", id);
-	ck_assert(world_wait_log(&w, "event=upstream", 15000));
+	ck_assert(world_wait_log(&w, "event=upstream", 30000));
 	for (unsigned i = 0; i < 2; i++) {
 		ck_assert_int_eq(on_terminal(columns[i], "status", NULL, NULL), 0);
 		expect("STARTTLS is not");
@@ -403,7 +403,7 @@ START_TEST(watching_ends_cleanly)
 	world_start(&w);
 	out[0] = '\0';
 	terminal_run(&t, 80, "status", "--watch", NULL);
-	ck_assert(terminal_read(&t, "queue: empty", 20000));
+	ck_assert(terminal_read(&t, "queue: empty", 30000));
 	expect("\033[?1049h");
 	if (_i == 0) {
 		ck_assert_int_eq(write(t.fd, "\003", 1), 1);

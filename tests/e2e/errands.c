@@ -113,7 +113,7 @@ find_helper(const struct world *w)
 static bool
 wait_gone(pid_t pid)
 {
-	for (int i = 0; i < 500; i++) {
+	for (int i = 0; i < 1500; i++) {
 		if (kill(pid, 0) < 0 && errno == ESRCH)
 			return true;
 		pause_ms(10);
@@ -131,7 +131,7 @@ START_TEST(a_command_gives_the_password)
 	write_file(&w, "pw", "provider-secret\nand more\n");
 	world_start(&w);
 	mail(&w);
-	ck_assert(provider_wait(w.provider, 1, 10000));
+	ck_assert(provider_wait(w.provider, 1, 30000));
 	ck_assert_str_eq(provider_message(w.provider, 0)->user, "apikey");
 	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
 	log = world_read_log(&w);
@@ -152,11 +152,11 @@ START_TEST(a_refused_password_is_asked_for_again)
 	write_file(&w, "pw", "an-old-secret\n");
 	world_start(&w);
 	mail(&w);
-	ck_assert(world_wait_log(&w, "state=auth_failed", 10000));
+	ck_assert(world_wait_log(&w, "state=auth_failed", 30000));
 	ck_assert_uint_eq(provider_said(w.provider, "AUTH"), 1);	/* the same again is not tried (B-019) */
 	write_file(&w, "pw", "provider-secret\n");
 	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "retry --all"), 0);
-	ck_assert(provider_wait(w.provider, 1, 10000));
+	ck_assert(provider_wait(w.provider, 1, 30000));
 	said = world_read_log(&w);
 	ck_assert_ptr_null(strstr(said, "an-old-secret"));
 	free(said);
@@ -173,11 +173,11 @@ START_TEST(a_failing_command_means_later_and_its_words_are_logged)
 	configure_cat(&w, "missing");
 	world_start(&w);
 	mail(&w);
-	ck_assert(world_wait_log(&w, "password_command: the command ended with status 1", 10000));
-	ck_assert(world_wait_log(&w, "No such file", 10000));
+	ck_assert(world_wait_log(&w, "password_command: the command ended with status 1", 30000));
+	ck_assert(world_wait_log(&w, "No such file", 30000));
 	write_file(&w, "missing", "provider-secret\n");
 	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "retry --all"), 0);
-	ck_assert(provider_wait(w.provider, 1, 10000));
+	ck_assert(provider_wait(w.provider, 1, 30000));
 	world_free(&w);
 }
 END_TEST
@@ -193,9 +193,9 @@ START_TEST(a_reload_brings_a_command)
 	configure_cat(&w, "pw");
 	write_file(&w, "pw", "provider-secret\n");
 	kill(w.pid, SIGHUP);
-	ck_assert(world_wait_log(&w, "event=reloaded", 10000));
+	ck_assert(world_wait_log(&w, "event=reloaded", 30000));
 	mail(&w);
-	ck_assert(provider_wait(w.provider, 1, 10000));
+	ck_assert(provider_wait(w.provider, 1, 30000));
 	world_free(&w);
 }
 END_TEST
@@ -212,12 +212,12 @@ START_TEST(the_daemon_survives_its_helper)
 	helper = find_helper(&w);
 	ck_assert_int_eq(kill(helper, SIGTERM), 0);	/* as systemd stops all of a unit: it waits for the daemon */
 	ck_assert_int_eq(kill(helper, SIGKILL), 0);
-	ck_assert(world_wait_log(&w, "event=helper_gone", 10000));
+	ck_assert(world_wait_log(&w, "event=helper_gone", 30000));
 	mail(&w);
-	ck_assert(world_wait_log(&w, "restart gatepost if this stays", 10000));
+	ck_assert(world_wait_log(&w, "restart gatepost if this stays", 30000));
 	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
 	world_start(&w);
-	ck_assert(provider_wait(w.provider, 1, 10000));
+	ck_assert(provider_wait(w.provider, 1, 30000));
 	world_free(&w);
 }
 END_TEST
@@ -273,7 +273,7 @@ alerts_up(struct world *w, const char *script, const char *after)
 static void
 wait_alert(const struct world *w, const char *head, const char *what)
 {
-	char *text = wait_file(w, "alerts", head, 15000), *at = strstr(text, head);
+	char *text = wait_file(w, "alerts", head, 30000), *at = strstr(text, head);
 
 	ck_assert_msg(at != NULL, "%s: %s", head, text);
 	ck_assert_msg(strstr(at, what) != NULL, "%s: %s", what, text);
@@ -291,7 +291,7 @@ START_TEST(an_upstream_down_is_told_and_that_it_is_up_again)
 	wait_alert(&w, "{\"event\":\"message_waiting\",\"state\":\"raised\"", "\"hostname\":\"relay.example\"");
 	ck_assert_uint_ne(provider_listen(w.provider, "127.0.0.1", w.p587, PROVIDER_STARTTLS, NULL), 0);
 	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "retry --all"), 0);
-	ck_assert(provider_wait(w.provider, 1, 10000));
+	ck_assert(provider_wait(w.provider, 1, 30000));
 	wait_alert(&w, "{\"event\":\"upstream_down\",\"state\":\"over\"", "can be reached again");
 	wait_alert(&w, "{\"event\":\"message_waiting\",\"state\":\"over\"", "no message");
 	world_free(&w);
@@ -442,10 +442,10 @@ START_TEST(a_webhook_gets_the_same)
 	ck_assert_msg(strncmp(got, "POST /hook HTTP/1.1\r\n", 21) == 0, "%s", got);
 	ck_assert_ptr_nonnull(strcasestr(got, "application/json"));
 	ck_assert_ptr_nonnull(strstr(got, "\r\n\r\n{\"event\":\"credentials_refused\",\"state\":\"raised\""));
-	ck_assert(world_wait_log(&w, "event=alert_failed", 10000));
+	ck_assert(world_wait_log(&w, "event=alert_failed", 30000));
 	receive(fd, got, sizeof got, "204 Thanks");	/* again, after 10 s */
 	ck_assert_ptr_nonnull(strstr(got, "credentials_refused"));
-	ck_assert(world_wait_log(&w, "event=alert_works", 10000));
+	ck_assert(world_wait_log(&w, "event=alert_works", 30000));
 	close(fd);
 	world_free(&w);
 }

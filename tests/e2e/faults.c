@@ -22,7 +22,7 @@ faults_new(struct world *w, enum provider_mode m587, const char *script587, cons
 	int fd;
 
 	world_new(w, m587, script587, PROVIDER_REFUSE, NULL, PROVIDER_REFUSE, NULL);
-	world_configure(w, " race_delay = \"5s\"\n", rest);
+	world_configure(w, "", rest);
 	snprintf(path, sizeof path, "%s/faults", w->dir);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	ck_assert_int_eq(ftruncate(fd, sizeof *f), 0);

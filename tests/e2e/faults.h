@@ -46,6 +46,11 @@ int ledger_mail(struct ledger *l, struct client *c, const char *to, size_t octet
 /* Looks at what has come: each message as it was sent, and none that was over.  The number of those missing. */
 unsigned ledger_missing(struct ledger *l, struct provider *p);
 bool ledger_wait(struct ledger *l, struct provider *p, int ms);	/* until nothing is missing */
+/*
+ * The provider is back: until all has come.  Asks for it again and again, for an attempt that began before may fail after it was
+ * asked the first time.
+ */
+void ledger_fetch(struct ledger *l, struct world *w);
 void ledger_close(struct ledger *l, struct provider *p);	/* what has come until now must not come again */
 
 TCase *faults_sync_case(void);

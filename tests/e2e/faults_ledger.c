@@ -1,6 +1,7 @@
 /* The ledger: numbered messages whose text follows from their number, so that each can be recognized and compared. */
 #include "e2e/faults.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +92,17 @@ ledger_wait(struct ledger *l, struct provider *p, int ms)
 		faults_pause_ms(10);
 	}
 	return true;
+}
+
+void
+ledger_fetch(struct ledger *l, struct world *w)
+{
+	for (unsigned i = 0; i < 15; i++) {
+		kill(w->pid, SIGHUP);
+		if (ledger_wait(l, w->provider, 2000))
+			return;
+	}
+	ck_abort_msg("%u are missing", ledger_missing(l, w->provider));
 }
 
 void

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { CROWD = 100, LARGE = 300 * 1024 };
@@ -20,6 +21,15 @@ set_descriptors(const struct world *w, rlim_t most)
 	ck_assert_int_eq(prlimit(w->pid, RLIMIT_NOFILE, NULL, &r), 0);
 	r.rlim_cur = most != 0 ? most : r.rlim_max;
 	ck_assert_int_eq(prlimit(w->pid, RLIMIT_NOFILE, &r, NULL), 0);
+}
+
+static int64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
 }
 
 /* Milliseconds of processor time so far. */
@@ -62,6 +72,21 @@ count_greeted(const int *fd)
 	return n;
 }
 
+/* Once it has greeted whom it can, it uses next to no time: who spins does so in each second. */
+static void
+wait_calm(const struct world *w)
+{
+	long before, used = 0;
+
+	for (unsigned i = 0; i < 15; i++) {
+		before = used_ms(w);
+		faults_pause_ms(1000);
+		if ((used = used_ms(w) - before) <= 100)
+			return;
+	}
+	ck_abort_msg("%ld ms of a second", used);
+}
+
 static const rlim_t few[] = { 3, 72 };
 
 START_TEST(a_crowd_and_no_descriptors)	/* D-13, C-20 */
@@ -71,18 +96,17 @@ START_TEST(a_crowd_and_no_descriptors)	/* D-13, C-20 */
 	struct fault_control *f = faults_new(&w, PROVIDER_STARTTLS, NULL, "threads = 2");
 	struct client *c;
 	int fd[CROWD];
-	long before;
 
 	world_start(&w);
 	set_descriptors(&w, few[_i]);
 	for (unsigned i = 0; i < CROWD; i++)
 		fd[i] = knock(i % 2 == 0 ? w.l587 : w.l2525);
-	faults_pause_ms(300);
-	before = used_ms(&w);
-	faults_pause_ms(1000);
-	ck_assert_int_le(used_ms(&w) - before, 100);
+	for (int ms = 0; few[_i] != 3 && count_greeted(fd) == 0; ms += 20) {
+		ck_assert_int_lt(ms, 15000);
+		faults_pause_ms(20);
+	}
+	wait_calm(&w);
 	ck_assert_uint_lt(count_greeted(fd), CROWD);
-	ck_assert(few[_i] == 3 || count_greeted(fd) > 0);
 	set_descriptors(&w, 0);
 	for (unsigned i = 0; i < CROWD; i++)
 		close(fd[i]);
@@ -90,7 +114,7 @@ START_TEST(a_crowd_and_no_descriptors)	/* D-13, C-20 */
 	ck_assert_ptr_nonnull(c);
 	ck_assert_int_eq(ledger_mail(&l, c, "you@far.example", LARGE), 250);
 	client_free(&c);
-	ck_assert(ledger_wait(&l, w.provider, 5000));
+	ck_assert(ledger_wait(&l, w.provider, 30000));
 	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
 	faults_free(&w, &f);
 }
@@ -108,13 +132,12 @@ START_TEST(no_descriptors_for_what_is_queued)	/* D-13 */
 	world_start(&w);
 	c = ledger_client(&w);
 	ck_assert_int_eq(ledger_mail(&l, c, "you@far.example", LARGE), 250);
-	ck_assert(world_wait_log(&w, "event=deferred", 5000));
+	ck_assert(world_wait_log(&w, "event=deferred", 30000));
 	set_descriptors(&w, 3);
 	ck_assert_int_eq(ledger_mail(&l, c, "you@far.example", 300), 250);
 	faults_pause_ms(1000);
 	set_descriptors(&w, 0);
-	kill(w.pid, SIGHUP);
-	ck_assert_msg(ledger_wait(&l, w.provider, 5000), "%u are missing", ledger_missing(&l, w.provider));
+	ledger_fetch(&l, &w);
 	snprintf(blocked, sizeof blocked, "port=%u tls=starttls address=127.0.0.1 state=blocked", w.p587);
 	log = world_read_log(&w);
 	ck_assert_msg(strstr(log, "event=damaged") == NULL && strstr(log, blocked) == NULL, "%.4000s", log);
@@ -160,7 +183,7 @@ START_TEST(the_nth_allocation_fails)	/* D-14 */
 	ck_assert(faults_start(&w, f));
 	starting = f->mallocs;
 	send_two(&w, &l);
-	ck_assert(ledger_wait(&l, w.provider, 5000));
+	ck_assert(ledger_wait(&l, w.provider, 30000));
 	running = f->mallocs;
 	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
 	if (f->has_malloc)
@@ -175,8 +198,7 @@ START_TEST(the_nth_allocation_fails)	/* D-14 */
 		end_of_memory(&w, f->malloc_fails_at);
 	}
 	world_start(&w);
-	kill(w.pid, SIGHUP);
-	ck_assert_msg(ledger_wait(&l, w.provider, 5000), "%u are missing", ledger_missing(&l, w.provider));
+	ledger_fetch(&l, &w);
 	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
 	faults_free(&w, &f);
 }
@@ -201,7 +223,7 @@ live_on(struct world *w, struct ledger *l, char ids[][32], unsigned *nid)
 	unsigned tried = provider_said(w->provider, "MAIL");
 	struct client *c = ledger_client(w);
 	long used = used_ms(w);
-	int ms = 0;
+	int64_t began = now_ms();
 
 	ck_assert_ptr_nonnull(c);
 	ck_assert_int_eq(ledger_mail(l, c, "you@far.example", 300), 250);
@@ -210,11 +232,11 @@ live_on(struct world *w, struct ledger *l, char ids[][32], unsigned *nid)
 		ck_assert_str_ne(ids[i], ids[*nid]);
 	++*nid;
 	client_free(&c);
-	for (; provider_said(w->provider, "MAIL") < tried + 2 * *nid; ms += 20) {
-		ck_assert_int_lt(ms, 5000);
+	while (provider_said(w->provider, "MAIL") < tried + 2 * *nid) {
+		ck_assert_int_lt(now_ms() - began, 30000);
 		faults_pause_ms(20);
 	}
-	ck_assert_int_lt(used_ms(w) - used, 100 + ms / 2);
+	ck_assert_int_lt(used_ms(w) - used, 100 + (now_ms() - began) / 2);
 }
 
 START_TEST(the_clock_jumps_and_nothing_expires)	/* D-16 */
@@ -241,8 +263,7 @@ START_TEST(the_clock_jumps_and_nothing_expires)	/* D-16 */
 		live_on(&w, &l, ids, &nid);
 	}
 	provider_listen(w.provider, "127.0.0.1", w.p587, PROVIDER_STARTTLS, NULL);
-	kill(w.pid, SIGHUP);
-	ck_assert_msg(ledger_wait(&l, w.provider, 5000), "%u are missing", ledger_missing(&l, w.provider));
+	ledger_fetch(&l, &w);
 	ck_assert_uint_eq(provider_count(w.provider), JUMPS);
 	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
 	faults_free(&w, &f);

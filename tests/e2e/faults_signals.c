@@ -14,7 +14,7 @@
 
 #define QUICK "queue { retry = {\"100ms\"} }"
 
-enum { SENDERS = 2, RELOADS = 1000, WARM = 200, STORM = 200, GROWTH_KB = 4096 };
+enum { SENDERS = 2, RELOADS = 1000, WARM = 200, STORM = 200, LIVELY = 20, GROWTH_KB = 4096 };
 
 struct load {
 	struct world *w;
@@ -63,7 +63,7 @@ static int
 open_notify(const struct world *w)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	struct timeval patience = { 10, 0 };
+	struct timeval patience = { 60, 0 };
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	snprintf(sa.sun_path, sizeof sa.sun_path, "%s/notify", w->dir);
@@ -110,7 +110,7 @@ START_TEST(a_thousand_reloads_leak_nothing)	/* D-18 */
 	}
 	load_stop(&load);
 	ck_assert_uint_gt(l.n, 100);
-	ck_assert_msg(ledger_wait(&l, w.provider, 20000), "%u are missing", ledger_missing(&l, w.provider));
+	ck_assert_msg(ledger_wait(&l, w.provider, 30000), "%u are missing", ledger_missing(&l, w.provider));
 	ck_assert_uint_eq(l.repeated, 0);
 	ck_assert_int_eq(faults_status(&w, "FDSize:"), descriptors);	/* a power of two above what was ever open */
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)	/* they keep what is freed */
@@ -135,7 +135,8 @@ START_TEST(a_storm_of_signals_loses_nothing)	/* D-18 */
 	for (unsigned life = 0; life < 4; life++) {
 		world_start(&w);
 		load_start(&load, &w, &l);
-		for (unsigned i = 0; i < STORM; i++) {
+		for (unsigned i = 0, until = l.n + LIVELY; i < STORM || l.n < until; i++) {
+			ck_assert_uint_lt(i, 60000);
 			kill(w.pid, harmless[i % (sizeof harmless / sizeof harmless[0])]);
 			faults_pause_ms(1);
 		}
@@ -146,7 +147,7 @@ START_TEST(a_storm_of_signals_loses_nothing)	/* D-18 */
 	}
 	world_start(&w);
 	ck_assert_uint_gt(l.n, 50);
-	ck_assert_msg(ledger_wait(&l, w.provider, 20000), "%u are missing", ledger_missing(&l, w.provider));
+	ck_assert_msg(ledger_wait(&l, w.provider, 30000), "%u are missing", ledger_missing(&l, w.provider));
 	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
 	faults_free(&w, &f);
 }
@@ -180,7 +181,7 @@ START_TEST(a_second_daemon_names_the_first)	/* D-19 */
 	c = ledger_client(&w);
 	ck_assert_int_eq(ledger_mail(&l, c, "you@far.example", 300), 250);	/* the first has not noticed */
 	client_free(&c);
-	ck_assert(ledger_wait(&l, w.provider, 5000));
+	ck_assert(ledger_wait(&l, w.provider, 30000));
 	ck_assert_int_eq(world_stop(&w, SIGKILL), -SIGKILL);
 	world_start(&w);	/* a lock of the dead is no obstacle */
 	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);

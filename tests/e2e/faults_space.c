@@ -71,8 +71,11 @@ fill(struct world *w, struct ledger *l, size_t octets)
 		while (ledger_mail(l, c, "you@far.example", 300) == 250)
 			ck_assert_uint_lt(++accepted, 1000);
 	eat(w);
-	faults_pause_ms(1200);		/* the room is looked at each second */
-	refused(c, ledger_mail(l, c, "you@far.example", 300));
+	for (int ms = 0; (code = ledger_mail(l, c, "you@far.example", 300)) == 250; ms += 100) {	/* the room is looked at each second */
+		ck_assert_int_lt(ms, 15000);
+		faults_pause_ms(100);
+	}
+	refused(c, code);
 	client_free(&c);
 	return accepted;
 }
@@ -85,6 +88,21 @@ mount_tmpfs(const struct world *w)
 	snprintf(path, sizeof path, "%s/spool", w->dir);
 	ck_assert_int_eq(mkdir(path, 0700), 0);
 	ck_assert_int_eq(mount("none", path, "tmpfs", 0, "size=90m,mode=0700"), 0);
+}
+
+/* Until the last replies have been read: nothing is queued but the bounce that may be owed. */
+static void
+wait_answers(const struct world *w)
+{
+	char out[8192];
+
+	for (int ms = 0;; ms += 20) {
+		ck_assert_int_eq(world_run(w, out, sizeof out, NULL, "queue --json"), 0);
+		if (strchr(out, '\n') == strrchr(out, '\n'))
+			return;
+		ck_assert_msg(ms < 15000, "%s", out);
+		faults_pause_ms(20);
+	}
 }
 
 START_TEST(a_full_disk_takes_nothing_new_and_loses_nothing)	/* D-10, D-11 */
@@ -103,14 +121,16 @@ START_TEST(a_full_disk_takes_nothing_new_and_loses_nothing)	/* D-10, D-11 */
 	world_start(&w);
 	n = fill(&w, &l, sizes[_i]);
 	ck_assert_uint_gt(n, 0);
-	ck_assert_uint_eq(faults_files(&w, "blob"), _i == 0 ? n : 0);	/* nothing half-accepted */
+	ck_assert(faults_wait_files(&w, "blob", _i == 0 ? n : 0, 15000));	/* nothing half-accepted */
+	ck_assert_uint_eq(faults_files(&w, "blob"), _i == 0 ? n : 0);
 	provider_listen(w.provider, "127.0.0.1", w.p587, PROVIDER_STARTTLS, "rcpt/nobody@far: 550 5.1.1 no such user");
 	kill(w.pid, SIGHUP);
 	for (; ledger_missing(&l, w.provider) > 1 || faults_files(&w, "blob") > 0; ms += 10) {
-		ck_assert_msg(ms < 15000, "%u are missing", ledger_missing(&l, w.provider));
+		ck_assert_msg(ms < 30000, "%u are missing", ledger_missing(&l, w.provider));
 		eat(&w);	/* whatever the daemon gives back */
 		faults_pause_ms(10);
 	}
+	wait_answers(&w);
 	eat(&w);
 	faults_pause_ms(1000);		/* by then it is on disk that they were delivered (CONTRACT.md 3) */
 	count = provider_count(w.provider);
@@ -124,11 +144,11 @@ START_TEST(a_full_disk_takes_nothing_new_and_loses_nothing)	/* D-10, D-11 */
 	disgorge(&w);
 	c = ledger_client(&w);
 	for (ms = 0; ledger_mail(&l, c, "you@far.example", 300) != 250; ms += 100) {
-		ck_assert_int_lt(ms, 5000);
+		ck_assert_int_lt(ms, 15000);
 		faults_pause_ms(100);
 	}
 	client_free(&c);
-	ck_assert_msg(ledger_wait(&l, w.provider, 5000), "the bounce is lost");
+	ck_assert_msg(ledger_wait(&l, w.provider, 30000), "the bounce is lost");
 	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
 	ck_assert(faults_run(&w, "umount spool"));
 	faults_free(&w, &f);
@@ -159,9 +179,8 @@ START_TEST(an_error_while_a_large_message_comes_in_refuses_it)	/* D-12 */
 	}
 	client_free(&c);
 	provider_listen(w.provider, "127.0.0.1", w.p587, PROVIDER_STARTTLS, NULL);
-	kill(w.pid, SIGHUP);
-	ck_assert(ledger_wait(&l, w.provider, 10000));
-	ck_assert(faults_wait_files(&w, "blob", 0, 5000));
+	ledger_fetch(&l, &w);
+	ck_assert(faults_wait_files(&w, "blob", 0, 30000));
 	ck_assert_uint_eq(l.repeated, 0);
 	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
 	faults_free(&w, &f);
@@ -183,7 +202,7 @@ START_TEST(a_limit_on_files_refuses_what_is_larger)	/* D-12: RLIMIT_FSIZE, and S
 	refused(c, ledger_mail(&l, c, "you@far.example", 34 * MEGABYTE));
 	ck_assert_int_eq(ledger_mail(&l, c, "you@far.example", MEGABYTE), 250);
 	client_free(&c);
-	ck_assert(ledger_wait(&l, w.provider, 10000));
+	ck_assert(ledger_wait(&l, w.provider, 30000));
 	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
 	faults_free(&w, &f);
 }
@@ -219,7 +238,7 @@ START_TEST(a_sync_that_succeeds_after_one_that_failed_is_not_believed)	/* D-08 *
 	for (unsigned i = 0; i < 300 && ledger_mail(&l, c, "you@far.example", 100000) != 0; i++)
 		continue;
 	client_free(&c);
-	ck_assert(world_wait_log(&w, "event=spool_failed", 5000));
+	ck_assert(world_wait_log(&w, "event=spool_failed", 30000));
 	ck_assert_int_eq(world_stop(&w, 0), 1);
 	ck_assert_uint_gt(l.n, 20);
 	ck_assert(faults_run(&w, "mount -o remount,size=200m none disk"));
@@ -232,7 +251,7 @@ START_TEST(a_sync_that_succeeds_after_one_that_failed_is_not_believed)	/* D-08 *
 	ck_assert(faults_run(&w, "umount spool && mount -o loop disk/image spool"));
 	provider_listen(w.provider, "127.0.0.1", w.p587, PROVIDER_STARTTLS, NULL);
 	world_start(&w);
-	ck_assert_msg(ledger_wait(&l, w.provider, 10000), "%u are lost", ledger_missing(&l, w.provider));
+	ck_assert_msg(ledger_wait(&l, w.provider, 30000), "%u are lost", ledger_missing(&l, w.provider));
 	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
 	ck_assert(faults_run(&w, "umount spool disk"));
 	faults_free(&w, &f);

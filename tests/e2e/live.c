@@ -60,7 +60,7 @@ START_TEST(commands_answer)
 	ck_assert_msg(out[0] == '{' && strstr(out, "\"counters\"") != NULL, "%s", out);
 	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "queue"), 0);
 	ck_assert_msg(world_run(&w, out, sizeof out, NULL, "test you@far.example") == 0, "%s", out);
-	ck_assert(provider_wait(w.provider, 1, 10000));
+	ck_assert(provider_wait(w.provider, 1, 30000));
 	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "ca"), 0);
 	ck_assert_ptr_nonnull(strstr(out, "BEGIN CERTIFICATE"));
 	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "retry 0000000000001"), 1);
@@ -75,6 +75,21 @@ START_TEST(commands_answer)
 	world_free(&w);
 }
 END_TEST
+
+/* Until the command's output has this. */
+static void
+wait_answer(const struct world *w, const char *command, const char *text)
+{
+	char out[16384];
+
+	for (unsigned i = 0; i < 750; i++) {
+		ck_assert_msg(world_run(w, out, sizeof out, NULL, command) == 0, "%s", out);
+		if (strstr(out, text) != NULL)
+			return;
+		usleep(20000);
+	}
+	ck_abort_msg("%s: no \"%s\" in %s", command, text, out);
+}
 
 /* What happened to a message is told after its end too, by the next process too. */
 START_TEST(trace_tells_the_story)
@@ -95,8 +110,9 @@ START_TEST(trace_tells_the_story)
 	ck_assert_int_eq(client_ask(c, TEXT ".\r\n"), 250);
 	snprintf(id, sizeof id, "%s", client_id(c));
 	client_free(&c);
-	ck_assert(provider_wait(w.provider, 2, 10000));	/* the bounce is the second */
+	ck_assert(provider_wait(w.provider, 2, 30000));	/* the bounce is the second */
 	snprintf(trace, sizeof trace, "trace %s", id);
+	wait_answer(&w, trace, "ended ");
 	for (unsigned process = 0; process < 2; process++) {
 		ck_assert_msg(world_run(&w, out, sizeof out, NULL, trace) == 0, "%s", out);
 		ck_assert_msg(strstr(out, "accepted  from app@client.example, user app") != NULL, "%s", out);
@@ -131,7 +147,7 @@ START_TEST(no_secret_is_ever_logged)	/* C-16, A-073 */
 	ck_assert_int_eq(client_ask(c, "AUTH PLAIN AGFwcABjYW5hcnktd3Jvbmc=\r\n"), 535);	/* canary-wrong */
 	ck_assert(client_login(c));
 	ck_assert_int_eq(client_mail(c, "app@client.example", "you@far.example", TEXT), 250);
-	ck_assert(provider_wait(w.provider, 1, 10000));
+	ck_assert(provider_wait(w.provider, 1, 30000));
 	client_free(&c);
 	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
 	log = world_read_log(&w);
@@ -155,14 +171,14 @@ START_TEST(a_bad_reload_is_refused_whole)
 	ck_assert(client_login(c));
 	append(&w, "no_such_option = \"1\"\n");
 	kill(w.pid, SIGHUP);
-	ck_assert(world_wait_log(&w, "event=reload_refused", 10000));
-	ck_assert(world_wait_log(&w, "no_such_option", 1000));
+	ck_assert(world_wait_log(&w, "event=reload_refused", 30000));
+	ck_assert(world_wait_log(&w, "no_such_option", 30000));
 	world_configure(&w, "", "upstream \"other\" { host = \"h.example\" tls_ca = \"half.pem\" }");
 	write_file(&w, "half.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
 	kill(w.pid, SIGHUP);
-	ck_assert(world_wait_log(&w, "upstream other: tls_ca: ", 10000));
+	ck_assert(world_wait_log(&w, "upstream other: tls_ca: ", 30000));
 	ck_assert_int_eq(client_mail(c, "app@client.example", "you@far.example", TEXT), 250);
-	ck_assert(provider_wait(w.provider, 1, 10000));
+	ck_assert(provider_wait(w.provider, 1, 30000));
 	client_free(&c);
 	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
 	world_free(&w);
@@ -337,7 +353,7 @@ START_TEST(a_new_name_asks_for_a_certificate)
 	memcpy(at, "mover", 5);
 	write_file(&w, "gatepost.conf", text);
 	kill(w.pid, SIGHUP);
-	ck_assert(world_wait_log(&w, "event=certificate_due", 10000));
+	ck_assert(world_wait_log(&w, "event=certificate_due", 30000));
 	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "status --json"), 0);
 	ck_assert_msg(strstr(out, "\"certificate\":\"the local certificate does not have the name mover.example\"") != NULL, "%s", out);
 	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "status"), 0);
@@ -357,7 +373,7 @@ refuses_soon(unsigned port)
 	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
 	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 
-	for (int i = 0; i < 500; i++) {
+	for (int i = 0; i < 1500; i++) {
 		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		int r = connect(fd, (struct sockaddr *)&sin, sizeof sin);
 
@@ -390,7 +406,7 @@ START_TEST(a_stop_under_way_finishes_what_is_in_data)	/* A-008 */
 	client_free(&idle);
 	ck_assert_int_eq(world_stop(&w, 0), 0);
 	world_start(&w);
-	ck_assert(provider_wait(w.provider, 1, 10000));
+	ck_assert(provider_wait(w.provider, 1, 30000));
 	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
 	world_free(&w);
 }

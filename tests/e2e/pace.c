@@ -54,7 +54,7 @@ wait_status(struct world *w, const char *args, const char *text)
 {
 	char out[8192];
 
-	for (unsigned i = 0; i < 100; i++) {
+	for (unsigned i = 0; i < 200; i++) {
 		ck_assert_int_eq(world_run(w, out, sizeof out, NULL, args), 0);
 		if (strstr(out, text) != NULL)
 			return;
@@ -71,7 +71,7 @@ START_TEST(a_rate_spreads_messages)	/* B-141 */
 	up(&w, NULL, "rate = \"10/s\"", "");
 	began = now_ms();
 	submit(&w, 20);
-	ck_assert(provider_wait(w.provider, 20, 20000));
+	ck_assert(provider_wait(w.provider, 20, 30000));
 	ck_assert_int_ge(now_ms() - began, 1850);	/* 19 gaps of a tenth of a second */
 	down(&w);
 }
@@ -83,8 +83,8 @@ START_TEST(a_quota_waits_over_a_restart_and_is_told)
 
 	up(&w, NULL, "daily_quota = 3", "");
 	submit(&w, 5);
-	ck_assert(provider_wait(w.provider, 3, 10000));
-	ck_assert(world_wait_log(&w, "state=paused reason=\"daily quota of 3 used; goes on in 24 h 15 min\"", 10000));
+	ck_assert(provider_wait(w.provider, 3, 30000));
+	ck_assert(world_wait_log(&w, "state=paused reason=\"daily quota of 3 used; goes on in 24 h 15 min\"", 30000));
 	wait_status(&w, "status --json", "\"state\":\"paused\",\"reason\":\"daily quota of 3 used; goes on in 24 h");
 	wait_status(&w, "status --json", "\"quota_left\":0");
 	wait_status(&w, "status", "paused: daily quota of 3 used; goes on in 24 h");
@@ -99,7 +99,7 @@ START_TEST(a_quota_waits_over_a_restart_and_is_told)
 	/* a larger one, by a reload */
 	world_configure(&w, "daily_quota = 8", "");
 	kill(w.pid, SIGHUP);
-	ck_assert(provider_wait(w.provider, 5, 10000));
+	ck_assert(provider_wait(w.provider, 5, 30000));
 	wait_status(&w, "status --json", "\"state\":\"up\"");
 	down(&w);
 }
@@ -111,13 +111,13 @@ START_TEST(a_killed_process_counted_what_it_sent)
 
 	up(&w, NULL, "daily_quota = 10", "");
 	submit(&w, 4);
-	ck_assert(provider_wait(w.provider, 4, 10000));
+	ck_assert(provider_wait(w.provider, 4, 30000));
 	ck_assert_int_eq(world_stop(&w, SIGKILL), -SIGKILL);
 	world_start(&w);
 	submit(&w, 20);
-	ck_assert(world_wait_log(&w, "state=paused", 10000));
+	ck_assert(world_wait_log(&w, "state=paused", 30000));
+	ck_assert(provider_wait(w.provider, 7, 30000));		/* what was counted may still be on its way */
 	ck_assert_uint_le(provider_count(w.provider), 10);
-	ck_assert_uint_ge(provider_count(w.provider), 7);
 	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
 	world_free(&w);
 }
@@ -126,26 +126,25 @@ END_TEST
 static const struct {
 	const char *script, *upstream, *said;
 } refusals[] = {
-	{ "mail#1: 454 4.7.0 Throttling failure", "", "Throttling failure" },
-	{ "mail#1: !last 421 4.7.0 slow down", "", "slow down" },
+	{ "mail: 454 4.7.0 Throttling failure", "", "Throttling failure" },
+	{ "mail: !last 421 4.7.0 slow down", "", "slow down" },
 	{ "eod#1: 550 5.9.9 not so fast", "too_fast = {\"550 5.9.9\"} connections = 1", "over the provider's quota: 550 5.9.9 not so fast" },
-	{ "rcpt#1: 450 4.2.1 not so fast", "too_fast = {\"450 4.2.1\"}", "not so fast" },
+	{ "rcpt: 450 4.2.1 not so fast", "too_fast = {\"450 4.2.1\"}", "not so fast" },
 };
 
 START_TEST(too_fast_waits_and_bounces_nothing)	/* B-030; the 5xx one pauses for longer than a test lasts */
 {
 	struct world w;
-	char out[8192];
 
 	up(&w, refusals[_i].script, refusals[_i].upstream, "");
 	submit(&w, 1);
-	ck_assert(world_wait_log(&w, "state=paused", 10000));
-	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "status"), 0);
-	ck_assert_msg(strstr(out, refusals[_i].said) != NULL && strstr(out, "; goes on in ") != NULL, "%s", out);
-	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "queue --json"), 0);
-	ck_assert_msg(strstr(out, "\"attempts\":0") != NULL, "%s", out);
+	ck_assert(world_wait_log(&w, "state=paused", 30000));
+	wait_status(&w, "status", "; goes on in ");
+	wait_status(&w, "status", refusals[_i].said);
+	wait_status(&w, "queue --json", "\"attempts\":0");
 	if (strstr(refusals[_i].said, "quota") == NULL) {
-		ck_assert(provider_wait(w.provider, 1, 15000));
+		provider_listen(w.provider, "127.0.0.1", w.p587, PROVIDER_STARTTLS, NULL);
+		ck_assert(provider_wait(w.provider, 1, 60000));	/* by itself, when the pause is over */
 		wait_status(&w, "status --json", "\"messages\":0");
 	}
 	wait_status(&w, "status --json", "\"bounced\":0");
@@ -166,7 +165,7 @@ START_TEST(the_next_upstream_takes_over_a_quota)
 	world_configure(&w, more, "");
 	world_start(&w);
 	submit(&w, 5);
-	ck_assert(provider_wait(w.provider, 5, 15000));
+	ck_assert(provider_wait(w.provider, 5, 30000));
 	for (unsigned i = 0; i < 5; i++)
 		first += provider_message(w.provider, i)->port == w.p587;
 	ck_assert_uint_eq(first, 2);
@@ -182,10 +181,12 @@ START_TEST(a_connection_carries_so_many_messages)
 
 	up(&w, NULL, "messages_per_connection = 3 connections = 1", "");
 	submit(&w, 9);
-	ck_assert(provider_wait(w.provider, 9, 15000));
+	ck_assert(provider_wait(w.provider, 9, 30000));
 	for (unsigned i = 0; i < 9; i++)
 		ck_assert_uint_le(++on[provider_message(w.provider, i)->connection % 64], 3);
 	wait_status(&w, "status --json", "\"messages\":0");
+	for (unsigned i = 0; i < 1500 && provider_said(w.provider, "QUIT") < 3; i++)
+		nanosleep(&(struct timespec){ 0, 10000000 }, NULL);
 	ck_assert_uint_ge(provider_said(w.provider, "QUIT"), 3);
 	down(&w);
 }

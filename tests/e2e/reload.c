@@ -134,7 +134,7 @@ START_TEST(a_reload_waits_for_every_thread)
 	frozen = freeze_listener(&w);
 	snprintf(line, sizeof line, "%s reload --state %s 2>&1", getenv("GATEPOST"), w.dir);
 	f = popen(line, "r");
-	ck_assert(world_wait_log(&w, "event=reloaded", 10000));
+	ck_assert(world_wait_log(&w, "event=reloaded", 30000));
 	p.fd = fileno(f);
 	ck_assert(frozen == 0 || poll(&p, 1, EARLY_MS) == 0);
 	ck_assert(frozen == 0 || ptrace(PTRACE_DETACH, frozen, NULL, NULL) == 0);
@@ -166,7 +166,7 @@ START_TEST(a_refused_reload_tells_why)
 	world_configure(&w, "", refused[_i].rest);
 	reloads(&w, "reload", refused[_i].status, refused[_i].words);
 	reloads(&w, "reload", refused[_i].status, "the old configuration stays");
-	ck_assert(world_wait_log(&w, "event=reload_refused", 1000));	/* by the daemon too */
+	ck_assert(world_wait_log(&w, "event=reload_refused", 30000));	/* by the daemon too */
 	world_configure(&w, "", "");
 	reloads(&w, "reload", 0, "reloaded ");
 	down(&w);
@@ -223,7 +223,7 @@ START_TEST(a_daemon_that_stops_reloads_no_more)
 	ck_assert_int_eq(client_ask(c, "RCPT TO:<you@far.example>\r\n"), 250);
 	ck_assert_int_eq(client_ask(c, "DATA\r\n"), 354);
 	kill(w.pid, SIGTERM);
-	ck_assert(world_wait_log(&w, "event=stopping", 10000));
+	ck_assert(world_wait_log(&w, "event=stopping", 30000));
 	reloads(&w, "reload", 1, "the daemon is stopping");
 	ck_assert_int_eq(client_ask(c, "Subject: x\r\n\r\ny\r\n.\r\n"), 250);
 	client_free(&c);
@@ -293,7 +293,7 @@ START_TEST(asked_while_it_starts)
 	world_start(&w);
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert_int_eq(status, 0);
-	ck_assert(world_wait_log(&w, "event=reloaded", 1000));
+	ck_assert(world_wait_log(&w, "event=reloaded", 30000));
 	down(&w);
 }
 END_TEST

@@ -75,12 +75,12 @@ START_TEST(captured_mail_goes_nowhere)
 	world_new(&w, PROVIDER_STARTTLS, NULL, PROVIDER_IMPLICIT, NULL, PROVIDER_STARTTLS, NULL);
 	world_configure(&w, "capture = \"mail\"", "");
 	world_start(&w);
-	ck_assert(world_wait_log(&w, "its mail goes to /tmp/gatepost-e2e-", 1000));
+	ck_assert(world_wait_log(&w, "its mail goes to /tmp/gatepost-e2e-", 30000));
 	submit(&w, "app@client.example", "you@far.example", id, sizeof id);
 	ck_assert(wait_captured(&w, 1, out, sizeof out));
 	ck_assert_msg(strncmp(out, head, strlen(head)) == 0, "%s", out);
 	ck_assert_msg(strstr(out, "\nSubject: x\n\ny\n") != NULL, "%s", out);
-	ck_assert(world_wait_log(&w, "event=relayed", 10000));
+	ck_assert(world_wait_log(&w, "event=relayed", 30000));
 	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "status"), 0);
 	ck_assert_msg(strstr(out, "its mail goes nowhere: it is captured in /tmp/") != NULL, "%s", out);
 	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "status --json"), 0);
@@ -158,14 +158,14 @@ START_TEST(the_next_takes_over_and_gives_back)	/* CONTRACT.md 4: every candidate
 	configure(&p, "", "");
 	world_start(&p.w);
 	submit(&p.w, "app@client.example", "one@far.example", NULL, 0);
-	ck_assert(provider_wait(p.w.provider, 1, 10000));
-	ck_assert(world_wait_log(&p.w, "upstream=first state=down", 1000));
+	ck_assert(provider_wait(p.w.provider, 1, 30000));
+	ck_assert(world_wait_log(&p.w, "upstream=first state=down", 30000));
 	ck_assert_int_eq(world_run(&p.w, out, sizeof out, NULL, "retry --all --upstream nobody"), 1);
 	ck_assert_msg(strstr(out, "no upstream nobody") != NULL, "%s", out);
 	come_back(&p);
-	ck_assert(world_wait_log(&p.w, "upstream=first state=up", 10000));
+	ck_assert(world_wait_log(&p.w, "upstream=first state=up", 30000));
 	submit(&p.w, "app@client.example", "two@far.example", NULL, 0);
-	ck_assert(provider_wait(p.one, 1, 10000));
+	ck_assert(provider_wait(p.one, 1, 30000));
 	ck_assert_str_eq(provider_message(p.one, 0)->rcpt[0], "<two@far.example>");
 	ck_assert_uint_eq(provider_count(p.w.provider), 1);
 	pair_free(&p);
@@ -185,11 +185,11 @@ START_TEST(what_waited_for_both_goes_to_the_first_that_is_back)
 	world_start(&p.w);
 	for (unsigned i = 0; i < 3; i++)
 		submit(&p.w, "app@client.example", "one@far.example", NULL, 0);
-	ck_assert(world_wait_log(&p.w, "upstream=provider state=down", 10000));
+	ck_assert(world_wait_log(&p.w, "upstream=provider state=down", 30000));
 	ck_assert_int_eq(world_run(&p.w, out, sizeof out, NULL, "status --json"), 0);
 	ck_assert_msg(strstr(out, "\"messages\":3") != NULL, "%s", out);
 	come_back(&p);
-	ck_assert(provider_wait(p.one, 3, 10000));
+	ck_assert(provider_wait(p.one, 3, 30000));
 	ck_assert_uint_eq(provider_count(p.w.provider), 0);
 	pair_free(&p);
 }
@@ -207,7 +207,7 @@ START_TEST(a_refused_login_passes_on)	/* B-019, D6 */
 	world_start(&p.w);
 	submit(&p.w, "app@client.example", "one@far.example", NULL, 0);
 	submit(&p.w, "app@client.example", "two@far.example", NULL, 0);
-	ck_assert(provider_wait(p.w.provider, 2, 10000));
+	ck_assert(provider_wait(p.w.provider, 2, 30000));
 	ck_assert_uint_eq(provider_said(p.one, "AUTH"), 1);
 	ck_assert_int_eq(world_run(&p.w, out, sizeof out, NULL, "status --json"), 0);
 	ck_assert_msg(strstr(out, "\"auth_failed\"") != NULL && strstr(out, "\"bounced\":0") != NULL, "%s", out);
@@ -220,9 +220,9 @@ START_TEST(a_refused_login_passes_on)	/* B-019, D6 */
 	fputs("other-secret\n", f);
 	fclose(f);
 	kill(p.w.pid, SIGHUP);
-	ck_assert(world_wait_log(&p.w, "event=reloaded", 10000));
+	ck_assert(world_wait_log(&p.w, "event=reloaded", 30000));
 	submit(&p.w, "app@client.example", "three@far.example", NULL, 0);
-	ck_assert(provider_wait(p.one, 1, 10000));
+	ck_assert(provider_wait(p.one, 1, 30000));
 	ck_assert_str_eq(provider_message(p.one, 0)->rcpt[0], "<three@far.example>");
 	pair_free(&p);
 }
@@ -249,15 +249,15 @@ START_TEST(routes_by_sender_user_and_recipient)
 	ck_assert_int_eq(world_run(&p.w, out, sizeof out, "other-secret\n", "passwd other"), 0);
 	world_start(&p.w);
 	submit(&p.w, "app@one.example", "a@far.example", NULL, 0);
-	ck_assert(provider_wait(p.one, 1, 10000));
+	ck_assert(provider_wait(p.one, 1, 30000));
 	submit(&p.w, "app@client.example", "b@TWO.example", NULL, 0);	/* domains are compared without case */
-	ck_assert(provider_wait(p.one, 2, 10000));
+	ck_assert(provider_wait(p.one, 2, 30000));
 	submit(&p.w, "app@client.example", "Boss@far.example", NULL, 0);	/* local parts are not */
-	ck_assert(provider_wait(p.w.provider, 1, 10000));
+	ck_assert(provider_wait(p.w.provider, 1, 30000));
 	c = client_new(&p.w, p.w.l587, CLIENT_STARTTLS);
 	ck_assert_int_eq(client_ask(c, "AUTH PLAIN AG90aGVyAG90aGVyLXNlY3JldA==\r\n"), 235);
 	ck_assert_int_eq(client_mail(c, "other@client.example", "c@far.example", TEXT), 250);
-	ck_assert(provider_wait(p.one, 3, 10000));
+	ck_assert(provider_wait(p.one, 3, 30000));
 	client_free(&c);
 	c = client_new(&p.w, p.w.l587, CLIENT_STARTTLS);	/* each recipient by its own */
 	ck_assert(client_login(c));
@@ -267,7 +267,7 @@ START_TEST(routes_by_sender_user_and_recipient)
 	ck_assert_int_eq(client_ask(c, "DATA\r\n"), 354);
 	ck_assert_int_eq(client_ask(c, TEXT ".\r\n"), 250);
 	client_free(&c);
-	ck_assert(provider_wait(p.one, 4, 10000) && provider_wait(p.w.provider, 2, 10000));
+	ck_assert(provider_wait(p.one, 4, 30000) && provider_wait(p.w.provider, 2, 30000));
 	ck_assert(got(p.one, 0, "<a@") && got(p.one, 1, "<b@") && got(p.one, 2, "<c@") && got(p.one, 3, "<e@"));
 	ck_assert(got(p.w.provider, 0, "<Boss@") && got(p.w.provider, 1, "<d@"));
 	pair_free(&p);
@@ -283,13 +283,13 @@ START_TEST(a_reload_routes_what_is_queued)
 	configure(&p, "", "route \"all\" { upstreams = {\"first\"} }");
 	world_start(&p.w);
 	submit(&p.w, "app@client.example", "later@far.example", NULL, 0);
-	ck_assert(world_wait_log(&p.w, "event=deferred", 10000));
+	ck_assert(world_wait_log(&p.w, "event=deferred", 30000));
 	provider_close(p.one, p.port);
 	submit(&p.w, "app@client.example", "you@far.example", NULL, 0);
 	ck_assert_uint_eq(provider_count(p.w.provider) + provider_count(p.one), 0);
 	configure(&p, "", "route \"all\" { upstreams = {\"provider\"} }");
 	kill(p.w.pid, SIGHUP);
-	ck_assert(provider_wait(p.w.provider, 2, 10000));	/* the schedule would be 30 s */
+	ck_assert(provider_wait(p.w.provider, 2, 30000));	/* the schedule would be 30 s */
 	ck_assert_uint_eq(provider_count(p.one), 0);
 	pair_free(&p);
 }
@@ -304,7 +304,7 @@ START_TEST(what_waits_for_a_provider_may_be_captured)
 	configure(&p, "", "route \"all\" { upstreams = {\"first\"} }");
 	world_start(&p.w);
 	submit(&p.w, "app@client.example", "you@far.example", NULL, 0);
-	ck_assert(world_wait_log(&p.w, "upstream=first state=down", 10000));
+	ck_assert(world_wait_log(&p.w, "upstream=first state=down", 30000));
 	configure(&p, "capture = \"mail\"", "route \"all\" { upstreams = {\"first\", \"provider\"} }");
 	kill(p.w.pid, SIGHUP);
 	ck_assert(wait_captured(&p.w, 1, out, sizeof out));
@@ -323,7 +323,7 @@ START_TEST(a_maildir_that_fails_holds_its_mail)
 	configure(&p, "capture = \"no/mail\"", "");
 	world_start(&p.w);
 	submit(&p.w, "app@client.example", "you@far.example", NULL, 0);
-	ck_assert(world_wait_log(&p.w, "upstream=first state=down", 10000));
+	ck_assert(world_wait_log(&p.w, "upstream=first state=down", 30000));
 	ck_assert_int_eq(world_run(&p.w, out, sizeof out, NULL, "check"), 78);
 	ck_assert_msg(strstr(out, "upstream first: capture: ") != NULL, "%s", out);
 	ck_assert_int_eq(world_run(&p.w, out, sizeof out, NULL, "queue"), 0);
@@ -332,7 +332,7 @@ START_TEST(a_maildir_that_fails_holds_its_mail)
 	snprintf(path, sizeof path, "%s/no", p.w.dir);
 	ck_assert_int_eq(mkdir(path, 0700), 0);
 	ck_assert_int_eq(world_run(&p.w, out, sizeof out, NULL, "retry --all"), 0);
-	ck_assert(world_wait_log(&p.w, "event=relayed", 10000));
+	ck_assert(world_wait_log(&p.w, "event=relayed", 30000));
 	ck_assert_uint_eq(provider_connections(p.w.provider, 0), 0);
 	pair_free(&p);
 }
@@ -354,7 +354,7 @@ START_TEST(what_the_provider_cannot_take_is_refused)	/* D12, B-111, B-131, B-132
 	world_configure(&w, "", "");
 	world_start(&w);
 	submit(&w, "app@client.example", "you@far.example", NULL, 0);
-	ck_assert(provider_wait(w.provider, 1, 10000));
+	ck_assert(provider_wait(w.provider, 1, 30000));
 	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
 	world_start(&w);
 	c = client_new(&w, w.l587, CLIENT_STARTTLS);
@@ -368,7 +368,7 @@ START_TEST(what_the_provider_cannot_take_is_refused)	/* D12, B-111, B-131, B-132
 	ck_assert_int_eq(client_mail(c, "app@client.example", "you@far.example", "a: b\r\n\r\n\xc3\xb6\r\n"), 554);
 	ck_assert_ptr_nonnull(strstr(client_text(c), "5.6.3"));
 	ck_assert_int_eq(client_mail(c, "app@client.example", "you@far.example", TEXT), 250);
-	ck_assert(provider_wait(w.provider, 2, 10000));
+	ck_assert(provider_wait(w.provider, 2, 30000));
 	client_free(&c);
 	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
 	world_free(&w);
@@ -387,18 +387,18 @@ START_TEST(what_the_first_lacks_the_next_takes)	/* B-111, B-131, B-132 */
 	c = client_new(&p.w, p.w.l587, CLIENT_STARTTLS);
 	ck_assert(client_login(c));
 	ck_assert_int_eq(client_mail(c, "app@client.example", "eight@far.example", "a: b\r\n\r\n\xc3\xb6\r\n"), 250);
-	ck_assert(provider_wait(p.w.provider, 1, 10000));
+	ck_assert(provider_wait(p.w.provider, 1, 30000));
 	ck_assert_int_eq(client_mail(c, "app@client.example", "large@far.example", "a: b\r\n\r\n" FIVE FIVE FIVE FIVE FIVE FIVE FIVE FIVE FIVE), 250);
-	ck_assert(provider_wait(p.w.provider, 2, 10000));
+	ck_assert(provider_wait(p.w.provider, 2, 30000));
 	ck_assert_int_eq(client_ask(c, "EHLO x\r\n"), 250);
 	ck_assert_msg(strstr(client_text(c), "SMTPUTF8") != NULL, "%s", client_text(c));
 	ck_assert_int_eq(client_ask(c, "MAIL FROM:<\xc3\xb6@client.example> SMTPUTF8\r\n"), 250);
 	ck_assert_int_eq(client_ask(c, "RCPT TO:<you@far.example>\r\n"), 250);
 	ck_assert_int_eq(client_ask(c, "DATA\r\n"), 354);
 	ck_assert_int_eq(client_ask(c, TEXT ".\r\n"), 250);
-	ck_assert(provider_wait(p.w.provider, 3, 10000));
+	ck_assert(provider_wait(p.w.provider, 3, 30000));
 	ck_assert_int_eq(client_mail(c, "app@client.example", "plain@far.example", TEXT), 250);
-	ck_assert(provider_wait(p.one, 1, 10000));
+	ck_assert(provider_wait(p.one, 1, 30000));
 	ck_assert(got(p.one, 0, "<plain@") && provider_count(p.w.provider) == 3);
 	client_free(&c);
 	pair_free(&p);
@@ -416,12 +416,12 @@ START_TEST(the_sender_is_rewritten)
 	world_configure(&w, "sender = \"out@x.example\" rewrite_from = true", "");
 	world_start(&w);
 	submit(&w, "app@client.example", "you@far.example", NULL, 0);
-	ck_assert(provider_wait(w.provider, 1, 10000));
+	ck_assert(provider_wait(w.provider, 1, 30000));
 	m = provider_message(w.provider, 0);
 	ck_assert_msg(strncmp(m->sender, "<out@x.example>", 15) == 0, "%s", m->sender);
 	ck_assert_msg(strstr(m->text, "\r\nFrom: App <out@x.example>\r\n") != NULL, "%s", m->text);
 	submit(&w, "app@client.example", "bad@far.example", NULL, 0);
-	ck_assert(provider_wait(w.provider, 2, 10000));
+	ck_assert(provider_wait(w.provider, 2, 30000));
 	m = provider_message(w.provider, 1);	/* from nobody, to the one who sent it */
 	ck_assert_msg(strncmp(m->sender, "<>", 2) == 0, "%s", m->sender);
 	ck_assert_msg(strncmp(m->rcpt[0], "<app@client.example>", 20) == 0, "%s", m->rcpt[0]);

@@ -66,7 +66,7 @@ story_submit(struct world *w)
 bool
 story_status_has(struct world *w, const char *text)
 {
-	for (int i = 0; i < 500; i++) {
+	for (int i = 0; i < 750; i++) {
 		ck_assert_int_eq(world_run(w, story_out, sizeof story_out, NULL, "status --json"), 0);
 		if (strstr(story_out, text) != NULL)
 			return true;
@@ -78,7 +78,7 @@ story_status_has(struct world *w, const char *text)
 bool
 story_queue_has(struct world *w, const char *text)
 {
-	for (int i = 0; i < 500; i++) {
+	for (int i = 0; i < 750; i++) {
 		ck_assert_int_eq(world_run(w, story_out, sizeof story_out, NULL, "queue --json"), 0);
 		if (strstr(story_out, text) != NULL)
 			return true;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* --- before mail --------------------------------------------------------------- */
@@ -25,7 +26,7 @@ START_TEST(nothing_works_and_then_it_does)
 	ck_assert_msg(story_queue_has(&w, "\"state\":\"deferred\",\"attempts\":0"), "%s", story_out);
 	ck_assert_uint_eq(provider_listen(w.provider, "127.0.0.1", w.p587, PROVIDER_STARTTLS, NULL), w.p587);
 	ck_assert_int_eq(world_run(&w, story_out, sizeof story_out, NULL, "retry --all"), 0);
-	ck_assert(provider_wait(w.provider, 2, 15000));
+	ck_assert(provider_wait(w.provider, 2, 30000));
 	ck_assert_msg(story_status_has(&w, "\"messages\":0"), "%s", story_out);
 	ck_assert_msg(story_status_has(&w, "\"state\":\"up\""), "%s", story_out);
 	ck_assert_uint_eq(story_bounces(&w), 0);
@@ -54,8 +55,8 @@ START_TEST(the_next_upstream)
 	world_start(&w);
 	story_submit(&w);
 	snprintf(state, sizeof state, "upstream=first state=%s", seconds[_i].state);
-	ck_assert_msg(world_wait_log(&w, state, 15000), "%s", world_read_log(&w));
-	ck_assert(provider_wait(w.provider, 1, 15000));
+	ck_assert_msg(world_wait_log(&w, state, 30000), "%s", world_read_log(&w));
+	ck_assert(provider_wait(w.provider, 1, 30000));
 	ck_assert_uint_eq(provider_message(w.provider, 0)->port, w.p587);
 	ck_assert_uint_eq(story_bounces(&w), 0);
 	story_down(&w);
@@ -76,7 +77,7 @@ START_TEST(before_tls_nothing_counts)
 
 	story_up(&w, talk[_i], "", STORY_QUEUE);
 	story_submit(&w);
-	ck_assert_msg(world_wait_log(&w, "upstream=provider state=down", 15000), "%s", world_read_log(&w));
+	ck_assert_msg(world_wait_log(&w, "upstream=provider state=down", 30000), "%s", world_read_log(&w));
 	ck_assert_msg(story_queue_has(&w, "\"state\":\"deferred\",\"attempts\":0"), "%s", story_out);
 	log = world_read_log(&w);
 	ck_assert_ptr_null(strstr(log, "auth_failed"));
@@ -86,7 +87,7 @@ START_TEST(before_tls_nothing_counts)
 	ck_assert_uint_eq(provider_said(w.provider, "MAIL"), 0);
 	provider_listen(w.provider, "127.0.0.1", w.p587, PROVIDER_STARTTLS, NULL);
 	ck_assert_int_eq(world_run(&w, story_out, sizeof story_out, NULL, "retry --all"), 0);
-	ck_assert(provider_wait(w.provider, 1, 15000));
+	ck_assert(provider_wait(w.provider, 1, 30000));
 	ck_assert_uint_eq(story_bounces(&w), 0);
 	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);	/* the client's bytes after a forged 220 are the script's doing */
 	world_free(&w);
@@ -103,10 +104,10 @@ START_TEST(a_login_for_later)
 
 	story_up(&w, logins[_i], "", STORY_QUEUE);
 	story_submit(&w);
-	ck_assert_msg(world_wait_log(&w, "upstream=provider state=down", 15000), "%s", world_read_log(&w));
+	ck_assert_msg(world_wait_log(&w, "upstream=provider state=down", 30000), "%s", world_read_log(&w));
 	ck_assert_uint_eq(provider_said(w.provider, "AUTH"), 1);
 	ck_assert_int_eq(world_run(&w, story_out, sizeof story_out, NULL, "retry --all"), 0);
-	ck_assert(provider_wait(w.provider, 1, 15000));
+	ck_assert(provider_wait(w.provider, 1, 30000));
 	log = world_read_log(&w);
 	ck_assert_ptr_null(strstr(log, "auth_failed"));
 	free(log);
@@ -130,7 +131,7 @@ START_TEST(a_refusal_bounces)
 
 	story_up(&w, refusals[_i], "", STORY_QUEUE);
 	story_submit(&w);
-	ck_assert(provider_wait(w.provider, 1, 15000));
+	ck_assert(provider_wait(w.provider, 1, 30000));
 	m = provider_message(w.provider, 0);
 	ck_assert(story_is_bounce(m));
 	ck_assert_uint_eq(m->nrcpt, 1);
@@ -154,7 +155,7 @@ START_TEST(a_refused_bounce_is_held)
 	story_up(&w, "rcpt/you@far: 550 5.1.1 nobody;mail/<>: 550 5.7.1 no null senders here", "", STORY_QUEUE);
 	story_submit(&w);
 	ck_assert_msg(story_status_has(&w, "\"held\":1"), "%s", story_out);
-	ck_assert(world_wait_log(&w, "event=held level=error ", 5000));
+	ck_assert(world_wait_log(&w, "event=held level=error ", 30000));
 	for (unsigned process = 0; process < 2; process++) {
 		ck_assert_int_eq(world_run(&w, story_out, sizeof story_out, NULL, "queue --json --held"), 0);
 		ck_assert_msg(strstr(story_out, "\"state\":\"held\"") != NULL && strstr(story_out, "no null senders here") != NULL, "%s", story_out);
@@ -171,7 +172,7 @@ START_TEST(a_refused_bounce_is_held)
 	provider_listen(w.provider, "127.0.0.1", w.p587, PROVIDER_STARTTLS, NULL);
 	snprintf(command, sizeof command, "release %s", id);
 	ck_assert_int_eq(world_run(&w, story_out, sizeof story_out, NULL, command), 0);
-	ck_assert(provider_wait(w.provider, 1, 15000));
+	ck_assert(provider_wait(w.provider, 1, 30000));
 	ck_assert_msg(story_status_has(&w, "\"messages\":0"), "%s", story_out);
 	story_down(&w);
 }
@@ -183,24 +184,29 @@ static const char *const surplus[] = { "552 too many recipients", "552 5.5.3 too
 START_TEST(each_recipient_for_itself)
 {
 	static const char *const to[] = { "<ok@far.example>", "<no@far.example>", "<many@far.example>", "<slow@far.example>", NULL };
-	const struct provider_message *first, *second;
+	const struct provider_message *first, *second, *bounce;
 	char script[200];
 	struct world w;
 
 	snprintf(script, sizeof script, "rcpt/no@: 550 5.1.1 nobody;rcpt/slow@: 450 4.2.1 full;rcpt#1/many@: %s", surplus[_i]);
 	story_up(&w, script, "", STORY_QUEUE);
 	story_submit_as(&w, "<app@client.example>", to);
-	ck_assert(provider_wait(w.provider, 3, 15000));	/* at once: the next transaction, and the bounce */
+	ck_assert(provider_wait(w.provider, 3, 30000));	/* at once: the next transaction, and the bounce */
 	first = provider_message(w.provider, 0);
 	second = provider_message(w.provider, 1);
+	bounce = provider_message(w.provider, 2);
 	ck_assert_uint_eq(first->nrcpt, 1);
 	ck_assert_ptr_nonnull(strstr(first->rcpt[0], "<ok@"));
+	if (story_is_bounce(second)) {	/* over another connection, and it was faster */
+		second = provider_message(w.provider, 2);
+		bounce = provider_message(w.provider, 1);
+	}
 	ck_assert(!story_is_bounce(second));
 	ck_assert_uint_eq(second->nrcpt, 1);
 	ck_assert_ptr_nonnull(strstr(second->rcpt[0], "<many@"));
 	ck_assert_uint_eq(story_bounces(&w), 1);
-	ck_assert_ptr_nonnull(strstr(provider_message(w.provider, 2)->text, "Final-Recipient: rfc822; no@far.example"));
-	ck_assert_ptr_null(strstr(provider_message(w.provider, 2)->text, "Final-Recipient: rfc822; many@"));
+	ck_assert_ptr_nonnull(strstr(bounce->text, "Final-Recipient: rfc822; no@far.example"));
+	ck_assert_ptr_null(strstr(bounce->text, "Final-Recipient: rfc822; many@"));
 	ck_assert_msg(story_queue_has(&w, "\"state\":\"deferred\",\"attempts\":1"), "%s", story_out);
 	ck_assert_msg(story_status_has(&w, "\"relayed\":3,\"deferred\":1,\"bounced\":1,"), "%s", story_out);	/* the bounce is relayed too */
 	story_down(&w);
@@ -217,7 +223,7 @@ START_TEST(lost_before_the_end)
 
 	story_up(&w, losses[_i], "", STORY_QUEUE);
 	story_submit(&w);
-	ck_assert(provider_wait(w.provider, 1, 15000));
+	ck_assert(provider_wait(w.provider, 1, 30000));
 	ck_assert_uint_eq(provider_message(w.provider, 0)->connection, 2);
 	ck_assert_msg(story_status_has(&w, "\"messages\":0"), "%s", story_out);
 	ck_assert_msg(strstr(story_out, "\"relayed\":1,\"deferred\":0,\"bounced\":0,\"duplicates_possible\":0") != NULL, "%s", story_out);
@@ -239,13 +245,13 @@ START_TEST(lost_after_the_end)
 	world_start(&w);
 	story_submit(&w);
 	ck_assert_msg(story_status_has(&w, "\"duplicates_possible\":1"), "%s", story_out);
-	ck_assert(world_wait_log(&w, "maybe_delivered=yes", 5000));
+	ck_assert(world_wait_log(&w, "maybe_delivered=yes", 30000));
 	ck_assert_int_eq(world_run(&w, story_out, sizeof story_out, NULL, "queue --json"), 0);
 	ck_assert_msg(strstr(story_out, "\"state\":\"deferred\",\"attempts\":1,\"next_attempt_s\":") != NULL, "%s", story_out);
 	ck_assert_msg(strstr(story_out, "\"next_attempt_s\":0") == NULL, "%s", story_out);
 	ck_assert_uint_eq(provider_count(w.provider), 1);
 	ck_assert_int_eq(world_run(&w, story_out, sizeof story_out, NULL, "retry --all"), 0);
-	ck_assert(provider_wait(w.provider, 2, 15000));
+	ck_assert(provider_wait(w.provider, 2, 30000));
 	ck_assert_ptr_nonnull(strstr(provider_message(w.provider, 0)->text, "Idempotency-Key: "));
 	ck_assert_str_eq(provider_message(w.provider, 1)->text, provider_message(w.provider, 0)->text);
 	ck_assert_uint_ne(provider_message(w.provider, 1)->connection, provider_message(w.provider, 0)->connection);
@@ -256,18 +262,21 @@ START_TEST(lost_after_the_end)
 END_TEST
 
 /* Row 10: too fast, over quota, though it is a 5xx: the upstream rests, the message waits, nobody is told. */
-static const char *const paces[] = { "mail#1: 550 5.4.5 quota", "rcpt#1: 550 5.4.5 quota", "eod#1: 550 5.4.5 quota", "mail#1: 421 4.7.0 slow" };
+static const char *const paces[] = { "mail#1: 550 5.4.5 quota", "rcpt#1: 550 5.4.5 quota", "eod#1: 550 5.4.5 quota", "mail: 421 4.7.0 slow" };
 
 START_TEST(too_fast)
 {
 	struct world w;
+	time_t began;
 
 	story_up(&w, paces[_i], "too_fast = {\"421\", \"550 5.4.5\"}", STORY_QUEUE);
+	began = time(NULL);
 	story_submit(&w);
 	ck_assert_msg(story_status_has(&w, "\"state\":\"paused\""), "%s", story_out);
 	ck_assert_msg(story_queue_has(&w, "\"state\":\"deferred\""), "%s", story_out);
-	ck_assert_msg(strstr(story_out, strncmp(paces[_i], "mail#1: 421", 11) == 0 ? "slow" : "quota") != NULL, "%s", story_out);
-	ck_assert_uint_eq(provider_said(w.provider, "MAIL"), 1);
+	ck_assert_msg(strstr(story_out, strncmp(paces[_i], "mail: 421", 9) == 0 ? "slow" : "quota") != NULL, "%s", story_out);
+	ck_assert_uint_ge(provider_said(w.provider, "MAIL"), 1);
+	ck_assert_uint_le(provider_said(w.provider, "MAIL"), 1 + (unsigned)(time(NULL) - began) / 4);	/* 5 s, and longer again */
 	ck_assert_uint_eq(provider_count(w.provider), 0);
 	story_down(&w);
 }
@@ -292,7 +301,7 @@ START_TEST(not_about_the_message)
 		ck_assert_msg(story_queue_has(&w, "\"state\":\"deferred\""), "%s", story_out);
 		ck_assert_int_eq(world_run(&w, story_out, sizeof story_out, NULL, "retry --all"), 0);
 	}
-	ck_assert(provider_wait(w.provider, 1, 15000));
+	ck_assert(provider_wait(w.provider, 1, 30000));
 	ck_assert_msg(story_status_has(&w, "\"messages\":0"), "%s", story_out);
 	ck_assert_uint_eq(provider_count(w.provider), 1);
 	ck_assert_uint_eq(story_bounces(&w), 0);
@@ -312,7 +321,7 @@ START_TEST(a_poisoned_message)
 	story_submit_as(&w, "<poison@client.example>", to);
 	for (unsigned i = 0; i < 5; i++)
 		story_submit(&w);
-	ck_assert(provider_wait(w.provider, 5, 15000));
+	ck_assert(provider_wait(w.provider, 5, 30000));
 	ck_assert_msg(story_queue_has(&w, "\"state\":\"deferred\",\"attempts\":1"), "%s", story_out);
 	ck_assert_uint_le(provider_said(w.provider, "MAIL FROM:<poison@"), 3);
 	ck_assert_uint_eq(story_bounces(&w), 0);
@@ -328,7 +337,7 @@ START_TEST(a_hostile_reply)
 
 	story_up(&w, "rcpt/you@far: 553-5.1.1 no\x1b]0x\x07|553 5.1.1 type: mda\xff", "", STORY_QUEUE);
 	story_submit(&w);
-	ck_assert(provider_wait(w.provider, 1, 15000));
+	ck_assert(provider_wait(w.provider, 1, 30000));
 	ck_assert_ptr_nonnull(strstr(provider_message(w.provider, 0)->text, "no\\x1B]0x\\x07"));
 	ck_assert_ptr_nonnull(strstr(provider_message(w.provider, 0)->text, "type: mda\\xFF"));
 	ck_assert_ptr_null(strpbrk(provider_message(w.provider, 0)->text, "\x1b\x07\xff"));

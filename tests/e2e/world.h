@@ -25,7 +25,10 @@ struct world {
 /* Provider with these modes (script NULL: none), user apikey, password provider-secret; nothing is started. */
 void world_new(struct world *w, enum provider_mode m587, const char *script587, enum provider_mode m465,
     const char *script465, enum provider_mode m2525, const char *script2525);
-/* Writes the configuration: `upstream' goes into the upstream section, `rest' stands before it. */
+/*
+ * Writes the configuration: `upstream' goes into the upstream section, `rest' stands before it.  Unless `upstream' has its own
+ * race_delay, a port is tried when the one before it has failed, and connect_timeout is 1 s.
+ */
 void world_configure(struct world *w, const char *upstream, const char *rest);
 void world_start(struct world *w);		/* and waits until it has started */
 bool world_try_start(struct world *w);		/* false: it ended instead; world_stop(w, 0) has the status */

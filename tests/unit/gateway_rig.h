@@ -200,7 +200,7 @@ rig_down(struct rig *r)
 #define rig_until(r, cond)                                                     \
 	do {                                                                   \
 		unsigned tries_ = 0;                                           \
-		while (!(cond) && tries_++ < 20000) {                          \
+		while (!(cond) && tries_++ < 100000) {                          \
 			loop_turn((r)->loop, false);                           \
 			if (tries_ > 20)                                       \
 				nanosleep(&(struct timespec){ 0, 200000 }, NULL); \

@@ -267,7 +267,7 @@ rig_down(struct rig *r)
 #define turn_until(r, cond)                                                    \
 	do {                                                                   \
 		unsigned tries = 0;                                            \
-		while (!(cond) && tries++ < 20000) {                           \
+		while (!(cond) && tries++ < 100000) {                           \
 			loop_turn((r)->loop, false);                           \
 			if (tries > 50)                                        \
 				nanosleep(&(struct timespec){ 0, 200000 }, NULL); \

@@ -23,13 +23,13 @@ support_on_late(void *arg)
 	*(bool *)arg = true;
 }
 
-/* Turns the loop until cond holds; fails after three seconds. */
+/* Turns the loop until cond holds; fails after fifteen seconds. */
 #define UNTIL(l, cond)                                                         \
 	do {                                                                   \
 		struct timer guard_;                                           \
 		bool late_ = false, met_;                                      \
 		timer_init(&guard_, support_on_late, &late_);                  \
-		loop_timer(l, &guard_, clock_now_ms() + 3000);                 \
+		loop_timer(l, &guard_, clock_now_ms() + 15000);                 \
 		while (!(met_ = (cond)) && !late_)                             \
 			loop_turn(l, true);                                    \
 		loop_cancel(l, &guard_);                                       \

@@ -833,7 +833,7 @@ START_TEST(used_up)
 	j = rig_deliver(&r, rig_job(&r, 1, "s@x", "a@x", str_of(small)));	/* too late */
 	ck_assert(j->lane_lost && j->result[0].kind == OUTCOME_AGAIN);
 	ck_assert_uint_eq(r.nclosed, 0);
-	for (int i = 0; i < 50 && provider_said(r.provider, "QUIT") == 0; i++) {
+	for (int i = 0; i < 1500 && provider_said(r.provider, "QUIT") == 0; i++) {
 		loop_turn(r.loop, false);
 		usleep(10000);
 	}
@@ -903,7 +903,7 @@ START_TEST(a_silence)
 	rig_send(&r, rig_job(&r, 1, "s@x", "a@x", str_of(small)));
 	while (provider_said(r.provider, _i == 2 ? "." : _i == 1 ? "DATA" : "MAIL") == 0)
 		loop_turn(r.loop, false);
-	for (int i = 0; i < 20; i++) {	/* let what was answered come in */
+	for (int i = 0; i < 150; i++) {	/* let what was answered come in */
 		loop_turn(r.loop, false);
 		usleep(2000);
 	}

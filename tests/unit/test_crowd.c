@@ -46,7 +46,7 @@ look(unsigned i)
 static void
 await(struct rig *r, unsigned i, const char *text)
 {
-	for (int n = 0; n < 5000 && strstr(look(i), text) == NULL; n++)
+	for (int n = 0; n < 30000 && strstr(look(i), text) == NULL; n++)
 		rig_turn(r);
 	ck_assert_msg(strstr(look(i), text) != NULL, "no \"%s\" in \"%s\"", text, look(i));
 }

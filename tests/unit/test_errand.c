@@ -293,7 +293,7 @@ START_TEST(the_whole_group_is_killed)
 	ck_assert_int_eq(r.result, ERRAND_LATE);
 	rewind(f);
 	ck_assert_int_eq(fscanf(f, "%d", &pid), 1);
-	for (unsigned i = 0; i < 200 && kill(pid, 0) == 0; i++) {	/* gone, or a zombie until init waits for it */
+	for (unsigned i = 0; i < 1500 && kill(pid, 0) == 0; i++) {	/* gone, or a zombie until init waits for it */
 		char state[64], text_[256] = "";
 		FILE *s;
 
@@ -305,7 +305,7 @@ START_TEST(the_whole_group_is_killed)
 		fclose(s);
 		if (strstr(text_, ") Z") != NULL)
 			break;
-		ck_assert_uint_lt(i, 199);
+		ck_assert_uint_lt(i, 1499);
 		usleep(10000);
 	}
 	fclose(f);

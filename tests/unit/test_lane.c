@@ -166,7 +166,7 @@ turn(struct rig *r)
 /* Turns until the condition holds: the sync helper works in real time, everything else at once. */
 #define turn_until(r, cond)                                                    \
 	do {                                                                   \
-		for (unsigned tries = 0; !(cond) && tries < 20000; tries++)    \
+		for (unsigned tries = 0; !(cond) && tries < 100000; tries++)    \
 			turn(r);                                               \
 		ck_assert_msg(cond, "%s", #cond);                              \
 	} while (0)

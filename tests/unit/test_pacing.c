@@ -211,7 +211,7 @@ reload(struct rig *r, const char *text)
 #define turn_until(r, cond)                                                    \
 	do {                                                                   \
 		unsigned tries = 0;                                            \
-		while (!(cond) && tries++ < 20000) {                           \
+		while (!(cond) && tries++ < 100000) {                           \
 			loop_turn((r)->loop, false);                           \
 			if (tries > 50)                                        \
 				nanosleep(&(struct timespec){ 0, 200000 }, NULL); \

@@ -32,7 +32,7 @@ open_with(struct rig *r, const char *script, unsigned mode)
 static void
 wait_for_said(struct rig *r, const char *line)
 {
-	for (int i = 0; i < 400 && provider_said(r->provider, line) == 0; i++) {
+	for (int i = 0; i < 3000 && provider_said(r->provider, line) == 0; i++) {
 		loop_turn(r->loop, false);
 		usleep(5000);
 	}

@@ -104,7 +104,7 @@ hear(int fd, char *text, size_t size)
 {
 	size_t n = 0;
 
-	for (unsigned i = 0; i < 3000; i++) {
+	for (unsigned i = 0; i < 15000; i++) {
 		ssize_t r = recv(fd, text + n, size - 1 - n, MSG_DONTWAIT);
 
 		text[n + (r > 0 ? (size_t)r : 0)] = '\0';
