@@ -8,7 +8,7 @@ ok() { echo "ok    $1"; }
 bad() { echo "FAIL  $1"; failed=1; }
 check() { local what=$1; shift; if "$@"; then ok "$what"; else bad "$what"; fi; }
 log() { journalctl -q -o cat -u gatepost.service; }
-until_true() { # until_true TENTHS COMMAND...
+until_true() { # until_true TENTHS COMMAND...  What the journal has comes later than what it tells of.
 	local n=$1; shift
 	for _ in $(seq "$n"); do ! "$@" >/dev/null 2>&1 || return 0; sleep 0.1; done
 	return 1
@@ -26,7 +26,7 @@ trap end EXIT
 # --- a provider, and a configuration without a secret in it -------------------------
 /mnt/fake-provider -a 127.0.0.1 -u apikey:provider-secret -c /etc/gatepost/provider.pem 1587:starttls \
     </dev/zero >/tmp/provider 2>&1 &
-until_true 50 grep -q ready /tmp/provider || { cat /tmp/provider; bad "the provider"; exit; }
+until_true 150 grep -q ready /tmp/provider || { cat /tmp/provider; bad "the provider"; exit; }
 relayed() { grep -c '^message' /tmp/provider; }
 write_conf() { # write_conf REST
 	cat >/etc/gatepost/gatepost.conf <<X
@@ -89,11 +89,11 @@ submit() {
 check "submit with STARTTLS" submit smtp://localhost:587
 check "submit with TLS" submit smtps://localhost:465
 check "submit over IPv6" submit 'smtp://[::1]:2525'
-check "relayed, with the password from LoadCredential=" until_true 100 eval '[ $(relayed) -eq 3 ]'
+check "relayed, with the password from LoadCredential=" until_true 300 eval '[ $(relayed) -eq 3 ]'
 check "submit_socket knows the caller" gatepost test you@far.example
 
-check "Landlock is active" has_log 'event=started .* landlock=[2-9]'
-check "systemctl status tells: $(prop StatusText)" until_true 50 eval 'prop StatusText | grep -q "^Nothing waits; provider up (1587/starttls)$"'
+check "Landlock is active" until_true 150 has_log 'event=started .* landlock=[2-9]'
+check "systemctl status tells: $(prop StatusText)" until_true 150 eval 'prop StatusText | grep -q "^Nothing waits; provider up (1587/starttls)$"'
 
 # --- reload --------------------------------------------------------------------------------
 reloads() { systemctl reload gatepost.service; }
@@ -105,25 +105,25 @@ check "reload" reloads
 check "…is in force when it is done" size 1048576
 write_conf 'limits { message_size = "1Q" }'
 check "a bad file is refused, and the reload fails" refused
-check "…with words, from the daemon and from the reload" eval '[ $(log | grep -c "message_size.*1Q") -ge 2 ]'
-check "…and status says so" until_true 50 tells_refused
+check "…with words, from the daemon and from the reload" until_true 150 eval '[ $(log | grep -c "message_size.*1Q") -ge 2 ]'
+check "…and status says so" until_true 150 tells_refused
 echo 'limits { message_size = "1M' >/etc/gatepost/gatepost.conf
 check "one that cannot be parsed is refused, by the daemon" refused
-check "…with its words" until_true 50 has_log 'event=reload_refused .*gatepost.conf:[0-9]*: '
+check "…with its words" until_true 150 has_log 'event=reload_refused .*gatepost.conf:[0-9]*: '
 write_conf ""
 check "a good one ends that" reloads
-check "…in status too" until_true 50 eval '! tells_refused'
+check "…in status too" until_true 150 eval '! tells_refused'
 write_conf 'threads = 64'
 check "what needs a restart is refused, and the reload fails" refused
-check "…naming it" has_log 'event=reload_refused .*threads cannot change'
-check "…and status says so" until_true 50 tells_refused
+check "…naming it" until_true 150 has_log 'event=reload_refused .*threads cannot change'
+check "…and status says so" until_true 150 tells_refused
 check "…and the daemon goes on" test "$(prop ActiveState)" = active
 check "…and takes mail" submit smtp://localhost:587
 write_conf ""
 check "reload again" reloads
 pid=$(prop MainPID)
 kill -HUP "$pid"
-check "SIGHUP alone reloads too" until_true 50 eval '[ $(log | grep -c event=reloaded) -eq 4 ]'
+check "SIGHUP alone reloads too" until_true 150 eval '[ $(log | grep -c event=reloaded) -eq 4 ]'
 
 # --- restart under load ----------------------------------------------------------------------
 /mnt/systemd-helper knock 127.0.0.1:587 >/tmp/knock1 & k1=$!
@@ -142,13 +142,13 @@ check "restarts refuse nobody at submit.sock: $(cat /tmp/knock2)" test $r2 -eq 0
 for thread in queue listener relay; do
 	pid=$(prop MainPID)
 	/mnt/systemd-helper freeze "$pid" "$thread" >/tmp/frozen & f=$!
-	until_true 50 grep -q frozen /tmp/frozen || bad "freeze $thread"
+	until_true 150 grep -q frozen /tmp/frozen || bad "freeze $thread"
 	changed() { [ "$(prop MainPID)" != "$pid" ] && [ "$(prop MainPID)" != 0 ] && [ "$(prop ActiveState)" = active ]; }
-	check "a frozen $thread loop is killed, and all starts anew" until_true 150 changed
+	check "a frozen $thread loop is killed, and all starts anew" until_true 300 changed
 	kill -TERM $f 2>/dev/null
 	wait $f 2>/dev/null
 done
-check "…by the watchdog" eval 'journalctl -q -o cat | grep -q "Watchdog timeout"'
+check "…by the watchdog" until_true 150 eval 'journalctl -q -o cat | grep -q "Watchdog timeout"'
 check "submit after that" submit smtp://localhost:587
 pid=$(prop MainPID)
 sleep 5		# longer than the watchdog waits: idle loops are alive
@@ -165,7 +165,7 @@ if submit smtp://localhost:587 2>/dev/null; then bad "then nobody is there"; els
 echo 'upstream "provider" {' >/etc/gatepost/gatepost.conf
 systemctl start gatepost.socket
 submit smtp://localhost:587 2>/dev/null
-check "a client does not start a broken daemon for ever" until_true 100 systemctl is-failed -q gatepost.service
+check "a client does not start a broken daemon for ever" until_true 300 systemctl is-failed -q gatepost.service
 write_conf ""
 check "mended, it starts, without reset-failed" until_true 40 systemctl start gatepost.service
 check "…and its ports" submit smtp://localhost:587
@@ -190,9 +190,9 @@ gatepost ca -c /etc/gatepost/second.conf >/tmp/ca.pem 2>/dev/null
 check "…submit" submit smtp://localhost:588
 second_log() { journalctl -q -o cat -u gatepost@second.service; }
 check "…reload" systemctl reload gatepost@second.service
-check "…of that one" eval 'second_log | grep -q event=reloaded'
+check "…of that one" until_true 150 eval 'second_log | grep -q event=reloaded'
 sed -i 's/second.example"/second.example/' /etc/gatepost/second.conf
 check "…a bad file is refused" eval '! systemctl reload gatepost@second.service 2>/dev/null'
-check "…by that one" eval 'second_log | grep -q event=reload_refused'
+check "…by that one" until_true 150 eval 'second_log | grep -q event=reload_refused'
 check "stop all" systemctl stop gatepost.service gatepost@second.service
 check "no secret in the journal" eval '! journalctl -q -o cat | grep -q -e provider-secret -e app-secret'
