@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "memory_dir.h"
 #include "provider/provider.h"
 #include "relay/relay.h"
 
@@ -167,9 +168,7 @@ rig_open(struct rig *r, const char *user, const char *lines)
 	struct provider_options o = { .user = user, .password = user != NULL ? "secret" : NULL };
 
 	memset(r, 0, sizeof *r);
-	/* in memory where that is to be had: no test here is about the disk */
-	snprintf(r->dir, sizeof r->dir, "%s/relay-rig.XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-	ck_assert_ptr_nonnull(mkdtemp(r->dir));
+	memory_dir(r->dir, sizeof r->dir);
 	r->provider = provider_new(&o);
 	ck_assert_ptr_nonnull(r->provider);
 	rig_configure(r, lines);

@@ -19,6 +19,7 @@
 #undef fail	/* base/why has one too */
 
 #include "base/mem.h"
+#include "memory_dir.h"
 #include "spool/disk.h"
 #include "spool/state.h"
 
@@ -136,8 +137,7 @@ static inline void
 rig_make(void)
 {
 	memset(&rig, 0, sizeof rig);
-	snprintf(rig.dir, sizeof rig.dir, "%s/gatepost-spool.XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-	ck_assert_ptr_nonnull(mkdtemp(rig.dir));
+	memory_dir(rig.dir, sizeof rig.dir);
 }
 
 static inline int
