@@ -34,19 +34,19 @@ deps-for-analyze:
 hardening: $B/gatepost
 	@CC="$(CC)" FLAGS="$(HARDEN) $(HARDEN_LD)" sh tests/hardening.sh $B/gatepost $B/daemon
 
-# Lines of daemon/ that the tests run, by gcc's own gcov; $B/coverage/not-run has the others.  It fails below LEAST percent
-# outside command/.  e2e ends its daemons gently and unconfined, so that they write down what they ran; those that tests
-# kill do not.
+# Lines of daemon/ that the tests run, by gcc's own gcov; build/coverage/not-run has the others.  It fails below LEAST percent
+# outside command/.  The same run has the sanitizers of `make asan', so that CI needs but one.  e2e ends its daemons gently and
+# unconfined, so that they write down what they ran; those that tests kill do not.
 LEAST		?= 90
-COVERAGE	:= B=build/coverage HARDEN="-O0 --coverage -fprofile-update=atomic" HARDEN_LD=--coverage SLOW=yes
+COVERAGE	= B=build/coverage SAN="-fsanitize=address,undefined $(SAN_FLAGS) --coverage -fprofile-update=atomic"
 build/coverage/unconfined.so: tests/coverage/unconfined.c
 	@mkdir -p $(@D)
 	@$(CC) $(CSTD) -g -O2 $(WARN) -shared -fPIC -o $@ $<
 coverage: deps-quietly build/coverage/unconfined.so
-	@$(MAKE) --no-print-directory $(JOBS) $(COVERAGE) build/coverage/gatepost build/coverage/unit build/coverage/e2e build/coverage/crash
+	@$(MAKE) --no-print-directory $(JOBS) $(COVERAGE) build/coverage/gatepost build/coverage/unit build/coverage/e2e $(replays:$B/%=build/coverage/%)
 	@find build/coverage -name '*.gcda' -delete
-	@GATEPOST_GENTLY=1 GATEPOST_PRELOAD=$(abspath build/coverage/unconfined.so) \
-		$(MAKE) --no-print-directory $(JOBS) --output-sync=target $(COVERAGE) unit e2e crash
+	@GATEPOST_GENTLY=1 GATEPOST_PRELOAD=$(abspath build/coverage/unconfined.so) ASAN_OPTIONS=verify_asan_link_order=0 \
+		$(MAKE) --no-print-directory $(JOBS) --output-sync=target $(COVERAGE) unit replay e2e
 	@$(MAKE) --no-print-directory coverage-report
 coverage-report:
 	@for r in $(ROOMS) main; do gcov -t -o build/coverage/daemon/$$r build/coverage/daemon/$$r/*.gcda 2>/dev/null; done | \
