@@ -178,6 +178,38 @@ START_TEST(word_for_word)
 }
 END_TEST
 
+/* A-170: on both ports RSET is taken in each state, before TLS, inside it and before the login too, and what is not of a transaction
+ * stays. */
+START_TEST(reset_in_every_state)
+{
+	static const char ok[] = "250 2.0.0 ok\r\n";
+	struct rig r;
+
+	rig_start_tls(&r, "");
+	connect_to(&r, _i == 0 ? RIG_STARTTLS : RIG_IMPLICIT);
+	ck_assert_str_eq(ask(&r, "RSET\r\n"), ok);			/* S0, or T0 */
+	if (_i == 0) {
+		(void)ask(&r, HI);
+		ck_assert_str_eq(ask(&r, "RSET\r\n"), ok);		/* S1 */
+		begin_tls(&r);
+		ck_assert_str_eq(ask(&r, "RSET\r\n"), ok);		/* T0 */
+	}
+	(void)ask(&r, HI);
+	ck_assert_str_eq(ask(&r, "RSET\r\n"), ok);			/* T1 */
+	ck_assert(strncmp(ask(&r, "AUTH PLAIN AHUAcA==\r\n"), "235 2.7.0 ", 10) == 0);
+	ck_assert_str_eq(ask(&r, "RSET\r\n"), ok);			/* A1 */
+	ck_assert(strncmp(ask(&r, MAIL), "250 2.1.0 ", 10) == 0);
+	ck_assert_str_eq(ask(&r, "RSET\r\n"), ok);			/* M1 */
+	ck_assert(strncmp(ask(&r, RCPT), "503 5.5.1 ", 10) == 0);
+	ck_assert(strncmp(ask(&r, MAIL), "250 2.1.0 ", 10) == 0);
+	ck_assert(strncmp(ask(&r, RCPT), "250 2.1.5 ", 10) == 0);
+	ck_assert_str_eq(ask(&r, "RSET\r\n"), ok);			/* R1 */
+	ck_assert(strncmp(ask(&r, "DATA\r\n"), "503 5.5.1 ", 10) == 0);
+	ck_assert_str_eq(ask(&r, "NOOP\r\n"), ok);
+	rig_stop(&r);
+}
+END_TEST
+
 /* right ones are not looked at either: nobody is logged in, no failure counted, nothing of them in the log. */
 START_TEST(credentials_before_tls)
 {
@@ -410,6 +442,7 @@ story_submission(void)
 	tcase_add_loop_test(t, both_versions, 0, 2);
 	tcase_add_test(t, verbs_are_listed);
 	tcase_add_loop_test(t, word_for_word, 0, COUNT(words));
+	tcase_add_loop_test(t, reset_in_every_state, 0, 2);
 	tcase_add_test(t, credentials_before_tls);
 	tcase_add_test(t, no_login_in_a_transaction);
 	tcase_add_test(t, failures_look_the_same);

@@ -14,9 +14,13 @@
 static const struct rig_case simple[] = {
 	{ "A-001", SAY(""), "220", 0 },
 	{ "A-005", SAY("NOOP\r\n"), "220 250/2.0.0", 0 },
-	{ "A-014 EHLO", SAY("EHLO\r\nEHLO \r\nMAIL FROM:<a@b>\r\n"),
-	    "220 501/5.5.4 501/5.5.4 503/5.5.1", 0 },
-	{ "A-014 HELO", SAY("HELO\r\n"), "220 501/5.5.4", 0 },
+	/* The state is as before: no greeting, then ESMTP's parameters, then a transaction. */
+	{ "A-014 EHLO", SAY("EHLO\r\nEHLO \r\nMAIL FROM:<a@b>\r\n" IN "EHLO\r\n" MAIL "EHLO \r\n" RCPT "EHLO\r\nDATA\r\n" TEXT),
+	    "220 501/5.5.4 501/5.5.4 503/5.5.1 250 235/2.7.0 501/5.5.4 250/2.1.0 501/5.5.4 250/2.1.5 501/5.5.4" C_KEPT, 1 },
+	{ "A-014 HELO", SAY("HELO\r\nHELO \r\nMAIL FROM:<a@b>\r\n" IN "HELO\r\nMAIL FROM:<a@b.example> SIZE=1\r\nHELO \r\n" RCPT
+	    "HELO\r\nDATA\r\n" TEXT),
+	    "220 501/5.5.4 501/5.5.4 503/5.5.1 250 235/2.7.0 501/5.5.4 250/2.1.0 501/5.5.4 250/2.1.5 501/5.5.4" C_KEPT, 1 },
+	{ "A-014 EHLO after HELO", SAY("HELO x\r\nEHLO\r\nAUTH PLAIN AHUAcA==\r\n"), "220 250 501/5.5.4 503/5.5.1", 0 },
 	{ "A-015", SAY("HELO c.example\r\nAUTH PLAIN AHUAcA==\r\n"), "220 250 503/5.5.1", 0 },
 	{ "A-016", SAY(IN MAIL RCPT "EHLO x\r\nDATA\r\n"), C_R " 250 503/5.5.1", 0 },
 	{ "A-017", SAY(IN MAIL "EHLO\r\n" RCPT), C_M " 501/5.5.4 250/2.1.5", 0 },
