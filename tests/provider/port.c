@@ -178,6 +178,20 @@ open_socket(struct port *port, const char *address)
 	return 0;
 }
 
+/* Versions that OpenSSL has switched off need more than a higher limit: their signatures are below its security level. */
+static void
+limit_version(SSL_CTX *ctx, const char *max)
+{
+	if (strcmp(max, "1.2") == 0) {
+		SSL_CTX_set_max_proto_version(ctx, TLS1_2_VERSION);
+		return;
+	}
+	SSL_CTX_set_min_proto_version(ctx, TLS1_VERSION);
+	SSL_CTX_set_max_proto_version(ctx, TLS1_1_VERSION);
+	if (SSL_CTX_set_cipher_list(ctx, "ALL:@SECLEVEL=0") != 1)
+		abort();
+}
+
 static int
 open_tls(struct port *port)
 {
@@ -188,7 +202,7 @@ open_tls(struct port *port)
 		return -1;
 	SSL_CTX_set_options(port->tls, SSL_OP_IGNORE_UNEXPECTED_EOF);
 	if (provider_setting(port, "max", text, sizeof text))
-		SSL_CTX_set_max_proto_version(port->tls, strcmp(text, "1.2") == 0 ? TLS1_2_VERSION : TLS1_1_VERSION);
+		limit_version(port->tls, text);
 	provider_setting(port, "cert", text, sizeof text);
 	return cert_install(&port->provider->ca, text, port->tls);
 }

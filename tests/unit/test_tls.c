@@ -99,7 +99,7 @@ show_certificate(struct tls *t, const struct cert *c, int sent)
 		ck_assert_int_eq(SSL_CTX_add1_chain_cert(t->ctx, between[sent].x), 1);
 }
 
-START_TEST(certificates)	/* B-120, B-121, B-122, B-127, C-05 */
+START_TEST(certificates)	/* B-120, B-121, B-122, B-123 (weak keys and digests), B-127, C-05 */
 {
 	const struct verify_case *c = &cases[_i];
 	struct cert_spec spec = c->spec;
