@@ -199,6 +199,37 @@ START_TEST(time_is_up)
 }
 END_TEST
 
+/* B-140: there is no connection until the time is up; it is tried all the same, and what is said then is told. */
+START_TEST(tried_after_its_time)
+{
+	const char *tried, *told;
+	char *transcript;
+	struct world w;
+
+	world_new(&w, PROVIDER_REFUSE, NULL, PROVIDER_REFUSE, NULL, PROVIDER_REFUSE, NULL);
+	world_configure(&w, "", STORY_QUEUE);
+	world_start(&w);
+	story_submit(&w);
+	ck_assert(world_wait_log(&w, "connection refused", 30000));
+	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
+	world_configure(&w, "", "queue { retry = {\"300ms\"} expire = \"1s\" delay_warning = \"0\" }");
+	ck_assert_uint_ne(provider_listen(w.provider, "127.0.0.1", w.p587, PROVIDER_STARTTLS, "rcpt/you@: 450 4.2.1 full"), 0);
+	sleep(2);			/* its age is in whole seconds */
+	world_start(&w);
+	ck_assert(provider_wait(w.provider, 1, 30000));
+	ck_assert(story_is_bounce(provider_message(w.provider, 0)));
+	ck_assert_ptr_nonnull(strstr(provider_message(w.provider, 0)->text, "Action: failed\r\nStatus: 4.4.7\r\n"));
+	ck_assert_ptr_nonnull(strstr(provider_message(w.provider, 0)->text, "450 4.2.1 full"));
+	transcript = provider_transcript(w.provider);
+	tried = strstr(transcript, "C: RCPT TO:<you@");
+	told = strstr(transcript, "C: RCPT TO:<app@");
+	ck_assert_msg(tried != NULL && told != NULL && tried < told, "%s", transcript);
+	free(transcript);
+	ck_assert_msg(story_status_has(&w, "\"messages\":0"), "%s", story_out);
+	story_down(&w);
+}
+END_TEST
+
 /* --- local recipients ------------------------------------------------------------- */
 
 static void
@@ -278,6 +309,7 @@ told_suite(void)
 	tcase_add_loop_test(t, dsn_is_refused, 0, COUNT(unlearned));
 	tcase_add_test(t, a_delay_is_told_once);
 	tcase_add_test(t, time_is_up);
+	tcase_add_test(t, tried_after_its_time);
 	tcase_add_test(t, local_recipients);
 	suite_add_tcase(s, t);
 	return s;

@@ -44,9 +44,10 @@ struct rig {
 	enum outcome_kind job_result;
 	short code;
 	enum outcome_upstream upstream;
-	bool lane_lost, hold_jobs;
+	bool lane_lost, hold_jobs, hold_opens;
 	const char *refuse_to;		/* this recipient alone is refused */
 	struct job *held;
+	struct open *held_open;
 	struct caps caps, backup_caps;	/* what upstreams offer: the one named backup, and all others */
 	const char *refuse_as;		/* so many jobs are refused by the relay itself, with this status */
 	unsigned refusals;
@@ -154,7 +155,10 @@ on_relay(void *arg, struct link *l)
 
 	switch (m->kind) {
 	case MEMO_OPEN:
-		answer_open(r, (struct open *)m);
+		if (r->hold_opens)
+			r->held_open = (struct open *)m;
+		else
+			answer_open(r, (struct open *)m);
 		break;
 	case MEMO_JOB:
 		if (r->hold_jobs)

@@ -26,6 +26,7 @@ struct rig {
 	struct queue *queue;
 	struct channel *main, *listener, *relay;
 	unsigned opens, jobs, up, backup, rcpts, bounces;	/* up, backup: messages sent there */
+	int64_t refused_at_ms;		/* the last message that was too fast */
 	/* the script */
 	short code;			/* what "up" says to messages; 0: takes them */
 	const char *text;
@@ -63,6 +64,8 @@ answer_job(struct rig *r, struct job *j)
 
 	fast = first && r->code > 0 && (r->poison == NULL || strcmp(j->envelope->rcpt[j->rcpt[0]].address, r->poison) == 0);
 	r->jobs++;
+	if (fast)
+		r->refused_at_ms = clock_now_ms();
 	for (unsigned i = 0; i < j->nrcpt; i++)
 		if (fast)
 			outcome_set(&j->result[i], OUTCOME_DEFER, r->code, "4.7.0", str_of(r->text));
@@ -684,6 +687,7 @@ END_TEST
 
 START_TEST(what_is_always_too_fast_expires)	/* B-140 */
 {
+	int64_t deadline_ms;
 	struct rig r;
 
 	rig_up(&r, "queue { expire = \"1h\" delay_warning = \"0\" }\n" UP(""));
@@ -691,11 +695,14 @@ START_TEST(what_is_always_too_fast_expires)	/* B-140 */
 	r.text = "slow down";
 	r.poison = "a@b.example";
 	submit(&r, r.poison, 1);
+	turn_until(&r, r.jobs == 1);
+	deadline_ms = clock_now_ms() + H;
 	for (unsigned i = 0; i < 40 && r.bounces == 0; i++) {
 		clock_fake_add(5 * MIN);
 		settle(&r);
 	}
 	ck_assert_uint_eq(r.bounces, 1);
+	ck_assert_int_ge(r.refused_at_ms, deadline_ms);	/* it was tried once more */
 	rig_down(&r);
 }
 END_TEST
