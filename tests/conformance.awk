@@ -1,23 +1,40 @@
 # Which test carries which row of the catalogue, or why none does.
 #   awk [-v quiet=1] -f conformance.awk conformance.tsv conformance.md FILE...
 # The rows are in conformance.tsv; the reasons in conformance.md, in the table below "## Not tested".  An id in a test, in a
-# table of cases or in a function counts for it, in a comment before one too; "A-032 to A-034" and "A-032…A-034" are all
-# between.  The comment that opens a file counts for nothing, and in daemon/ ids are only looked up.
+# table of cases or in a function counts for it, in a comment right above one too, if something else in its file has its name, or
+# for what is not static, something in another calls it.  "A-032 to A-034" and "A-032…A-034" are all between.  Elsewhere in a
+# file ids count for nothing, and in daemon/ they are only looked up.
 function complain(text) { print text > "/dev/stderr"; bad = 1 }
 function known(id) {
 	if (id in level) return 1
 	complain(FILENAME ":" FNR ": " id " is not in conformance.tsv")
 	return 0
 }
-function carry(id) {
+function carry(id,   n) {
 	if (!known(id) || is_source || unit == "-") return
-	if (unit == "") { pending[++npending] = id; return }
+	if (unit == "") {
+		if (is_comment) pending[++npending] = id
+		return
+	}
 	if ((id, file, unit) in carried) return
 	carried[id, file, unit] = 1
-	tests[id] = tests[id] (tests[id] == "" ? "" : ", ") file ":" unit
+	n = ++ncarry
+	carry_id[n] = id; carry_file[n] = file; carry_unit[n] = unit; carry_static[n] = is_static
+}
+# The names that stand in a line which is neither of their own unit nor a declaration.
+function look_for_names(line,   name) {
+	if (unit == "" && line ~ /^[A-Za-z_]/ && line !~ /^[A-Z_]+\(/ || line ~ /^[ \t]*\*/) return
+	gsub(/"([^"\\]|\\.)*"|\/\*.*|__attribute__\(\([a-z_]*\)\)/, " ", line)
+	for (; match(line, /[A-Za-z_][A-Za-z0-9_]*/); line = substr(line, RSTART + RLENGTH)) {
+		name = substr(line, RSTART, RLENGTH)
+		if (name == unit) continue
+		used[file, name] = 1
+		if (substr(line, RSTART + RLENGTH, 1) ~ /[([]/) called[name] = 1
+	}
 }
 function enter(name,   i) {
 	unit = name
+	is_static = kind == "test" || (FILENAME ~ /c$/ && (before $0) ~ /static/)
 	for (i = 1; i <= npending; i++) carry(pending[i])
 	npending = 0
 }
@@ -46,7 +63,7 @@ FNR == 1 {
 	sub(/\.c$/, "", file)
 	if (path[2] == "e2e") file = "e2e/" file
 	is_source = path[1] == "daemon"
-	npending = 0
+	npending = is_comment = 0
 	unit = /^\/\*/ ? "-" : ""	# "-": the opening comment
 	kind = ""
 }
@@ -77,11 +94,21 @@ unit == "" && /^(static |extern )?(const )?.*\] = \{/ {
 	kind = "table"; enter(name)
 }
 unit == "" && /^[a-z_0-9]+\(.*[^;]$/ { name = $0; sub(/\(.*/, "", name); kind = "function"; enter(name) }
-{ look($0) }
+unit == "" && /^\/\*/ { is_comment = 1 }
+unit == "" && /^$/ { npending = 0 }
+{ look($0); look_for_names($0); before = $0 }
+/\*\// || unit != "" { is_comment = 0 }
 kind == "test" && /^END_TEST/ { unit = kind = "" }
 kind == "table" && /\};/ { unit = kind = "" }
-kind == "function" && /^\}/ { unit = kind = "" }
+kind == "function" && (/^\}/ || /^[a-z].*\}$/) { unit = kind = "" }
 END {
+	for (i = 1; i <= ncarry; i++) {
+		id = carry_id[i]
+		if ((carry_file[i], carry_unit[i]) in used || !carry_static[i] && carry_unit[i] in called)
+			tests[id] = tests[id] (tests[id] == "" ? "" : ", ") carry_file[i] ":" carry_unit[i]
+		else
+			complain(id ": " carry_file[i] ":" carry_unit[i] " has it, and nothing uses that")
+	}
 	for (i = 1; i <= nrow; i++) {
 		id = order[i]
 		if (id in reason && id in tests) complain(id ": a test has it (" tests[id] "), and conformance.md says why not")

@@ -32,7 +32,7 @@ send(unsigned nrcpt)
 	pace_settle(&p, nrcpt, nrcpt, true, now);
 }
 
-/* --- rate (B-141) ------------------------------------------------------------ */
+/* --- rate -------------------------------------------------------------------- */
 
 static const struct {
 	struct rate rate;
@@ -50,7 +50,7 @@ static const struct {
 	{ { 1, 86400000 }, 1, 96000001, 0 },
 };
 
-/* Never more than the number in any stretch, whatever came before; evenly; and nearly as many as allowed. */
+/* B-141: never more than the number in any stretch, whatever came before; evenly; and nearly as many as allowed. */
 START_TEST(a_rate_is_kept_and_smooth)
 {
 	const struct rate r = rates[_i].rate;

@@ -290,9 +290,9 @@ messages(struct rig *r)
 	return t.messages;
 }
 
-/* --- rate (B-141) ------------------------------------------------------------------ */
+/* --- rate -------------------------------------------------------------------------- */
 
-START_TEST(a_rate_is_kept_and_the_next_goes_when_it_may)
+START_TEST(a_rate_is_kept_and_the_next_goes_when_it_may)	/* B-141 */
 {
 	struct rig r;
 
@@ -510,7 +510,7 @@ START_TEST(a_crash_forgets_nothing_that_was_sent)
 }
 END_TEST
 
-/* --- told "too fast" (B-030) ---------------------------------------------------------- */
+/* --- told "too fast" ------------------------------------------------------------------ */
 
 static const struct {
 	short code;
@@ -524,7 +524,7 @@ static const struct {
 	{ 550, "user has exceeded", 10 * MIN, "over the provider's quota: 550 user has exceeded; goes on in 10 min" },
 };
 
-START_TEST(too_fast_pauses_and_spends_no_attempt)
+START_TEST(too_fast_pauses_and_spends_no_attempt)	/* B-030 */
 {
 	struct queue_upstream u;
 	struct rig r;
