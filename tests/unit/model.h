@@ -8,7 +8,7 @@
 
 #include "model_lines.h"
 
-enum { MAX_RCPT = 4, MAX_SIZE = 32 * 1024, MAX_HOPS = 2, MAX_FAILURES = 3, MAX_REFUSED = 20 };
+enum { MAX_RCPT = 4, MAX_SIZE = 32 * 1024, MAX_HOPS = 5, MAX_OWN = 3, MAX_FAILURES = 3, MAX_REFUSED = 20, MAX_ERRORS = 30 };
 
 struct profile {
 	bool needs_tls, trusted, plain_auth, implicit, submit;
@@ -27,7 +27,7 @@ struct model {
 	/* the content */
 	enum where { TOP, FIELDS, LOOSE, TEXT } where;
 	bool bad, has_from, in_from, false_from, is_8bit, is_8bit_field;
-	unsigned received;
+	unsigned received, own;
 	enum verdict verdict;
 	struct buf text;
 	/* what was accepted with the last line */
@@ -43,7 +43,7 @@ model_end_transaction(struct model *m)
 	m->nrcpt = 0;
 	m->refused = m->bad = m->has_from = m->in_from = m->false_from = m->is_8bit = m->is_8bit_field = false;
 	m->where = TOP;
-	m->received = 0;
+	m->received = m->own = 0;
 	m->verdict = VERDICT_KEPT;
 	m->mode = COMMAND;
 	buf_cut(&m->text, 0);
@@ -170,7 +170,8 @@ model_end_of_data(struct model *m)
 {
 	static const char *const verdicts[] = { [VERDICT_KEPT] = "250/2.0.0", [VERDICT_NO_SPACE] = "452/4.3.1",
 	    [VERDICT_TOO_FAST] = "450/4.7.1", [VERDICT_LOCAL_ERROR] = "451/4.3.0" };
-	const char *reply = m->bad ? "554/5.6.0" : m->text.len > MAX_SIZE ? "552/5.3.4" : m->received > MAX_HOPS ? "554/5.4.6" :
+	const char *reply = m->bad ? "554/5.6.0" : m->text.len > MAX_SIZE ? "552/5.3.4" :
+	    m->received > MAX_HOPS || m->own >= MAX_OWN ? "554/5.4.6" :		/* */
 	    !m->has_from && m->mail->address[0] == '\0' ? "554/5.6.0" :
 	    m->false_from && m->user != NULL && strcmp(m->user, "bound") == 0 ? "550/5.7.1" : NULL;
 
@@ -202,6 +203,7 @@ model_content(struct model *m, const struct word *w)
 	else if (m->where == TOP)
 		m->where = FIELDS;
 	m->received += m->where == FIELDS && strncmp(line, "Received:", 9) == 0;
+	m->own += m->where == FIELDS && word_is(w, OWN_RECEIVED);
 	m->has_from = m->has_from || (m->where == FIELDS && strncmp(line, "From:", 5) == 0);
 	/* what follows the address cannot be read, and is no claim that may be made */
 	m->false_from = m->false_from || (m->where != TEXT && (strncmp(line, "From: <other", 12) == 0 || (m->in_from && blank)));

@@ -39,6 +39,7 @@ struct word {
 #define BASE64_U "dQ=="
 #define BASE64_BOUND "Ym91bmQ="
 #define BASE64_P "cA=="
+#define OWN_RECEIVED "Received: from c by mail.example with ESMTPA id 0123456789abc; date"	/* as mail.example writes it */
 
 #define LINE(text) text, sizeof(text) - 1
 #define SAYS(text, cmd, reply) { LINE(text), cmd, reply, NULL, NULL, NULL, "", 0 }
@@ -52,7 +53,7 @@ static const char *const wishes[] = { [VERDICT_NO_SPACE] = "X-Verdict: no space"
     [VERDICT_LOCAL_ERROR] = "X-Verdict: local error" };
 
 /* Filled in at start: texts too long to be written here. */
-static char long_3000[3001], long_12284[12285], long_12288[12289], long_argument[301];
+static char long_1022[1023], long_3000[3001], long_12284[12285], long_12288[12289], long_argument[301];
 
 static struct word words[] = {
 	SAYS("EHLO c.example", EHLO, NULL), SAYS("eHlO [127.0.0.1] ", EHLO, NULL), SAYS("EHLO my_host", EHLO, NULL),
@@ -120,18 +121,19 @@ static struct word words[] = {
 	UNKNOWN("AAA="), UNKNOWN("="), UNKNOWN("AHUAeA=="),
 
 	UNKNOWN("."), UNKNOWN(".."), UNKNOWN(".x"), UNKNOWN("Subject: s"), UNKNOWN(" folded"), UNKNOWN("From: <bound@a.example>"),
-	UNKNOWN("From: <other@b.example>"), UNKNOWN("Received: from x by y; date"), UNKNOWN("Date : x"), UNKNOWN("hello"),
+	UNKNOWN("From: <other@b.example>"), UNKNOWN("Received: from x by y; date"), UNKNOWN(OWN_RECEIVED), UNKNOWN("Received:"), UNKNOWN("Date : x"), UNKNOWN("hello"),
 	{ LINE("gr\xc3\xbc\xc3\x9f" "e"), OTHER, NULL, NULL, NULL, NULL, "", NOT_ASCII },
 	{ LINE("Subject: \xc3\xbc"), OTHER, NULL, NULL, NULL, NULL, "", NOT_ASCII },
 	UNKNOWN("X-Verdict: no space"), UNKNOWN("X-Verdict: too fast"), UNKNOWN("X-Verdict: local error"),
 
-	UNKNOWN(long_3000), UNKNOWN(long_12284), UNKNOWN(long_12288), WRONG(long_argument, EHLO, "501/5.5.4"),
+	UNKNOWN(long_1022), UNKNOWN(long_3000), UNKNOWN(long_12284), UNKNOWN(long_12288), WRONG(long_argument, EHLO, "501/5.5.4"),
 };
 enum { WORDS = sizeof words / sizeof words[0] };
 
 static inline void
 words_init(void)
 {
+	memset(long_1022, 'A', sizeof long_1022 - 1);
 	memset(long_3000, 'A', sizeof long_3000 - 1);
 	memset(long_12284, 'A', sizeof long_12284 - 1);
 	memset(long_12288, 'A', sizeof long_12288 - 1);
