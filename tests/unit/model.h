@@ -8,7 +8,8 @@
 
 #include "model_lines.h"
 
-enum { MAX_RCPT = 4, MAX_SIZE = 32 * 1024, MAX_HOPS = 5, MAX_OWN = 3, MAX_FAILURES = 3, MAX_REFUSED = 20, MAX_ERRORS = 30 };
+/* The size is that of 32 lines of a kilobyte and an empty one. */
+enum { MAX_RCPT = 4, MAX_SIZE = 32 * 1024 + 2, MAX_HOPS = 5, MAX_OWN = 3, MAX_FAILURES = 3, MAX_REFUSED = 20, MAX_ERRORS = 30 };
 
 struct profile {
 	bool needs_tls, trusted, plain_auth, implicit, submit;

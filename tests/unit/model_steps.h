@@ -81,7 +81,7 @@ steps_next(struct steps *s, const struct model *m)
 	}
 	if (!m->greeted)
 		return steps_right(s, EHLO);
-	if (m->p->needs_tls && !m->secure)
+	if (!m->secure && (m->p->needs_tls || (!m->p->submit && steps_any(s, 20) == 0)))
 		return steps_right(s, STARTTLS);
 	if (m->user == NULL && m->esmtp && (!m->p->trusted || (m->secure && steps_any(s, 4) == 0)))
 		return steps_right(s, AUTH);
@@ -135,6 +135,13 @@ steps_is_kilobyte(const struct word *w)
 	return w->text == long_1022;
 }
 
+/* A size, too, is passed by as little as can be. */
+static inline bool
+steps_is_tiny(const struct word *w)
+{
+	return w->n == 1 && !word_is_broken(w) && !word_is(w, ".");
+}
+
 static const struct run runs[] = {
 	{ COMMAND, AUTH, steps_is_wrong_password, MAX_FAILURES, 12 },
 	{ COMMAND, RCPT, steps_is_local, MAX_REFUSED, 100 },
@@ -171,6 +178,8 @@ steps_pick(struct steps *s, const struct model *m)
 		return steps_any_word(s, s->run->is);
 	}
 	s->left = 0;
+	if (s->run != NULL && steps_any(s, 3) == 0)
+		return steps_any_word(s, steps_is_tiny);
 	if (s->run != NULL || steps_any(s, 100) < (m->mode == BODY ? 20 : 60)) {
 		s->run = NULL;		/* what it has led to is seen before another line changes that */
 		return next;
