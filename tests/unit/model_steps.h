@@ -135,11 +135,11 @@ steps_is_kilobyte(const struct word *w)
 	return w->text == long_1022;
 }
 
-/* A size, too, is passed by as little as can be. */
+/* A size, too, is met, and passed by as little as can be. */
 static inline bool
 steps_is_tiny(const struct word *w)
 {
-	return w->n == 1 && !word_is_broken(w) && !word_is(w, ".");
+	return word_is(w, "") || word_is(w, "*");
 }
 
 static const struct run runs[] = {
@@ -149,7 +149,7 @@ static const struct run runs[] = {
 	{ COMMAND, OTHER, steps_is_mistake, MAX_ERRORS, 500 },
 	{ BODY, OTHER, steps_is_received, MAX_HOPS, 12 },
 	{ BODY, OTHER, steps_is_own_received, MAX_OWN, 20 },
-	{ BODY, OTHER, steps_is_kilobyte, MAX_SIZE / 1024, 24 },
+	{ BODY, OTHER, steps_is_kilobyte, MAX_SIZE / 1024, 16 },
 };
 
 static inline void
@@ -161,7 +161,7 @@ steps_begin_run(struct steps *s, const struct model *m, enum cmd next)
 		if (r->mode != m->mode || (r->instead_of != OTHER && r->instead_of != next) || steps_any(s, r->one_in) > 0)
 			continue;
 		s->run = r;
-		s->left = r->limit - 1 + steps_any(s, 4);
+		s->left = r->limit - 1 + steps_any(s, 3);
 		return;
 	}
 }
@@ -178,7 +178,7 @@ steps_pick(struct steps *s, const struct model *m)
 		return steps_any_word(s, s->run->is);
 	}
 	s->left = 0;
-	if (s->run != NULL && steps_any(s, 3) == 0)
+	if (s->run != NULL && steps_any(s, 2) == 0)
 		return steps_any_word(s, steps_is_tiny);
 	if (s->run != NULL || steps_any(s, 100) < (m->mode == BODY ? 20 : 60)) {
 		s->run = NULL;		/* what it has led to is seen before another line changes that */
