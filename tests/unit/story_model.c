@@ -72,29 +72,73 @@ any(struct client *c, unsigned below)
 
 /* --- the queue's side: each message is one that some model accepted -------------------- */
 
+static bool
+is_same(const struct due *a, const struct due *b)
+{
+	return strcmp(a->envelope, b->envelope) == 0 && a->n == b->n && (a->n == 0 || memcmp(a->content, b->content, a->n) == 0);
+}
+
+/* The client whose newest message, as far as we know, was this; NULL: none but perhaps `c'. */
+static struct client *
+find_other(const struct client *c, const struct due *d)
+{
+	for (struct client *o = clients; o < clients + CLIENTS; o++)
+		if (o != c && o->stage == TALKING && o->arrived > 0 && is_same(&o->due[o->arrived - 1], d))
+			return o;
+	return NULL;
+}
+
+/*
+ * It is c's, and so those before it have come: they were taken for those of others, who expect the same.  Each client ends with
+ * all of its own nevertheless.
+ */
+static const struct due *
+take(struct client *c, const struct due *came)
+{
+	unsigned n = c->arrived, was[CLIENTS];
+	struct client *o;
+
+	while (n < c->ndue && !is_same(&c->due[n], came))
+		n++;
+	if (c->stage != TALKING || n == c->ndue)
+		return NULL;
+	for (unsigned i = 0; i < CLIENTS; i++)
+		was[i] = clients[i].arrived;
+	for (unsigned i = n; i-- > c->arrived; o->arrived--) {
+		o = find_other(c, &c->due[i]);
+		if (o == NULL) {
+			for (i = 0; i < CLIENTS; i++)
+				clients[i].arrived = was[i];
+			return NULL;
+		}
+	}
+	c->arrived = n + 1;
+	return &c->due[n];
+}
+
 static void
 on_submit(struct rig *r, const struct submit *m)
 {
+	struct due came = { .content = m->text.data, .n = m->text.len };
 	struct buf envelope = { 0 };
+	const struct due *d = NULL;
 
 	model_print(&envelope, m);
+	came.envelope = envelope.data;
 	world.messages++;
 	world.moved = true;
-	for (struct client *c = clients; c < clients + CLIENTS; c++) {
-		const struct due *d = &c->due[c->arrived];
-
-		if (c->stage != TALKING || c->arrived == c->ndue || strcmp(d->envelope, envelope.data) != 0 ||
-		    d->n != m->text.len || (d->n > 0 && memcmp(d->content, m->text.data, d->n) != 0))
-			continue;
-		c->arrived++;
-		r->verdict = d->verdict;
-		buf_clear(&envelope);
-		return;
-	}
-	for (struct client *c = clients; c < clients + CLIENTS; c++)
+	for (struct client *c = clients; c < clients + CLIENTS && d == NULL; c++)
+		if (c->arrived < c->ndue && is_same(&c->due[c->arrived], &came))
+			d = take(c, &came);
+	for (struct client *c = clients; c < clients + CLIENTS && d == NULL; c++)
+		d = take(c, &came);
+	for (struct client *c = clients; c < clients + CLIENTS && d == NULL; c++)
 		if (c->arrived < c->ndue)
 			lose(c, "another message was expected than came: ", envelope.data);
-	lose(&clients[0], "a message came that no model accepted: ", envelope.data);
+	if (d == NULL)
+		lose(&clients[0], "a message came that no model accepted: ", envelope.data);
+	r->verdict = d->verdict;
+	buf_clear(&envelope);
 }
 
 /* --- the client ------------------------------------------------------------------------- */
@@ -355,7 +399,7 @@ turn(struct rig *r, unsigned nclient)
 		clock_fake_add(1000);
 	else if (!world.moved)		/* a password is being checked */
 		nanosleep(&(struct timespec){ .tv_nsec = 20 * 1000 }, NULL);
-	return busy;
+	return busy || world.lines < world.lines_max;	/* all may have left in the same turn */
 }
 
 static void
