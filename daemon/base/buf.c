@@ -19,6 +19,27 @@ buf_clear(struct buf *b)
 }
 
 void
+buf_wipe(struct buf *b)
+{
+	mem_wipe(b->data, b->cap);
+	*b = (struct buf){ 0 };
+}
+
+void
+buf_put_secret(struct buf *b, const void *p, size_t n)
+{
+	struct buf grown = { 0 };
+
+	if (b->len + n + 1 > b->cap) {
+		buf_room(&grown, b->len + n > 2 * b->cap ? b->len + n : 2 * b->cap);
+		buf_putstr(&grown, buf_str(b));
+		buf_wipe(b);
+		*b = grown;
+	}
+	buf_put(b, p, n);
+}
+
+void
 buf_cut(struct buf *b, size_t len)
 {
 	if (len > b->len)

@@ -18,10 +18,12 @@ struct buf {
 };
 
 void buf_clear(struct buf *b);			/* frees; empty again */
+void buf_wipe(struct buf *b);			/* the same, for what nobody shall find */
 void buf_cut(struct buf *b, size_t len);	/* shorten to len; keeps memory */
 void buf_drop(struct buf *b, size_t n);		/* remove n bytes from the front */
 char *buf_room(struct buf *b, size_t n);	/* room for n more; pointer to it */
 void buf_put(struct buf *b, const void *p, size_t n);
+void buf_put_secret(struct buf *b, const void *p, size_t n);	/* what it outgrows is wiped */
 void buf_puts(struct buf *b, const char *text);
 void buf_putstr(struct buf *b, struct str s);
 void buf_putc(struct buf *b, char c);

@@ -23,13 +23,6 @@ answer(struct session *s, int code, const char *status, const char *text)
 	return ANSWERED;
 }
 
-static void
-wipe(struct buf *b)
-{
-	mem_wipe(b->data, b->cap);
-	*b = (struct buf){ 0 };
-}
-
 void
 auth_leave(struct session *s)
 {
@@ -70,10 +63,8 @@ log_in(struct session *s, struct users *users, const struct user *user)
 	s->user = mem_text(user->name);
 	s->users = users_ref(users);
 	s->account = user;
-	if (crowd_welcome(s))
-		session_reply(s, 235, "2.7.0", "welcome");
-	else
-		session_dismiss(s, "4.7.0", "too many connections of this user");
+	crowd_welcome(s);
+	session_reply(s, 235, "2.7.0", "welcome");
 }
 
 static struct check *
@@ -200,7 +191,7 @@ decode(struct session *s, enum auth_step step, struct str line)
 		auth_leave(s);
 		a = answer(s, 501, "5.5.2", "that is not base 64");
 	}
-	wipe(&response);
+	buf_wipe(&response);
 	return a;
 }
 

@@ -3,14 +3,13 @@
  * can take every session from everybody else.
  *
  * Strangers (who must log in and have not) are never shut out: those who are known have nine tenths of limits.connections and no
- * more.  Among the known each session has a holder: the user, or the address that a listener trusts.  While there is room a holder
- * may have all of it.  When there is none, whoever has most gives way to who has fewer, whatever its sessions do: the one that was
- * used least lately, and was not owed a reply.  Between holders of as many, a session that was left idle gives way; where none is,
- * the newcomer is refused.
+ * more.  Among the known each session has a holder: the user, or the address that a listener trusts.  A holder may have all that
+ * is free.  When nothing is, whoever comes gets in, and whoever has most loses the session that was used least lately, whatever it
+ * does, but for one that is owed a reply; where nobody has more than a few, all are as one.  So nobody can keep a place by holding it, and who uses his is the last to lose it.
  *
  * Among strangers there is stress when nine tenths of all are in use: then each has ten seconds, and when hardly any session is left
- * the one that came first gives way to whoever comes.  Everybody has a moment before that; meanwhile newcomers wait in the kernel's
- * queue.
+ * the one that came first gives way to whoever comes.  Everybody has a moment before that, and one whose password is being looked at
+ * a longer one; meanwhile newcomers wait in the kernel's queue.
  *
  * Who gives way is sent away by the sweep or before a newcomer is accepted, never while another session is being served: replies
  * to be written stand in the listener then.
@@ -18,25 +17,28 @@
 #include "listener/session.h"
 
 #include <malloc.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/count.h"
-#include "base/crc32c.h"
+#include "base/digest.h"
 #include "base/log.h"
 
 enum {
 	STRANGER_MS = 10 * 1000,	/* under stress, from the first octet to the login */
 	GRACE_MS = 100,			/* a login takes less; nobody gives way sooner */
+	CHECKED_MS = 500,		/* the same, while its password is being looked at */
 	IDLE_MS = 10 * 1000,		/* a session that was used since is not idle */
-	IDLE_OF_MANY_MS = 1000,		/* the same, where its holder has others */
 	CALM_SWEEP_MS = 1000,
 	SWEEP_MS = 100,
 	MANY = 16,			/* sessions whose memory is worth giving back */
 	SHRUNK_MS = 6 * 1000,
 	LOGGED_MS = 10 * 1000,		/* one line stands for all in so long */
-	HOLDERS = 1024
+	FEW = 16,			/* that many are nobody's abuse, and many holders of one may be one's */
+	HOLDERS = 4096
 };
 
 /* Sessions of each holder and of all of them, over all threads.  Two who share a place count as one. */
@@ -72,12 +74,30 @@ room_for_known(const struct listener *l)
 	return most(l) - most(l) / 10;
 }
 
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static unsigned char key[16];
+
+static void
+make_key(void)
+{
+	if (getrandom(key, sizeof key, 0) != sizeof key)
+		bug("no random octets");
+}
+
+/* Nobody can choose a name so that it has another's place. */
 static _Atomic unsigned *
 find_holder(const struct session *s)
 {
-	const char *listener = s->user != NULL ? "" : s->port->name, *who = s->user != NULL ? s->user : s->address;
+	struct buf name = { 0 };
+	unsigned char mac[32];
+	uint32_t place;
 
-	return &held[crc32c(crc32c(0, listener, strlen(listener)), who, strlen(who)) % HOLDERS];
+	pthread_once(&once, make_key);
+	buf_printf(&name, "%s\n%s", s->user != NULL ? "" : s->port->name, s->user != NULL ? s->user : s->address);
+	digest_hmac_sha256(mac, (struct str){ (const char *)key, sizeof key }, buf_str(&name));
+	buf_clear(&name);
+	memcpy(&place, mac, sizeof place);
+	return &held[place % HOLDERS];
 }
 
 static unsigned
@@ -101,41 +121,37 @@ let_go(struct session *s)
 	s->holder = NULL;
 }
 
-/* The session of a holder who has most that was used least lately, and not within that time. */
+/* Of a holder who has most, or where nobody has many of all, the session that was used least lately, and not within that time. */
 static struct session *
 find_heavy(const struct listener *l, int64_t idle_ms)
 {
 	int64_t until_ms = loop_now_ms(l->loop) - idle_ms;
-	unsigned most_held = heaviest();
+	unsigned most_held = heaviest(), least = most_held > FEW ? most_held : 1;
 
 	for (struct node *n = l->known.next; n != &l->known; n = n->next) {
 		struct session *s = container_of(n, struct session, crowd);
 
 		if (s->there_since_ms > until_ms)
 			break;
-		if (s->owed == 0 && *s->holder >= most_held)
+		if (s->owed == 0 && *s->holder >= least)
 			return s;
 	}
 	return NULL;
 }
 
-/* Counts the session as its holder's.  false: that would be too many. */
-static bool
+/* Counts the session as its holder's.  If that is too many the sweep comes at once. */
+static void
 hold(struct session *s)
 {
 	struct listener *l = s->listener;
-	unsigned has, all;
 
 	let_go(s);
 	if (session_needs_auth(s))
-		return true;
+		return;
 	s->holder = find_holder(s);
-	has = atomic_fetch_add(s->holder, 1) + 1;
-	all = atomic_fetch_add(&held_in_all, 1) + 1;
-	if (all <= room_for_known(l))
-		return true;
-	loop_timer(l->loop, &l->sweep, loop_now_ms(l->loop));
-	return heaviest() > has || find_heavy(l, has > 1 ? IDLE_OF_MANY_MS : IDLE_MS) != NULL;
+	atomic_fetch_add(s->holder, 1);
+	if (atomic_fetch_add(&held_in_all, 1) >= room_for_known(l))
+		loop_timer(l->loop, &l->sweep, loop_now_ms(l->loop));
 }
 
 /* --- who is where -------------------------------------------------------------------------- */
@@ -159,7 +175,7 @@ set_sweep(struct listener *l)
 	loop_timer(l->loop, &l->sweep, loop_now_ms(l->loop) + (stressed ? SWEEP_MS : CALM_SWEEP_MS));
 }
 
-bool
+void
 crowd_join(struct session *s)
 {
 	struct listener *l = s->listener;
@@ -169,14 +185,14 @@ crowd_join(struct session *s)
 	if (l->nsession > l->peak)
 		l->peak = l->nsession;
 	stand(s);
-	return hold(s);
+	hold(s);
 }
 
-bool
+void
 crowd_welcome(struct session *s)
 {
 	stand(s);
-	return hold(s);
+	hold(s);
 }
 
 void
@@ -185,7 +201,7 @@ crowd_forget(struct session *s)
 	free(s->user);
 	s->user = NULL;
 	stand(s);
-	(void)hold(s);	/* a trusted peer is held as before; too many or not, it is in */
+	hold(s);	/* where peers are trusted it is known as before */
 }
 
 void
@@ -230,45 +246,56 @@ send_away(struct session *s, const char *what)
 	return true;
 }
 
-/* The stranger that came first, when that is so long ago. */
+/* The stranger that came first, when that is so long ago; better one whose password is not being looked at. */
 static struct session *
 find_stranger(const struct listener *l, int64_t age_ms)
 {
-	int64_t until_ms = loop_now_ms(l->loop) - age_ms;
+	int64_t now_ms = loop_now_ms(l->loop), checked_ms = age_ms > CHECKED_MS ? age_ms : CHECKED_MS;
+	struct session *checked = NULL;
 
 	for (struct node *n = l->strangers.next; n != &l->strangers; n = n->next) {
 		struct session *s = container_of(n, struct session, crowd);
 
-		if (s->there_since_ms > until_ms)
+		if (s->there_since_ms > now_ms - age_ms)
 			break;
 		if (s->owed == 0)
 			return s;
+		if (checked == NULL && s->there_since_ms <= now_ms - checked_ms)
+			checked = s;
 	}
-	return NULL;
+	return checked;
 }
 
 /* Strangers first.  They make the known give way only where those have all that they may have. */
-static bool
-send_one_away(struct listener *l, bool is_starving)
+static struct session *
+find_any(const struct listener *l, bool is_starving)
 {
+	struct session *s = find_stranger(l, GRACE_MS);
 	unsigned room = room_for_known(l);
 
-	if (send_away(find_stranger(l, GRACE_MS), "too many connections"))
-		return true;
-	return (is_starving || held_in_all >= room) &&
-	    send_away(find_heavy(l, held_in_all > room ? 0 : IDLE_MS), "too many connections");
+	if (s == NULL && (is_starving || held_in_all >= room))
+		s = find_heavy(l, held_in_all > room ? 0 : IDLE_MS);
+	return s;
+}
+
+/* Where others will have to go, on this thread or another, it is better to wait than to be refused. */
+static bool
+will_be_room(const struct listener *l)
+{
+	return sessions() > held_in_all || held_in_all > room_for_known(l);
+}
+
+bool
+crowd_may_come(const struct listener *l)
+{
+	return sessions() < most(l) || find_any(l, false) != NULL || !will_be_room(l);
 }
 
 bool
 crowd_admit(struct listener *l)
 {
-	return sessions() < most(l) || send_one_away(l, false);
-}
-
-int64_t
-crowd_wait_ms(const struct listener *l)
-{
-	return sessions() >= most(l) && !list_is_empty(&l->strangers) && find_stranger(l, GRACE_MS) == NULL ? GRACE_MS : 0;
+	/* Another thread may have been faster since it was asked whether one may come: one more, then. */
+	return sessions() < most(l) || send_away(find_any(l, false), "too many connections") || will_be_room(l);
 }
 
 /* Memory of many sessions goes back to the system, not to the next crowd; when the last farewells are over. */
@@ -303,7 +330,7 @@ crowd_on_sweep(void *arg)
 		continue;
 	while (held_in_all > room_for_known(l) && send_away(find_heavy(l, 0), "too many connections"))
 		continue;
-	while (over-- > 0 && send_one_away(l, is_starving))
+	while (over-- > 0 && send_away(find_any(l, is_starving), "too many connections"))
 		continue;
 	give_back(l);
 	if (l->nsession > 0 || l->peak >= MANY)

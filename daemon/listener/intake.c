@@ -42,22 +42,16 @@ static void
 on_line(struct session *s, struct str line)
 {
 	bool is_auth = s->state == SESSION_AUTH;
-	bool is_secret = is_auth || str_istarts(line, "AUTH");
 	enum answer a;
 
 	s->owed = 1;
 	a = is_auth ? auth_line(s, line) : verbs_run(s, line);
 	if ((a == ANSWERED) != (s->owed == 0))
 		bug("session in state %d: %u replies owed after its answer", s->state, s->owed);
-	if (is_secret) {	/* the line lies in the thread's read buffer, its pieces in ours */
-		explicit_bzero((char *)line.p, line.n);
-		mem_wipe(s->line.part.data, s->line.part.cap);
-		s->line.part = (struct buf){ 0 };
-	}
 }
 
 static void
-take_line(struct session *s, struct str *in)
+cut_line(struct session *s, struct str *in)
 {
 	struct str line;
 
@@ -76,6 +70,18 @@ take_line(struct session *s, struct str *in)
 		break;
 	}
 	s->new_deadline = true;
+}
+
+/* A password may stand in any line, and in pieces: nothing of one is left in what was read. */
+static void
+take_line(struct session *s, struct str *in)
+{
+	struct str before = *in;
+
+	cut_line(s, in);
+	explicit_bzero((char *)before.p, before.n - in->n);
+	if (s->line.done)
+		line_clear(&s->line);
 }
 
 static void

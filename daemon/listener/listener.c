@@ -120,12 +120,12 @@ turn_away(const struct port *p, int fd)
 	    log_num("connections", l->config->limits.connections));
 }
 
-static void
-rest(struct listener *l, int64_t ms)
+static bool
+may_accept(void *arg)
 {
-	for (unsigned i = 0; i < l->nport && ms > 0; i++)
-		if (l->port[i].accept != NULL)
-			accept_rest(l->port[i].accept, ms);
+	const struct port *p = arg;
+
+	return p->listener->draining || crowd_may_come(p->listener);
 }
 
 static void
@@ -140,7 +140,6 @@ on_accept(void *arg, int fd)
 		turn_away(p, fd);
 	else
 		session_start(l, p, fd);
-	rest(l, crowd_wait_ms(l));
 }
 
 /* --- configuration ------------------------------------------------------------------------- */
@@ -272,6 +271,7 @@ listener_new(struct loop *loop, const struct listener_options *o)
 		/* Replies are short: what one who reads none makes the kernel keep is bounded. */
 		setsockopt(p->fd, SOL_SOCKET, SO_SNDBUF, &(int){ SEND_BUFFER }, sizeof(int));
 		p->accept = accept_start(loop, p->fd, on_accept, p);
+		accept_ask(p->accept, may_accept);
 		aim(l, p);
 	}
 	return l;

@@ -104,7 +104,7 @@ put_mac(const struct logins *a, const struct user *u, struct str password, unsig
 	buf_put(&b, u->hash, hash);
 	buf_putstr(&b, password);
 	digest_hmac_sha256(mac, (struct str){ (const char *)a->key, sizeof a->key }, buf_str(&b));
-	mem_wipe(b.data, b.cap);
+	buf_wipe(&b);
 }
 
 static struct remembered *

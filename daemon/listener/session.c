@@ -451,10 +451,8 @@ session_start(struct listener *l, const struct port *p, int fd)
 	listener_add(l, s);
 	count_add(COUNT_SESSIONS, 1);
 	peer_identify(s);
-	if (!crowd_join(s)) {
-		s->owed = 1;
-		session_dismiss(s, "4.7.0", "too many connections of this user");
-	} else if (s->listen != NULL && s->listen->tls == TLS_IMPLICIT)
+	crowd_join(s);
+	if (s->listen != NULL && s->listen->tls == TLS_IMPLICIT)
 		start_tls(s);
 	else
 		greet(s);

@@ -163,10 +163,10 @@ void peer_identify(struct session *s);
 
 /* --- crowd.c: who gives way when it gets crowded ----------------------------- */
 
+bool crowd_may_come(const struct listener *l);	/* false: there is no room yet, but will be */
 bool crowd_admit(struct listener *l);		/* room for one more, perhaps because another gave way */
-int64_t crowd_wait_ms(const struct listener *l);	/* until then nobody should be accepted; 0: do */
-bool crowd_join(struct session *s);		/* false: its holder has too many already */
-bool crowd_welcome(struct session *s);		/* has logged in; false as above */
+void crowd_join(struct session *s);
+void crowd_welcome(struct session *s);		/* has logged in */
 void crowd_forget(struct session *s);		/* who it is; a stranger again */
 void crowd_touch(struct session *s);		/* was used */
 void crowd_leave(struct session *s);

@@ -29,6 +29,7 @@ enum {
 struct accept {
 	struct loop *loop;
 	void (*fn)(void *arg, int fd);
+	bool (*may)(void *arg);	/* may be NULL */
 	void *arg;
 	char *full;
 	int fd, reserve;
@@ -205,11 +206,11 @@ open_reserve(void)
 	return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-void
-accept_rest(struct accept *a, int64_t ms)
+static void
+rest(struct accept *a)
 {
 	watch_free(&a->watch);
-	loop_timer(a->loop, &a->timer, loop_now_ms(a->loop) + ms);
+	loop_timer(a->loop, &a->timer, loop_now_ms(a->loop) + PAUSE_MS);
 }
 
 /* Answers one client with the descriptor that was kept for it, and rests. */
@@ -234,7 +235,7 @@ starve(struct accept *a, int error)
 		}
 	}
 	a->reserve = open_reserve();
-	accept_rest(a, PAUSE_MS);
+	rest(a);
 }
 
 static void
@@ -243,8 +244,13 @@ on_client(void *arg, int listening)
 	struct accept *a = arg;
 
 	for (int i = 0; i < ACCEPTS_A_TURN && a->watch != NULL; i++) {
-		int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		int fd;
 
+		if (a->may != NULL && !a->may(a->arg)) {
+			rest(a);
+			return;
+		}
+		fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd >= 0) {
 			a->fn(a->arg, fd);
 			continue;
@@ -290,6 +296,12 @@ accept_start(struct loop *l, int fd, void (*fn)(void *arg, int fd), void *arg)
 	timer_init(&a->timer, on_rested, a);
 	a->watch = loop_watch(l, fd, on_client, a);
 	return a;
+}
+
+void
+accept_ask(struct accept *a, bool (*may)(void *arg))
+{
+	a->may = may;
 }
 
 void

@@ -29,7 +29,8 @@ struct accept *accept_start(struct loop *l, int fd, void (*fn)(void *arg, int fd
 
 /* What to tell a client when there are no descriptors left ("421 …\r\n"), or NULL. */
 void accept_say_full(struct accept *a, const char *text);
-void accept_rest(struct accept *a, int64_t ms);	/* who comes meanwhile waits in the kernel */
+/* Asked before each client; false: who comes waits in the kernel's queue, and it is asked again in 100 ms. */
+void accept_ask(struct accept *a, bool (*may)(void *arg));
 void accept_stop(struct accept **a);	/* does not close the listening fd */
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * The orderly end of a connection.  A socket that is closed with input unread makes
  * the kernel send a reset, which may destroy our last reply on the peer's side:
- * so what still comes is read and dropped until the peer has ended too.
+ * so what still comes is read and dropped until the peer has ended too.  Whoever makes many wait for him makes the oldest end at once.
  */
 #include "net/farewell.h"
 
@@ -12,7 +12,10 @@
 #include <event2/event_struct.h>
 #include <stdlib.h>
 
+enum { FAREWELLS_MAX = 128 };	/* of a thread; each has a descriptor that nobody counts */
+
 struct farewell {
+	struct node node;	/* in `waiting' */
 	struct loop *loop;
 	struct wire wire;
 	struct buf out;
@@ -22,6 +25,10 @@ struct farewell {
 	struct turn_job evict;
 	bool ended, shut, over;
 };
+
+/* Those of this thread, the oldest first. */
+static _Thread_local struct node waiting;
+static _Thread_local unsigned nwaiting;
 
 static void
 release(void *obj)
@@ -41,6 +48,8 @@ end(void *arg)
 	if (f->over)
 		return;
 	f->over = true;
+	list_remove(&f->node);
+	nwaiting--;
 	event_del(&f->rd);
 	event_del(&f->wr);
 	loop_cancel(f->loop, &f->timer);
@@ -122,6 +131,12 @@ farewell_start(struct loop *l, struct wire *w, struct buf *out, size_t sent,
 	timer_init(&f->timer, end, f);
 	loop_timer(l, &f->timer, loop_now_ms(l) + limit_ms);
 	loop_at_free(l, &f->evict, end, f);
+	if (waiting.next == NULL)
+		list_init(&waiting);
+	if (nwaiting == FAREWELLS_MAX)
+		end(container_of(waiting.next, struct farewell, node));
+	list_put(&waiting, &f->node);
+	nwaiting++;
 	push(f);
 	if (f->over)
 		return;

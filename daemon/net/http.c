@@ -348,7 +348,7 @@ http_free(struct http **hp)
 	if (h->stream != NULL)
 		stream_close(&h->stream);
 	tls_unref(&h->tls);
-	mem_wipe(h->request.data, h->request.cap);
+	buf_wipe(&h->request);
 	http_reply_clear(&h->reply);
 	mem_free_secret(&h->text);
 	loop_bury(h->loop, h, free);

@@ -19,8 +19,8 @@ http_reply_init(struct http_reply *r)
 void
 http_reply_clear(struct http_reply *r)
 {
-	mem_wipe(r->body.data, r->body.cap);
-	mem_wipe(r->line.data, r->line.cap);
+	buf_wipe(&r->body);
+	buf_wipe(&r->line);
 	*r = (struct http_reply){ .state = HTTP_BAD, .why = "cleared" };
 }
 

@@ -1,5 +1,7 @@
-/* Input on its way to its consumer. */
+/* Input on its way to its consumer, who wipes what it has no more use for; here no copy stays behind. */
 #include "net/inbox.h"
+
+#include <string.h>
 
 size_t
 inbox_left(const struct inbox *b)
@@ -24,30 +26,40 @@ inbox_consume(struct inbox *b, size_t n)
 		inbox_clear(b);
 }
 
+/* Out of the reader's memory. */
+static void
+keep(struct inbox *b, struct str s)
+{
+	if (s.n == 0)
+		return;
+	buf_put_secret(&b->kept, s.p, s.n);
+	explicit_bzero((char *)s.p, s.n);
+}
+
 void
-inbox_lend(struct inbox *b, const char *p, size_t n)
+inbox_lend(struct inbox *b, char *p, size_t n)
 {
 	if (b->kept.len == 0) {
 		b->lent = (struct str){ p, n };
 		return;
 	}
 	buf_drop(&b->kept, b->consumed);
+	explicit_bzero(b->kept.data + b->kept.len, b->consumed);
 	b->consumed = 0;
-	buf_put(&b->kept, p, n);
+	keep(b, (struct str){ p, n });
 }
 
 void
 inbox_keep(struct inbox *b)
 {
-	if (b->lent.n > 0)
-		buf_putstr(&b->kept, b->lent);
+	keep(b, b->lent);
 	b->lent = (struct str){ 0 };
 }
 
 void
 inbox_clear(struct inbox *b)
 {
-	buf_clear(&b->kept);
+	buf_wipe(&b->kept);
 	b->consumed = 0;
 	b->lent = (struct str){ 0 };
 }

@@ -17,7 +17,7 @@ struct inbox {
 size_t inbox_left(const struct inbox *b);
 struct str inbox_get(const struct inbox *b);	/* all that is left, in one piece */
 void inbox_consume(struct inbox *b, size_t n);
-void inbox_lend(struct inbox *b, const char *p, size_t n);
+void inbox_lend(struct inbox *b, char *p, size_t n);	/* wiped when it is copied */
 void inbox_keep(struct inbox *b);		/* the loan ends */
 void inbox_clear(struct inbox *b);
 

@@ -241,7 +241,7 @@ oauth_start(struct loop *l, struct dns *d, const struct oauth_request *r, oauth_
 	oauth_form(&form, r);
 	h.body = buf_str(&form);
 	o->http = http_start(l, d, &h, on_answer, o);
-	mem_wipe(form.data, form.cap);
+	buf_wipe(&form);
 	return o;
 }
 

@@ -163,7 +163,7 @@ go_on_reading(struct stream *s)
 }
 
 static bool
-offer(struct stream *s, const char *p, size_t n)
+offer(struct stream *s, char *p, size_t n)
 {
 	inbox_lend(&s->in, p, n);
 	if (!tell(s, STREAM_DATA))

@@ -1,4 +1,4 @@
-/* The cutter of lines: what is whole is lent, what is not is kept up to the limit. */
+/* The cutter of lines: what is whole is lent, what is not is kept up to the limit, and wiped: a password may be in it. */
 #include "smtp/line.h"
 
 #include "smtp/plain.h"
@@ -12,7 +12,7 @@ line_init(struct line *l, size_t max)
 void
 line_clear(struct line *l)
 {
-	buf_clear(&l->part);
+	buf_wipe(&l->part);
 	*l = (struct line){ .max = l->max };
 }
 
@@ -23,10 +23,10 @@ gather(struct line *l, struct str s)
 {
 	if (l->skipping || l->part.len + s.n + 2 > l->max) {
 		l->skipping = true;
-		buf_clear(&l->part);
+		buf_wipe(&l->part);
 		return;
 	}
-	buf_putstr(&l->part, s);
+	buf_put_secret(&l->part, s.p, s.n);
 }
 
 /* The line ends behind `s'. */
@@ -40,7 +40,7 @@ finish(struct line *l, struct str s, struct str *line)
 	if (too_long)
 		return LINE_TOO_LONG;
 	if (l->part.len > 0) {
-		buf_putstr(&l->part, s);
+		buf_put_secret(&l->part, s.p, s.n);
 		s = buf_str(&l->part);
 	}
 	*line = s;
@@ -54,7 +54,7 @@ line_feed(struct line *l, struct str *in, struct str *line)
 	size_t n;
 
 	if (l->done) {
-		buf_clear(&l->part);
+		buf_wipe(&l->part);
 		l->done = false;
 	}
 	if (s.n == 0)

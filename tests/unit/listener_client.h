@@ -40,6 +40,11 @@ rig_connect(struct rig *r, enum rig_port port)
 	rig_hang_up(r);
 	r->fd = socket(sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	ck_assert(r->fd >= 0);
+	if (r->from != 0 && sa.ss_family == AF_INET) {
+		struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr = { r->from } };
+
+		ck_assert_int_eq(bind(r->fd, (struct sockaddr *)&from, sizeof from), 0);
+	}
 	ck_assert_int_eq(connect(r->fd, (struct sockaddr *)&sa, len), 0);
 }
 

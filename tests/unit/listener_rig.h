@@ -57,6 +57,7 @@ struct rig {
 	char dir[64];
 	/* the queue's side */
 	enum verdict verdict;
+	uint32_t from;		/* the client's address, as in s_addr; 0: any */
 	bool hold;		/* keep what comes until rig_release */
 	struct submit *held;
 	struct buf mail;	/* what came: envelope, then the message */

@@ -200,33 +200,48 @@ START_TEST(who_has_most_gives_way)
 }
 END_TEST
 
-/* Who has as many as anybody gets no more, unless some were left idle. */
-START_TEST(each_has_a_share)
+/* Who has most is not refused either: of his sessions the one that he used least lately goes. */
+START_TEST(who_has_most_replaces_his_own)
 {
 	struct rig r;
 
 	fill(&r, 25, "");
-	arrive(&r, 45, RIG_SUBMIT, "");
-	await(&r, 45, "421 4.7.0 mail.example too many connections of this user\r\n");
-	arrive(&r, 46, RIG_PLAIN, IN);		/* 21 of 25 */
-	await(&r, 46, "235 2.7.0");
+	send_to(0, "NOOP\r\n");
 	rig_settle(&r);
-	ck_assert_uint_eq(count_gone(0, 25), 1);
-	for (unsigned i = 1; i < 25; i++)
-		send_to(i, "NOOP\r\n");
+	arrive(&r, 45, RIG_SUBMIT, HI);
+	await(&r, 45, "250 HELP");
 	rig_settle(&r);
-	rig_pass(&r, 600);
-	for (unsigned i = 2; i < 25; i++)
-		send_to(i, "NOOP\r\n");
-	rig_settle(&r);
-	rig_pass(&r, 600);
-	ck_assert_uint_eq(count_gone(0, 47), 2);	/* 0 and 45 */
-	arrive(&r, 47, RIG_SUBMIT, "");
-	await(&r, 47, "220 ");
-	rig_settle(&r);
+	ck_assert_uint_eq(count_gone(0, 46), 1);
 	ck_assert(is_gone(1));
-	ck_assert_uint_eq(count_gone(2, 25) + count_gone(25, 45), 0);
-	leave(&r, 48);
+	ck_assert(strstr(look(1), "421 4.7.0 mail.example too many connections\r\n") != NULL);
+	leave(&r, 46);
+}
+END_TEST
+
+/* As many holders as there is room, each with one session that it uses all the time: who comes gets in all the same. */
+START_TEST(many_holders_shut_nobody_out)
+{
+	struct rig r;
+
+	rig_start(&r, "limits { connections = 50 }\n");
+	for (unsigned i = 0; i < 45; i++) {
+		r.from = htonl(INADDR_LOOPBACK + 256 + i);
+		arrive(&r, i, RIG_TRUSTED, HI MAIL);
+	}
+	r.from = 0;
+	ck_assert_uint_eq(count_gone(0, 45), 0);
+	for (unsigned i = 1; i < 45; i++)
+		send_to(i, "NOOP\r\n");
+	rig_settle(&r);
+	for (unsigned i = 45; i < 50; i++) {
+		arrive(&r, i, RIG_PLAIN, IN);
+		await(&r, i, "235 ");
+		rig_settle(&r);
+	}
+	ck_assert(is_gone(0));
+	ck_assert_uint_eq(count_gone(45, 50), 0);	/* u has five, but used them last of all */
+	ck_assert_int_eq(rig_sessions(), 45);
+	leave(&r, 50);
 }
 END_TEST
 
@@ -239,21 +254,21 @@ START_TEST(strangers_are_never_shut_out)
 	for (unsigned i = 0; i < 45; i++)
 		arrive(&r, i, RIG_TRUSTED, HI);
 	arrive(&r, 45, RIG_TRUSTED, HI);
-	await(&r, 45, "421 4.7.0");
+	await(&r, 45, "250 HELP");
 	for (unsigned i = 46; i < 50; i++)
 		arrive(&r, i, RIG_PLAIN, HI);
-	ck_assert_uint_eq(count_gone(0, 45) + count_gone(46, 50), 0);
+	ck_assert_uint_eq(count_gone(0, 50), 1);
 	arrive(&r, 50, RIG_PLAIN, IN);
 	await(&r, 50, "235 ");
 	rig_settle(&r);
-	ck_assert_uint_eq(count_gone(0, 45), 1);
+	ck_assert_uint_eq(count_gone(0, 46), 2);
 	rig_pass(&r, 9000);
 	for (unsigned i = 51; i < 60; i++) {	/* and those who are known do not go for strangers */
 		arrive(&r, i, RIG_PLAIN, HI);
 		rig_pass(&r, 100);
 		rig_pass(&r, 1000);
 	}
-	ck_assert_uint_eq(count_gone(0, 45), 1);
+	ck_assert_uint_eq(count_gone(0, 46), 2);
 	ck_assert(!is_gone(50) && !is_gone(59));
 	leave(&r, 60);
 }
@@ -296,7 +311,8 @@ test_crowd(void)
 	tcase_add_test(t, strangers_have_ten_seconds);
 	tcase_add_test(t, idle_ones_give_way);
 	tcase_add_loop_test(t, who_has_most_gives_way, 0, 3);
-	tcase_add_test(t, each_has_a_share);
+	tcase_add_test(t, who_has_most_replaces_his_own);
+	tcase_add_test(t, many_holders_shut_nobody_out);
 	tcase_add_test(t, strangers_are_never_shut_out);
 	tcase_add_test(t, what_is_owed_is_said_first);
 	suite_add_tcase(s, t);

@@ -74,6 +74,33 @@ START_TEST(finish_sends_all_and_causes_no_reset)
 }
 END_TEST
 
+/* Peers that do not end: the oldest of many is closed at once, so that descriptors do not run out. */
+START_TEST(many_that_wait_make_the_oldest_end)
+{
+	enum { MANY = 200 };
+	int peer[MANY];
+	unsigned open = 0;
+	char text[4];
+
+	for (unsigned i = 0; i < MANY; i++) {
+		open_tcp();
+		stream_write(a.s, "bye", 3);
+		stream_finish(&a.s, 5000);
+		end_clear(&a);
+		peer[i] = fd[1];
+		fd[1] = -1;
+	}
+	loop_turn(l, false);
+	for (unsigned i = 0; i < MANY; i++) {
+		ck_assert_int_eq(recv(peer[i], text, sizeof text, MSG_DONTWAIT), 3);	/* each has heard it */
+		(void)send(peer[i], "x", 1, MSG_NOSIGNAL);
+		open += send(peer[i], "x", 1, MSG_NOSIGNAL) == 1;	/* what is closed has answered with a reset */
+		close(peer[i]);
+	}
+	ck_assert_uint_eq(open, 128);
+}
+END_TEST
+
 START_TEST(finish_sends_all_to_a_peer_that_ended)
 {
 	static char reply[6000000];
@@ -136,6 +163,7 @@ test_farewell(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, finish_sends_all_and_causes_no_reset);
+	tcase_add_test(tc, many_that_wait_make_the_oldest_end);
 	tcase_add_loop_test(tc, finish_sends_all_to_a_peer_that_ended, 0, 2);
 	tcase_add_loop_test(tc, finish_ends_with_the_peer_or_in_time, 0, 2);
 	tcase_add_test(tc, finish_is_cleaned_up_with_the_loop);
