@@ -132,6 +132,98 @@ START_TEST(a_password_is_forgotten_after_the_login)
 }
 END_TEST
 
+static void
+expect_none(const char *what, int ms)
+{
+	char found[512] = "";
+	const char *canary;
+
+	for (; (canary = search_memory(found, sizeof found)) != NULL && ms > 0; ms -= 50)
+		usleep(50000);
+	ck_assert_msg(canary == NULL, "%s: %s in %s", what, canary, found);
+}
+
+#define PLAIN "AUTH PLAIN AGFwcABhcHAtc2VjcmV0"
+
+static void
+in_pieces(struct client *c)
+{
+	static const char all[] = PLAIN "\r\n";
+
+	for (size_t i = 0; i < sizeof all - 1; i += 7) {
+		ck_assert_int_eq(client_send(c, all + i, sizeof all - 1 - i < 7 ? sizeof all - 1 - i : 7), 0);
+		usleep(5000);	/* so that each is read alone */
+	}
+	ck_assert_int_eq(client_reply(c), 235);
+}
+
+static void
+behind_others(struct client *c)
+{
+	static char noops[2000 * 6 + sizeof PLAIN + 2];
+
+	for (unsigned i = 0; i < 2000; i++)
+		memcpy(noops + 6 * i, "NOOP\r\n", 6);
+	memcpy(noops + 2000 * 6, PLAIN "\r\n", sizeof PLAIN + 1);
+	ck_assert_int_eq(client_send(c, noops, 2000 * 6 + sizeof PLAIN + 1), 0);
+	for (unsigned i = 0; i < 2000; i++)
+		ck_assert_int_eq(client_reply(c), 250);
+	ck_assert_int_eq(client_reply(c), 235);
+}
+
+static void
+with_a_bare_lf(struct client *c)
+{
+	ck_assert_int_eq(client_ask(c, PLAIN "\n"), 500);
+}
+
+static void
+where_none_was_asked_for(struct client *c)
+{
+	ck_assert_int_eq(client_ask(c, "AUTH LOGINX\r\n"), 504);
+	ck_assert_int_eq(client_ask(c, "YXBwLXNlY3JldA==\r\n"), 500);
+	ck_assert_int_eq(client_ask(c, "app-secret\r\n"), 500);
+}
+
+static void
+half_way(struct client *c)
+{
+	ck_assert_int_eq(client_send(c, PLAIN, sizeof PLAIN - 1), 0);
+}
+
+static const struct {
+	const char *what;
+	void (*say)(struct client *c);
+} ways[] = {
+	{ "in pieces", in_pieces },
+	{ "behind others", behind_others },
+	{ "with a bare LF", with_a_bare_lf },
+	{ "where none was asked for", where_none_was_asked_for },
+	{ "half way", half_way },
+};
+
+START_TEST(a_password_is_forgotten_however_it_came)	/* C-31 */
+{
+	enum client_tls tls = _i % 2 == 0 ? CLIENT_IMPLICIT : CLIENT_PLAIN;
+	struct client *c;
+	unsigned port;
+	char listen[80];
+
+	if (geteuid() != 0)
+		return;
+	port = world_free_port();
+	snprintf(listen, sizeof listen, "listen \"127.0.0.1:%u\" { plaintext_auth = \"loopback\" }", port);
+	up(listen);
+	c = client_new(&w, tls == CLIENT_IMPLICIT ? w.l465 : port, tls);
+	ways[_i / 2].say(c);
+	if (ways[_i / 2].say != half_way)
+		expect_none(ways[_i / 2].what, 0);
+	client_free(&c);
+	expect_none(ways[_i / 2].what, 15000);
+	world_free(&w);
+}
+END_TEST
+
 Suite *secrets_suite(void);
 
 Suite *
@@ -143,6 +235,7 @@ secrets_suite(void)
 	tcase_set_timeout(t, 30);
 	tcase_add_test(t, it_dumps_no_core);
 	tcase_add_test(t, a_password_is_forgotten_after_the_login);
+	tcase_add_loop_test(t, a_password_is_forgotten_however_it_came, 0, 2 * sizeof ways / sizeof ways[0]);
 	suite_add_tcase(s, t);
 	return s;
 }
