@@ -31,6 +31,8 @@ enum {
 	STRANGER_MS = 10 * 1000,	/* under stress, from the first octet to the login */
 	GRACE_MS = 100,			/* a login takes less; nobody gives way sooner */
 	CHECKED_MS = 500,		/* the same, while its password is being looked at */
+	BUSY_MS = 20,			/* used since: at work, nobody's to end */
+	YOUNG_MS = 1000,		/* used since: others go first */
 	IDLE_MS = 10 * 1000,		/* a session that was used since is not idle */
 	CALM_SWEEP_MS = 1000,
 	SWEEP_MS = 100,
@@ -274,7 +276,7 @@ find_any(const struct listener *l, bool is_starving)
 	unsigned room = room_for_known(l);
 
 	if (s == NULL && (is_starving || held_in_all >= room))
-		s = find_heavy(l, held_in_all > room ? 0 : IDLE_MS);
+		s = find_heavy(l, held_in_all > room ? GRACE_MS : IDLE_MS);
 	return s;
 }
 
@@ -314,6 +316,24 @@ give_back(struct listener *l)
 	}
 }
 
+/* Each thread knows only its own: so that it is the least used of all that goes, younger ones have a sweep or two more. */
+static void
+trim(struct listener *l)
+{
+	static const int64_t ages_ms[] = { YOUNG_MS, GRACE_MS, BUSY_MS };
+	int64_t now_ms = loop_now_ms(l->loop), sweeps;
+
+	if (held_in_all <= room_for_known(l)) {
+		l->over_since_ms = 0;
+		return;
+	}
+	if (l->over_since_ms == 0)
+		l->over_since_ms = now_ms;
+	sweeps = (now_ms - l->over_since_ms) / SWEEP_MS;
+	while (held_in_all > room_for_known(l) && send_away(find_heavy(l, ages_ms[sweeps < 2 ? sweeps : 2]), "too many connections"))
+		continue;
+}
+
 /* Also for the other threads, whose newcomers find only their own to send away: some room is kept. */
 void
 crowd_on_sweep(void *arg)
@@ -328,8 +348,7 @@ crowd_on_sweep(void *arg)
 	l->starved = starved;
 	while (is_stressed(l) && send_away(find_stranger(l, STRANGER_MS), "timeout"))
 		continue;
-	while (held_in_all > room_for_known(l) && send_away(find_heavy(l, 0), "too many connections"))
-		continue;
+	trim(l);
 	while (over-- > 0 && send_away(find_any(l, is_starving), "too many connections"))
 		continue;
 	give_back(l);

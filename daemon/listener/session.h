@@ -64,6 +64,7 @@ struct listener {
 	struct node strangers, known;	/* sessions: who came first; who was used least lately */
 	struct timer sweep;
 	unsigned peak, gave_way;	/* most sessions lately; sent away since that was logged */
+	int64_t over_since_ms;		/* more are known than may be; 0: no */
 	int64_t starved, crowded_logged_at_ms, shrunk_at_ms;
 	struct buf out;			/* replies of the session that is being served */
 	struct buf content;		/* unstuffed, on its way to the fix-up */

@@ -23,9 +23,12 @@ SERVED_S = float(os.environ.get("ABUSE_SERVED_S", "2"))
 SECONDS = float(os.environ.get("ABUSE_SECONDS", "20"))
 STARVED_CPU = 0.2
 SLACK_FDS, SLACK_KB = 8, 8 * 1024
+THREADS = int(os.environ.get("ABUSE_THREADS", "4"))     # as on a machine with four processors
+LIMIT_FDS = 1000 + THREADS * 128 + 50   # sessions, and what each thread may keep open for farewells
 CALM_S = 15             # until everything is back
 TARPIT_S = 40           # the same where wrong passwords were given: their answers wait for up to 30 s, whoever still listens
-SHORT = ("idle_plain", "slow_handshakes", "connects", "handshakes", "brute_force", "huge_lines", "mute_pipelines", "submit_nagging", "trusted_mails", "starved")
+SHORT = ("idle_plain", "slow_handshakes", "connects", "handshakes", "brute_force", "huge_lines", "mute_pipelines", "submit_nagging", "many_addresses", "full_and_guesses", "farewells",
+         "starved")
 
 BESIDE = ("idle_plain", "idle_tls", "slow_commands", "slow_handshakes", "connects", "handshakes", "mute_pipelines", "floods")
 
@@ -42,6 +45,10 @@ ATTACKS = {
     "open_mails": (300, 1000, "MAIL and a NOOP a second: half logged in, half by the submit socket"),
     "trusted_mails": (1000, 1000, "the same where peers are trusted"),
     "mails_and_strangers": (300, 1000, "half of them the same, half strangers"),
+    "many_addresses": (950, 950, "a NOOP twice a second, each from its own trusted address"),
+    "full_and_guesses": (1200, 1200, "the submit socket: 960 that are used; and 240 that guess names"),
+    "full_and_connects": (1000, 1000, "the submit socket: 1000 that are used; and connects without end"),
+    "farewells": (2000, 4000, "QUIT, and never closed"),
     "connects": (3000, 10000, "connect and close"),
     "handshakes": (1000, 10000, "full TLS handshakes"),
     "brute_force": (200, 500, "a wrong password on each connection"),
@@ -65,12 +72,13 @@ spool_dir = "{dir}/spool"
 control_socket = "{dir}/control.sock"
 submit_socket = "{dir}/submit.sock"
 users_file = "{dir}/users"
+threads = {threads}
 user = ""
 log {{ level = "warning" }}
 limits {{ min_free = "1M" }}
 listen "127.0.0.1:{starttls}" {{ tls = "starttls" }}
 listen "127.0.0.1:{implicit}" {{ tls = "implicit" }}
-listen "127.0.0.1:{trusted}" {{ tls = "none" auth = "trusted" trusted = {{"127.0.0.1"}} }}
+listen "127.0.0.1:{trusted}" {{ tls = "none" auth = "trusted" trusted = {{"127.0.0.0/8"}} }}
 upstream "sink" {{ capture = "{dir}/sink" }}
 queue {{ keep_history = "1h" }}
 """
@@ -115,7 +123,7 @@ class Daemon:
                    "submit": f"{self.dir}/submit.sock"}
         self.conf = f"{self.dir}/gatepost.conf"
         with open(self.conf, "w") as f:
-            f.write(CONFIG.format(dir=self.dir, **self.at))
+            f.write(CONFIG.format(dir=self.dir, threads=THREADS, **self.at))
         os.chmod(self.conf, 0o600)
         for user, password in (("app", "app-secret"), ("rogue", "rogue-secret")):
             subprocess.run([GATEPOST, "passwd", "-c", self.conf, user], input=password + "\n", text=True, check=True,
@@ -284,9 +292,9 @@ class App:
 
 
 def run_attack(name, many, daemon, seconds):
-    """The highest memory seen and the seconds it took."""
+    """The highest memory and number of descriptors seen, and the seconds it took."""
     env = dict(os.environ, ABUSE=json.dumps(daemon.at), ABUSE_TICK=str(min(10, seconds / 3)))
-    began, peak = time.monotonic(), 0
+    began, peak, most = time.monotonic(), 0, 0
     attack = subprocess.Popen([sys.executable, f"{HERE}/attacks.py", name, str(many)], stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE, env=env)
     counted = name in ("connects", "handshakes")
@@ -294,7 +302,8 @@ def run_attack(name, many, daemon, seconds):
     said = ""
     while time.monotonic() - began < (seconds if not counted else seconds * 20):
         time.sleep(0.1)
-        peak = max(peak, daemon.look()["rss"])
+        now = daemon.look()
+        peak, most = max(peak, now["rss"]), max(most, now["fds"])
         said += read_some(attack.stdout)
         if (counted and said) or attack.poll() is not None:
             break
@@ -302,7 +311,7 @@ def run_attack(name, many, daemon, seconds):
     attack.stdin.close()
     if attack.wait(60) != 0:
         raise SystemExit("abuse: the attack itself failed")
-    return peak, took, said.strip()
+    return peak, most, took, said.strip()
 
 
 def settle(daemon, before, patience_s):
@@ -326,6 +335,7 @@ def trial(name, short, postfix=False):
 
 
 def judge(name, short, daemon, app):
+    postfix = isinstance(daemon, Postfix)
     many = ATTACKS[name][0 if short else 1]
     seconds = 2 if short else SECONDS
     quiet_s = 1.0 if short else 5.0
@@ -336,7 +346,7 @@ def judge(name, short, daemon, app):
     before = daemon.look()
     if name == "emfile":
         resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (before["fds"] + 20, 256))
-    peak, took, said = run_attack("idle_plain" if name in ("starved", "emfile") else name, many, daemon, seconds)
+    peak, most, took, said = run_attack("idle_plain" if name in ("starved", "emfile") else name, many, daemon, seconds)
     cpu = (daemon.look()["cpu"] - before["cpu"]) / took
     under = app.heard()
     if name == "emfile":        # no descriptor, no session; but idle meanwhile, and well a second after
@@ -346,7 +356,7 @@ def judge(name, short, daemon, app):
         time.sleep(1)
         under = [u for u in under if u[1] is None]
         app.heard()
-    is_tarpit = name.startswith("brute")
+    is_tarpit = name.startswith("brute") or name.endswith("guesses")
     after = settle(daemon, before, TARPIT_S if is_tarpit else CALM_S)
     under += app.stop()
     status, log = daemon.stop()
@@ -358,6 +368,8 @@ def judge(name, short, daemon, app):
     worst, quiet_worst = max(good, default=99.0), max((s for s, w in quiet if w is None), default=99.0)
     if worst > SERVED_S + quiet_worst:
         faults.append(f"a message took {worst:.1f} s")
+    if not postfix and most > before["fds"] + LIMIT_FDS:
+        faults.append(f"{most} descriptors")
     if after["fds"] > before["fds"] + SLACK_FDS:
         faults.append(f"{after['fds'] - before['fds']} descriptors remain")
     if after["rss"] > before["rss"] + SLACK_KB:

@@ -185,6 +185,80 @@ def mails_and_strangers(n):
     hold_mails(n, lambda: mail(AT["trusted"]), lambda: greeted(AT["starttls"]))
 
 
+def many_addresses(n):
+    """Everybody has one session, and uses it all the time."""
+    nth = itertools.count()
+
+    def make():
+        i = next(nth) % n
+        s = socket.create_connection(("127.0.0.1", AT["trusted"]), timeout=5, source_address=(f"127.1.{i // 250}.{i % 250 + 1}", 0))
+        s.setblocking(False)
+        talk(s, b"EHLO idle\r\n")
+        return s
+    hold(n, make, lambda s: s.send(b"NOOP\r\n"), 0.5)
+
+
+def full_and_guesses(n):
+    """A local user has all that he may, and guessers have the rest: a new name each, which has to be looked at."""
+    become_nobody()
+    nth, since = itertools.count(), {}
+
+    def make():
+        i = next(nth)
+        if i % 5:
+            return greeted(AT["submit"])
+        s = secure()
+        talk(s, b"EHLO x\r\n", b"AUTH PLAIN " + b64encode(b"\0guess%d\0wrong" % i) + b"\r\n")
+        since[s] = time.monotonic()
+        return s
+
+    def again(s):
+        if s not in since:
+            s.send(b"NOOP\r\n")
+        elif time.monotonic() - since[s] > 2:
+            del since[s]
+            s.shutdown(socket.SHUT_RDWR)
+    hold(n, make, again, 1)
+
+
+def full_and_connects(n):
+    """The same, and connections that say nothing and are over at once."""
+    become_nobody()
+    held = []
+    while not is_over(0.01):
+        held = [s for s in held if not is_dead(s)]
+        while len(held) < n and not is_over():
+            try:
+                held.append(greeted(AT["submit"]))
+            except EXHAUSTED:
+                break
+        for s in held[:100]:
+            try:
+                s.send(b"NOOP\r\n")
+            except EXHAUSTED:
+                pass
+        held = held[100:] + held[:100]
+        for _ in range(300):
+            try:
+                connect(AT["starttls"], 0.2).close()
+            except EXHAUSTED:
+                break
+
+
+def farewells(n):
+    """Said QUIT, and does not go."""
+    kept = []
+    while not is_over(0.0 if len(kept) < n else 0.05):
+        try:
+            s = connect(AT["starttls"])
+            talk(s, b"QUIT\r\n")
+            kept.append(s)
+        except EXHAUSTED:
+            pass
+        if len(kept) > n:
+            kept.pop(0).close()
+
+
 def connects(n):
     made = 0
     while made < n and not is_over():
