@@ -28,15 +28,19 @@ buf_wipe(struct buf *b)
 void
 buf_put_secret(struct buf *b, const void *p, size_t n)
 {
-	struct buf grown = { 0 };
+	struct buf grown = { .len = b->len, .cap = 2 * (b->len + n) + FIRST_CAP };
 
-	if (b->len + n + 1 > b->cap) {
-		buf_room(&grown, b->len + n > 2 * b->cap ? b->len + n : 2 * b->cap);
-		buf_putstr(&grown, buf_str(b));
+	if (b->len + n >= b->cap) {
+		grown.data = mem_alloc(grown.cap);
+		if (b->len > 0)
+			memcpy(grown.data, b->data, b->len);
 		buf_wipe(b);
 		*b = grown;
 	}
-	buf_put(b, p, n);
+	if (n > 0)
+		memcpy(b->data + b->len, p, n);
+	b->len += n;
+	b->data[b->len] = '\0';
 }
 
 void

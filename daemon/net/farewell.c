@@ -12,10 +12,10 @@
 #include <event2/event_struct.h>
 #include <stdlib.h>
 
-enum { FAREWELLS_MAX = 128 };	/* of a thread; each has a descriptor that nobody counts */
+enum { FAREWELLS_MAX = 128 };	/* of a loop; each has a descriptor that nobody counts */
 
 struct farewell {
-	struct node node;	/* in `waiting' */
+	struct node node;	/* among the loop's, the oldest first */
 	struct loop *loop;
 	struct wire wire;
 	struct buf out;
@@ -25,10 +25,6 @@ struct farewell {
 	struct turn_job evict;
 	bool ended, shut, over;
 };
-
-/* Those of this thread, the oldest first. */
-static _Thread_local struct node waiting;
-static _Thread_local unsigned nwaiting;
 
 static void
 release(void *obj)
@@ -49,7 +45,7 @@ end(void *arg)
 		return;
 	f->over = true;
 	list_remove(&f->node);
-	nwaiting--;
+	loop_farewells(f->loop)->n--;
 	event_del(&f->rd);
 	event_del(&f->wr);
 	loop_cancel(f->loop, &f->timer);
@@ -116,6 +112,7 @@ farewell_start(struct loop *l, struct wire *w, struct buf *out, size_t sent,
     bool ended, int64_t limit_ms)
 {
 	struct farewell *f = mem_zero(sizeof *f);
+	struct loop_farewells *all = loop_farewells(l);
 
 	f->loop = l;
 	f->wire = *w;
@@ -131,12 +128,10 @@ farewell_start(struct loop *l, struct wire *w, struct buf *out, size_t sent,
 	timer_init(&f->timer, end, f);
 	loop_timer(l, &f->timer, loop_now_ms(l) + limit_ms);
 	loop_at_free(l, &f->evict, end, f);
-	if (waiting.next == NULL)
-		list_init(&waiting);
-	if (nwaiting == FAREWELLS_MAX)
-		end(container_of(waiting.next, struct farewell, node));
-	list_put(&waiting, &f->node);
-	nwaiting++;
+	if (all->n == FAREWELLS_MAX)
+		end(container_of(all->list.next, struct farewell, node));
+	list_put(&all->list, &f->node);
+	all->n++;
 	push(f);
 	if (f->over)
 		return;

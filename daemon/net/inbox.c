@@ -28,12 +28,12 @@ inbox_consume(struct inbox *b, size_t n)
 
 /* Out of the reader's memory. */
 static void
-keep(struct inbox *b, struct str s)
+keep(struct inbox *b, char *p, size_t n)
 {
-	if (s.n == 0)
+	if (n == 0)
 		return;
-	buf_put_secret(&b->kept, s.p, s.n);
-	explicit_bzero((char *)s.p, s.n);
+	buf_put_secret(&b->kept, p, n);
+	explicit_bzero(p, n);
 }
 
 void
@@ -46,13 +46,13 @@ inbox_lend(struct inbox *b, char *p, size_t n)
 	buf_drop(&b->kept, b->consumed);
 	explicit_bzero(b->kept.data + b->kept.len, b->consumed);
 	b->consumed = 0;
-	keep(b, (struct str){ p, n });
+	keep(b, p, n);
 }
 
 void
 inbox_keep(struct inbox *b)
 {
-	keep(b, b->lent);
+	keep(b, (char *)b->lent.p, b->lent.n);
 	b->lent = (struct str){ 0 };
 }
 

@@ -42,6 +42,7 @@ struct loop {
 	struct hook *hook;
 	size_t nhook;
 	struct node jobs, next, tenants;
+	struct loop_farewells farewells;
 	struct corpse *corpse;
 	size_t ncorpse, corpse_cap;
 	char *scratch;
@@ -88,6 +89,7 @@ loop_new(const char *name)
 	list_init(&l->jobs);
 	list_init(&l->next);
 	list_init(&l->tenants);
+	list_init(&l->farewells.list);
 	atomic_init(&l->turned_at_ms, clock_now_ms());
 	return l;
 }
@@ -369,6 +371,12 @@ struct event_base *
 loop_base(struct loop *l)
 {
 	return l->base;
+}
+
+struct loop_farewells *
+loop_farewells(struct loop *l)
+{
+	return &l->farewells;
 }
 
 char *

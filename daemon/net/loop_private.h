@@ -24,4 +24,11 @@ void loop_next_turn(struct loop *l, struct turn_job *j, void (*fn)(void *arg), v
  * a loop without an owner. */
 void loop_at_free(struct loop *l, struct turn_job *j, void (*fn)(void *arg), void *arg);
 
+struct loop_farewells {	/* farewell.c's */
+	struct node list;
+	unsigned n;
+};
+
+struct loop_farewells *loop_farewells(struct loop *l);
+
 #endif
