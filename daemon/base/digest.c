@@ -7,6 +7,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <string.h>
 
 static void
 hmac(const EVP_MD *md, unsigned char *out, unsigned size, struct str key,
@@ -37,6 +38,17 @@ digest_sha256(unsigned char out[32], struct str data)
 {
 	if (EVP_Digest(data.p, data.n, out, NULL, EVP_sha256(), NULL) != 1)
 		bug("no SHA-256");
+}
+
+uint64_t
+digest_number(const unsigned char key[32], struct str text)
+{
+	unsigned char mac[32];
+	uint64_t number;
+
+	digest_hmac_sha256(mac, (struct str){ (const char *)key, 32 }, text);
+	memcpy(&number, mac, sizeof number);
+	return number;
 }
 
 bool

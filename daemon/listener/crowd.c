@@ -20,11 +20,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/random.h>
 
 #include "base/count.h"
 #include "base/digest.h"
+#include "base/ident.h"
 #include "base/log.h"
 
 enum {
@@ -62,28 +61,28 @@ sessions(void)
 	return n > 0 ? (unsigned)n : 0;
 }
 
-static bool
-is_stressed(const struct listener *l)
-{
-	return sessions() >= most(l) - most(l) / 10;
-}
-
-/* --- holders ----------------------------------------------------------------------------- */
-
+/* Nine tenths. */
 static unsigned
 room_for_known(const struct listener *l)
 {
 	return most(l) - most(l) / 10;
 }
 
+static bool
+is_stressed(const struct listener *l)
+{
+	return sessions() >= room_for_known(l);
+}
+
+/* --- holders ----------------------------------------------------------------------------- */
+
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static unsigned char key[16];
+static unsigned char key[32];
 
 static void
 make_key(void)
 {
-	if (getrandom(key, sizeof key, 0) != sizeof key)
-		bug("no random octets");
+	ident_random(key, sizeof key);
 }
 
 /* Nobody can choose a name so that it has another's place. */
@@ -91,14 +90,12 @@ static _Atomic unsigned *
 find_holder(const struct session *s)
 {
 	struct buf name = { 0 };
-	unsigned char mac[32];
-	uint32_t place;
+	uint64_t place;
 
 	pthread_once(&once, make_key);
 	buf_printf(&name, "%s\n%s", s->user != NULL ? "" : s->port->name, s->user != NULL ? s->user : s->address);
-	digest_hmac_sha256(mac, (struct str){ (const char *)key, sizeof key }, buf_str(&name));
+	place = digest_number(key, buf_str(&name));
 	buf_clear(&name);
-	memcpy(&place, mac, sizeof place);
 	return &held[place % HOLDERS];
 }
 
@@ -186,8 +183,7 @@ crowd_join(struct session *s)
 		set_sweep(l);
 	if (l->nsession > l->peak)
 		l->peak = l->nsession;
-	stand(s);
-	hold(s);
+	crowd_welcome(s);
 }
 
 void
@@ -202,8 +198,7 @@ crowd_forget(struct session *s)
 {
 	free(s->user);
 	s->user = NULL;
-	stand(s);
-	hold(s);	/* where peers are trusted it is known as before */
+	crowd_welcome(s);	/* where peers are trusted it is known as before */
 }
 
 void

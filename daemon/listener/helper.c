@@ -64,12 +64,7 @@ struct blame {
 static uint64_t
 who_is(const char *text)
 {
-	unsigned char mac[32];
-	uint64_t who;
-
-	digest_hmac_sha256(mac, (struct str){ (const char *)helper.key, sizeof helper.key }, str_of(text));
-	memcpy(&who, mac, sizeof who);
-	return who;
+	return digest_number(helper.key, str_of(text));
 }
 
 static struct failures *

@@ -167,7 +167,7 @@ void peer_identify(struct session *s);
 bool crowd_may_come(const struct listener *l);	/* false: there is no room yet, but will be */
 bool crowd_admit(struct listener *l);		/* room for one more, perhaps because another gave way */
 void crowd_join(struct session *s);
-void crowd_welcome(struct session *s);		/* has logged in */
+void crowd_welcome(struct session *s);		/* who it is has changed */
 void crowd_forget(struct session *s);		/* who it is; a stranger again */
 void crowd_touch(struct session *s);		/* was used */
 void crowd_leave(struct session *s);

@@ -12,10 +12,7 @@
 #include <event2/event_struct.h>
 #include <stdlib.h>
 
-enum { FAREWELLS_MAX = 128 };	/* of a loop; each has a descriptor that nobody counts */
-
 struct farewell {
-	struct node node;	/* among the loop's, the oldest first */
 	struct loop *loop;
 	struct wire wire;
 	struct buf out;
@@ -44,8 +41,6 @@ end(void *arg)
 	if (f->over)
 		return;
 	f->over = true;
-	list_remove(&f->node);
-	loop_farewells(f->loop)->n--;
 	event_del(&f->rd);
 	event_del(&f->wr);
 	loop_cancel(f->loop, &f->timer);
@@ -112,7 +107,6 @@ farewell_start(struct loop *l, struct wire *w, struct buf *out, size_t sent,
     bool ended, int64_t limit_ms)
 {
 	struct farewell *f = mem_zero(sizeof *f);
-	struct loop_farewells *all = loop_farewells(l);
 
 	f->loop = l;
 	f->wire = *w;
@@ -128,10 +122,6 @@ farewell_start(struct loop *l, struct wire *w, struct buf *out, size_t sent,
 	timer_init(&f->timer, end, f);
 	loop_timer(l, &f->timer, loop_now_ms(l) + limit_ms);
 	loop_at_free(l, &f->evict, end, f);
-	if (all->n == FAREWELLS_MAX)
-		end(container_of(all->list.next, struct farewell, node));
-	list_put(&all->list, &f->node);
-	all->n++;
 	push(f);
 	if (f->over)
 		return;

@@ -42,7 +42,6 @@ struct loop {
 	struct hook *hook;
 	size_t nhook;
 	struct node jobs, next, tenants;
-	struct loop_farewells farewells;
 	struct corpse *corpse;
 	size_t ncorpse, corpse_cap;
 	char *scratch;
@@ -89,7 +88,6 @@ loop_new(const char *name)
 	list_init(&l->jobs);
 	list_init(&l->next);
 	list_init(&l->tenants);
-	list_init(&l->farewells.list);
 	atomic_init(&l->turned_at_ms, clock_now_ms());
 	return l;
 }
@@ -348,6 +346,16 @@ loop_next_turn(struct loop *l, struct turn_job *j, void (*fn)(void *arg), void *
 void
 loop_at_free(struct loop *l, struct turn_job *j, void (*fn)(void *arg), void *arg)
 {
+	struct node *oldest = l->tenants.next;
+	unsigned n = 0;
+
+	for (struct node *t = oldest; t != &l->tenants; t = t->next)
+		n++;
+	if (n >= LOOP_TENANTS) {
+		struct turn_job *leaves = container_of(oldest, struct turn_job, node);
+
+		leaves->fn(leaves->arg);
+	}
 	put_job(&l->tenants, j, fn, arg);
 }
 
@@ -371,12 +379,6 @@ struct event_base *
 loop_base(struct loop *l)
 {
 	return l->base;
-}
-
-struct loop_farewells *
-loop_farewells(struct loop *l)
-{
-	return &l->farewells;
 }
 
 char *

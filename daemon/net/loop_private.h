@@ -6,7 +6,10 @@
 
 struct event_base;
 
-enum { LOOP_SCRATCH = 64 * 1024 };
+enum {
+	LOOP_SCRATCH = 64 * 1024,
+	LOOP_TENANTS = 128	/* each has a descriptor that nobody counts */
+};
 
 struct event_base *loop_base(struct loop *l);
 
@@ -20,15 +23,8 @@ void loop_awake(struct loop *l);
  * those who had their share of this one. */
 void loop_next_turn(struct loop *l, struct turn_job *j, void (*fn)(void *arg), void *arg);
 
-/* fn is called by loop_free unless loop_forget_job came first: for what lives on
- * a loop without an owner. */
+/* For what lives on a loop without an owner: fn is called by loop_free, or by the one that comes when there are LOOP_TENANTS
+ * already and this is the oldest, unless loop_forget_job came first.  fn forgets the job. */
 void loop_at_free(struct loop *l, struct turn_job *j, void (*fn)(void *arg), void *arg);
-
-struct loop_farewells {	/* farewell.c's */
-	struct node list;
-	unsigned n;
-};
-
-struct loop_farewells *loop_farewells(struct loop *l);
 
 #endif

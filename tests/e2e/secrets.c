@@ -106,11 +106,20 @@ search_memory(char *found, size_t size)
 	return canary;
 }
 
-START_TEST(a_password_is_forgotten_after_the_login)
+static void
+expect_none(const char *what, int ms)
 {
 	char found[512] = "";
-	struct client *c;
 	const char *canary;
+
+	for (; (canary = search_memory(found, sizeof found)) != NULL && ms > 0; ms -= 50)
+		usleep(50000);
+	ck_assert_msg(canary == NULL, "%s: %s in %s", what, canary, found);
+}
+
+START_TEST(a_password_is_forgotten_after_the_login)
+{
+	struct client *c;
 
 	if (geteuid() != 0) {
 		fprintf(stderr, "reading the daemon's memory needs root: skipped\n");
@@ -123,25 +132,12 @@ START_TEST(a_password_is_forgotten_after_the_login)
 	ck_assert_int_eq(client_ask(c, "AUTH LOGIN\r\n"), 334);
 	ck_assert_int_eq(client_ask(c, "YXBw\r\n"), 334);
 	ck_assert_int_eq(client_ask(c, "YXBwLXNlY3JldA==\r\n"), 235);
-	canary = search_memory(found, sizeof found);	/* the session lasts */
-	ck_assert_msg(canary == NULL, "%s in %s", canary, found);
+	expect_none("while the session lasts", 0);
 	client_free(&c);
-	canary = search_memory(found, sizeof found);
-	ck_assert_msg(canary == NULL, "%s in %s", canary, found);
+	expect_none("afterwards", 0);
 	world_free(&w);
 }
 END_TEST
-
-static void
-expect_none(const char *what, int ms)
-{
-	char found[512] = "";
-	const char *canary;
-
-	for (; (canary = search_memory(found, sizeof found)) != NULL && ms > 0; ms -= 50)
-		usleep(50000);
-	ck_assert_msg(canary == NULL, "%s: %s in %s", what, canary, found);
-}
 
 #define PLAIN "AUTH PLAIN AGFwcABhcHAtc2VjcmV0"
 
