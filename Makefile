@@ -31,6 +31,8 @@ ALL_CFLAGS	= $(CSTD) -g $(if $(SAN),-O1 -fno-omit-frame-pointer $(SAN),$(HARDEN)
 		  -Idaemon $(shell $(PKG_CONFIG) --cflags $(LIBS_PC) 2>/dev/null) $(CFLAGS)
 ALL_LDFLAGS	= -pthread $(if $(SAN),$(SAN),$(HARDEN_LD)) $(LDFLAGS)
 LIBS		= $(shell $(PKG_CONFIG) --libs $(LIBS_PC) 2>/dev/null) -lcrypt
+# gcov counts what of daemon/ was run.  In tests it would only write to disk whenever one starts a program.
+COUNTS		:= --coverage -fprofile-update=atomic
 CHECK_CFLAGS	= $(shell $(PKG_CONFIG) --cflags check 2>/dev/null)
 CHECK_LIBS	= $(shell $(PKG_CONFIG) --libs check 2>/dev/null)
 
@@ -64,7 +66,7 @@ $(patsubst %.c,$B/%.o,$(shell grep -lwE 'PREFIX|SYSCONFDIR|VERSION' $(lib_src) $
 $B/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
-	@$(CC) $(ALL_CFLAGS) $(if $(findstring tests/,$<),$(CHECK_CFLAGS) -Itests -I$B,) -MMD -MP -c -o $@ $<
+	@$(CC) $(if $(findstring tests/,$<),$(filter-out $(COUNTS),$(ALL_CFLAGS)) $(CHECK_CFLAGS) -Itests -I$B,$(ALL_CFLAGS)) -MMD -MP -c -o $@ $<
 
 # --- tests --------------------------------------------------------------------
 # Adding tests/unit/test_FILE.c beside a daemon/ROOM/FILE.c adds a suite.
@@ -112,7 +114,7 @@ model: $B/unit
 	@GATEPOST_MODEL=$N GATEPOST_MODEL_SEED=$(SEED) $(PATIENCE) CK_RUN_SUITE=story_model $B/unit
 e2e_suites	:= $(patsubst tests/e2e/%.c,%,$(shell grep -l '^[a-z]*_suite(void)$$' tests/e2e/*.c))
 e2e: $B/e2e $B/gatepost $B/faultlib.so
-	@GATEPOST=$(or $(e2e_program),$B/gatepost) GATEPOST_FAULTLIB=$B/faultlib.so GATEPOST_PROVIDERS=conf/providers.conf $(PATIENCE) \
+	@$(if $(SAN),GATEPOST_IN_MEMORY=yes) GATEPOST=$(or $(e2e_program),$B/gatepost) GATEPOST_FAULTLIB=$B/faultlib.so GATEPOST_PROVIDERS=conf/providers.conf $(PATIENCE) \
 	    sh tests/suites.sh $B/e2e 2 $(or $T,$(filter faults,$(e2e_suites)) $(filter-out faults,$(e2e_suites)))
 crash: $B/crash
 	@$B/crash

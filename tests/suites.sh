@@ -8,6 +8,7 @@ program=$1 at_once=$2
 shift 2
 GATEPOST_MEMORY=$(mktemp -d /dev/shm/gatepost-suites.XXXXXX 2>/dev/null || mktemp -d /tmp/gatepost-suites.XXXXXX)
 export GATEPOST_MEMORY
+chmod 711 "$GATEPOST_MEMORY"	# sendmail runs for other users, too
 trap 'rm -rf "$GATEPOST_MEMORY"' EXIT
 trap 'exit 130' INT TERM
 one='said=$(CK_RUN_SUITE=$2 "$1" 2>&1) || { printf "%s\n" "$said"; exit 1; }

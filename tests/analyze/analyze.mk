@@ -38,7 +38,7 @@ hardening: $B/gatepost
 # outside command/.  The same run has the sanitizers of `make asan', so that CI needs but one.  e2e ends its daemons gently and
 # unconfined, so that they write down what they ran; those that tests kill do not.
 LEAST		?= 90
-COVERAGE	= B=build/coverage SAN="-fsanitize=address,undefined $(SAN_FLAGS) --coverage -fprofile-update=atomic"
+COVERAGE	= B=build/coverage SAN="-fsanitize=address,undefined $(SAN_FLAGS) $(COUNTS)"
 build/coverage/unconfined.so: tests/coverage/unconfined.c
 	@mkdir -p $(@D)
 	@$(CC) $(CSTD) -g -O2 $(WARN) -shared -fPIC -o $@ $<

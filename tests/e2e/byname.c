@@ -69,10 +69,10 @@ byname_run(const char *const *argv, unsigned uid, const char *in, size_t n, char
 	pid_t pid;
 
 	ck_assert_int_eq(pipe2(to, O_CLOEXEC) | pipe2(from, O_CLOEXEC), 0);
+	unsetenv("NAME");
 	pid = fork();
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		unsetenv("NAME");
 		if (dup2(to[0], 0) < 0 || dup2(from[1], 1) < 0 || dup2(from[1], 2) < 0 || (uid != getuid() && become(uid) < 0) ||
 		    (shut >= 0 && close(shut) < 0))
 			_exit(126);

@@ -68,7 +68,7 @@ START_TEST(a_reload_is_in_force_when_it_is_told)
 	for (unsigned i = 1; i <= TIMES; i++) {
 		snprintf(rest, sizeof rest, "limits { message_size = \"%uM\" }", i);
 		world_configure(&w, "", rest);
-		reloads(&w, "reload", 0, "reloaded /tmp/gatepost-e2e-");
+		reloads(&w, "reload", 0, "reloaded /");
 		snprintf(size, sizeof size, "SIZE %u\r\n", i * 1024 * 1024);
 		for (unsigned k = 0; k < 4; k++) {
 			c = client_new(&w, w.l587, CLIENT_PLAIN);
@@ -187,7 +187,7 @@ START_TEST(the_socket_is_found_without_the_file)
 	fputs("hostname = \"relay\n", f);
 	fclose(f);
 	status = reload_alone(&w, w.dir, out, sizeof out);
-	ck_assert_msg(status == 0 && strstr(out, "reloaded /tmp/gatepost-e2e-") != NULL, "%d: %s", status, out);
+	ck_assert_msg(status == 0 && strstr(out, "reloaded /") != NULL, "%d: %s", status, out);
 	ck_assert_ptr_nonnull(strstr(out, "/gatepost.conf\n"));		/* the daemon's own */
 	/* never another daemon's */
 	status = reload_alone(&w, NULL, out, sizeof out);

@@ -1,10 +1,12 @@
 /* What most stories begin with, and what they ask again and again. */
 #include "e2e/story.h"
+#include "patience.h"
 
 #include <check.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 char story_out[STORY_OUT];
@@ -63,28 +65,30 @@ story_submit(struct world *w)
 	return story_submit_as(w, "<app@client.example>", to);
 }
 
-bool
-story_status_has(struct world *w, const char *text)
+static bool
+says_at_last(struct world *w, const char *command, const char *text)
 {
-	for (int i = 0; i < 750; i++) {
-		ck_assert_int_eq(world_run(w, story_out, sizeof story_out, NULL, "status --json"), 0);
+	time_t until = time(NULL) + patience(30000) / 1000;
+
+	do {
+		ck_assert_int_eq(world_run(w, story_out, sizeof story_out, NULL, command), 0);
 		if (strstr(story_out, text) != NULL)
 			return true;
 		usleep(20000);
-	}
+	} while (time(NULL) < until);
 	return false;
+}
+
+bool
+story_status_has(struct world *w, const char *text)
+{
+	return says_at_last(w, "status --json", text);
 }
 
 bool
 story_queue_has(struct world *w, const char *text)
 {
-	for (int i = 0; i < 750; i++) {
-		ck_assert_int_eq(world_run(w, story_out, sizeof story_out, NULL, "queue --json"), 0);
-		if (strstr(story_out, text) != NULL)
-			return true;
-		usleep(20000);
-	}
-	return false;
+	return says_at_last(w, "queue --json", text);
 }
 
 bool

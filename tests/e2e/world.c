@@ -1,5 +1,7 @@
 /* The world: directories, processes, ports. */
 #include "e2e/world.h"
+#include "e2e/spawn.h"
+#include "patience.h"
 
 #include <arpa/inet.h>
 #include <check.h>
@@ -11,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -57,6 +58,15 @@ world_free_port(void)
 	return ntohs(sa.sin_port);
 }
 
+/* Under a sanitizer the disk is not what is tested, and a busy one would only hold it up. */
+static void
+where(char *dir, size_t size)
+{
+	const char *memory = getenv("GATEPOST_MEMORY");
+
+	snprintf(dir, size, "%s/gatepost-e2e-XXXXXX", getenv("GATEPOST_IN_MEMORY") != NULL && memory != NULL ? memory : "/tmp");
+}
+
 void
 world_new(struct world *w, enum provider_mode m587, const char *script587, enum provider_mode m465,
     const char *script465, enum provider_mode m2525, const char *script2525)
@@ -64,7 +74,7 @@ world_new(struct world *w, enum provider_mode m587, const char *script587, enum 
 	const struct provider_options o = { .user = "apikey", .password = "provider-secret" };
 
 	memset(w, 0, sizeof *w);
-	strcpy(w->dir, "/tmp/gatepost-e2e-XXXXXX");
+	where(w->dir, sizeof w->dir);
 	ck_assert_ptr_nonnull(mkdtemp(w->dir));
 	snprintf(w->log, sizeof w->log, "%s/log", w->dir);
 	w->provider = provider_new(&o);
@@ -116,52 +126,10 @@ world_configure(struct world *w, const char *upstream, const char *rest)
 	}
 }
 
-/* As systemd does (sd_listen_fds(3)). */
-static void
-pass_sockets(const struct world *w)
-{
-	char pid[16], n[16];
-	int high[8];
-
-	for (unsigned i = 0; i < w->npass; i++)
-		high[i] = fcntl(w->pass[i], F_DUPFD_CLOEXEC, 100);
-	for (unsigned i = 0; i < w->npass; i++)
-		dup2(high[i], 3 + (int)i);
-	snprintf(pid, sizeof pid, "%d", (int)getpid());
-	snprintf(n, sizeof n, "%u", w->npass);
-	setenv("LISTEN_PID", pid, 1);
-	setenv("LISTEN_FDS", n, 1);
-}
-
-/* GATEPOST_PRELOAD: beside what a test preloads. */
-static void
-preload_more(void)
-{
-	const char *more = getenv("GATEPOST_PRELOAD"), *already = getenv("LD_PRELOAD");
-	char all[512];
-
-	if (more == NULL)
-		return;
-	snprintf(all, sizeof all, "%s%s%s", more, already != NULL ? ":" : "", already != NULL ? already : "");
-	setenv("LD_PRELOAD", all, 1);
-}
-
 static pid_t
-spawn(const struct world *w, const char *const *argv, int in, int out)
+spawn_in(const struct world *w, const char *const *argv, int in, int out)
 {
-	pid_t pid = fork();
-
-	if (pid != 0)
-		return pid;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	dup2(in, 0);
-	dup2(out, 1);
-	dup2(out, 2);
-	if (w->npass > 0)
-		pass_sockets(w);
-	preload_more();
-	execv(getenv("GATEPOST"), (char *const *)argv);
-	_exit(127);
+	return spawn(&(struct spawn){ .argv = argv, .in = in, .out = out, .pass = w->pass, .npass = w->npass });
 }
 
 bool
@@ -171,7 +139,7 @@ world_try_start(struct world *w)
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int log = open(w->log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
-	w->pid = spawn(w, argv, null, log);
+	w->pid = spawn_in(w, argv, null, log);
 	close(null);
 	close(log);
 	return world_wait_log(w, w->is_json ? "\"event\":\"started\"" : "event=started", 30000);
@@ -180,11 +148,13 @@ world_try_start(struct world *w)
 void
 world_start(struct world *w)
 {
-	if (!world_try_start(w)) {
-		char *text = world_read_log(w);
+	char *text, state[512];
 
-		ck_abort_msg("gatepost did not start: %s", text);
-	}
+	if (world_try_start(w))
+		return;
+	text = world_read_log(w);
+	spawn_state(w->pid, state, sizeof state);
+	ck_abort_msg("gatepost did not start (%s): %s", state, text);
 }
 
 int
@@ -261,7 +231,7 @@ world_read_log(const struct world *w)
 bool
 world_wait_log(const struct world *w, const char *text, int ms)
 {
-	for (; ms > 0; ms -= 10) {
+	for (ms = patience(ms); ms > 0; ms -= 10) {
 		char *log = world_read_log(w);
 		bool found = strstr(log, text) != NULL;
 		siginfo_t ended = { 0 };
@@ -291,7 +261,7 @@ world_run(const struct world *w, char *out, size_t size, const char *input, cons
 	argv[n++] = "--state";
 	argv[n++] = w->dir;
 	ck_assert_int_eq(pipe2(to, O_CLOEXEC) | pipe2(from, O_CLOEXEC), 0);
-	pid = spawn(w, argv, to[0], from[1]);
+	pid = spawn_in(w, argv, to[0], from[1]);
 	close(to[0]);
 	close(from[1]);
 	if (input != NULL)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "provider/inner.h"
+#include "patience.h"
 
 /* --- text ----------------------------------------------------------------- */
 
@@ -173,6 +174,7 @@ provider_wait(struct provider *p, unsigned count, int ms)
 	struct timespec until;
 	bool enough;
 
+	ms = patience(ms);
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += ms / 1000;
 	until.tv_nsec += (ms % 1000) * 1000000L;
