@@ -113,9 +113,10 @@ SEED		?= $(shell date +%s)
 model: $B/unit
 	@GATEPOST_MODEL=$N GATEPOST_MODEL_SEED=$(SEED) $(PATIENCE) CK_RUN_SUITE=story_model $B/unit
 e2e_suites	:= $(patsubst tests/e2e/%.c,%,$(shell grep -l '^[a-z]*_suite(void)$$' tests/e2e/*.c))
+e2e_long	:= kills damage faults
 e2e: $B/e2e $B/gatepost $B/faultlib.so
 	@$(if $(SAN),GATEPOST_IN_MEMORY=yes) GATEPOST=$(or $(e2e_program),$B/gatepost) GATEPOST_FAULTLIB=$B/faultlib.so GATEPOST_PROVIDERS=conf/providers.conf $(PATIENCE) \
-	    sh tests/suites.sh $B/e2e 2 $(or $T,$(filter faults,$(e2e_suites)) $(filter-out faults,$(e2e_suites)))
+	    sh tests/suites.sh $B/e2e 2 $(or $T,$(e2e_long) $(filter-out $(e2e_long),$(e2e_suites)))
 crash: $B/crash
 	@$B/crash
 

@@ -178,8 +178,6 @@ faults_suite(void)
 
 	suite_add_tcase(s, faults_sync_case());
 	suite_add_tcase(s, faults_space_case());
-	suite_add_tcase(s, faults_kill_case());
-	suite_add_tcase(s, faults_damage_case());
 	suite_add_tcase(s, faults_process_case());
 	suite_add_tcase(s, faults_signals_case());
 	return s;

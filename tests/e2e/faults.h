@@ -55,8 +55,6 @@ void ledger_close(struct ledger *l, struct provider *p);	/* what has come until 
 
 TCase *faults_sync_case(void);
 TCase *faults_space_case(void);
-TCase *faults_kill_case(void);
-TCase *faults_damage_case(void);
 TCase *faults_process_case(void);
 TCase *faults_signals_case(void);
 

@@ -213,13 +213,17 @@ START_TEST(killed_where_a_segment_comes_and_goes)	/* D-22 */
 }
 END_TEST
 
-TCase *
-faults_kill_case(void)
+Suite *kills_suite(void);
+
+Suite *
+kills_suite(void)
 {
-	TCase *t = tcase_create("kill");
+	Suite *s = suite_create("kills");
+	TCase *t = tcase_create("kills");
 
 	tcase_set_timeout(t, 120);
 	tcase_add_loop_test(t, killed_at_each_change_of_the_spool, 0, 2);
 	tcase_add_loop_test(t, killed_where_a_segment_comes_and_goes, 0, 2);
-	return t;
+	suite_add_tcase(s, t);
+	return s;
 }

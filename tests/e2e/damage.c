@@ -424,9 +424,12 @@ START_TEST(a_hostile_directory_is_refused_or_ignored)	/* D-30 */
 }
 END_TEST
 
-TCase *
-faults_damage_case(void)
+Suite *damage_suite(void);
+
+Suite *
+damage_suite(void)
 {
+	Suite *s = suite_create("damage");
 	TCase *t = tcase_create("damage");
 
 	tcase_set_timeout(t, 120);
@@ -435,5 +438,6 @@ faults_damage_case(void)
 	tcase_add_test(t, a_disk_that_fails_now_and_then);
 	tcase_add_test(t, a_torn_tail_costs_what_was_torn);
 	tcase_add_test(t, a_hostile_directory_is_refused_or_ignored);
-	return t;
+	suite_add_tcase(s, t);
+	return s;
 }
