@@ -22,8 +22,12 @@ struct tls_session {
 	X509 *refused;		/* the certificate that did not verify */
 	enum stream_fault fault; /* FAULT_NONE: it works */
 	const char *why;
+	unsigned idle_talk;	/* records of the peer since the handshake that brought no data */
 	bool dry, ended;	/* the last read wanted more octets, or met the end */
 };
+
+/* A ticket or two, new keys every few gigabytes, the end. */
+enum { IDLE_TALK_MAX = 100 };
 
 static const struct {
 	long result;
@@ -117,6 +121,8 @@ meaning(struct tls_session *s, int r, int error)
 {
 	const char *why;
 
+	if (s->idle_talk >= IDLE_TALK_MAX)
+		return broken(s, FAULT_TLS, "peer changes keys again and again, and says nothing");
 	switch (SSL_get_error(s->ssl, r)) {
 	case SSL_ERROR_WANT_READ:
 		return TLS_WANTS_READ;
@@ -146,6 +152,30 @@ on_verify(int ok, X509_STORE_CTX *store)
 	if (!ok && s->refused == NULL && x != NULL && X509_up_ref(x))
 		s->refused = x;
 	return ok;
+}
+
+static bool
+is_data(int type, const unsigned char *p, size_t n)
+{
+	if (type == SSL3_RT_HEADER)	/* where TLS 1.3 hides the type it says application data */
+		return n > 0 && p[0] == SSL3_RT_APPLICATION_DATA;
+	return type != SSL3_RT_INNER_CONTENT_TYPE || (n > 0 && p[0] == SSL3_RT_APPLICATION_DATA);
+}
+
+/*
+ * OpenSSL reads on while records come that bring no data: new keys, refused renegotiations.  As fast as a peer may make them it would
+ * never return, so who sends many loses the socket; the call that is under way then fails.
+ */
+static void
+on_record(int is_sent, int version, int type, const void *p, size_t n, SSL *ssl, void *arg)
+{
+	struct tls_session *s = arg;
+
+	(void)version;
+	if (is_sent || !SSL_is_init_finished(ssl) || is_data(type, p, n))
+		return;
+	if (++s->idle_talk == IDLE_TALK_MAX)
+		BIO_set_fd(SSL_get_rbio(ssl), -1, BIO_NOCLOSE);
 }
 
 /* RFC 7817 3, RFC 9525: names in subjectAltName alone, wildcards of whole labels. */
@@ -178,6 +208,8 @@ tls_session_new(struct tls *t, int fd, const char *name)
 	if (s->ssl == NULL || SSL_set_fd(s->ssl, fd) != 1)
 		bug("tls: no session: %s", tls_reason());
 	SSL_set_app_data(s->ssl, s);
+	SSL_set_msg_callback(s->ssl, on_record);
+	SSL_set_msg_callback_arg(s->ssl, s);
 	if (!t->is_client) {
 		if (name != NULL) {
 			tls_hash_id(name, id);

@@ -95,6 +95,28 @@ START_TEST(data_and_close_notify_in_one_flight)
 }
 END_TEST
 
+/* Records without data, of which OpenSSL reads all that there are: a few are new keys now and then, many are an attack. */
+START_TEST(new_keys_now_and_then)
+{
+	static const struct { int updates; bool ends; } some[] = { { 50, false }, { 20000, true } };
+	int n = 0;
+
+	hand_open();
+	ck_assert_int_eq(hand_shake(), 1);
+	UNTIL(l, end_has(&server, 'S'));
+	SSL_set_mode(hand, SSL_MODE_ENABLE_PARTIAL_WRITE);
+	while (n < some[_i].updates && SSL_key_update(hand, SSL_KEY_UPDATE_NOT_REQUESTED) == 1 && SSL_do_handshake(hand) == 1)
+		n++;			/* as many as the socket holds */
+	ck_assert_int_gt(n, some[_i].ends ? 200 : 49);
+	if (!some[_i].ends)
+		hand_says("QUIT", 4);
+	UNTIL(l, end_has(&server, some[_i].ends ? 'F' : 'D'));
+	ck_assert_int_eq(end_has(&server, 'D'), !some[_i].ends);
+	if (some[_i].ends)
+		ck_assert_str_eq(stream_why(server.s), "peer changes keys again and again, and says nothing");
+}
+END_TEST
+
 /* --- stream to stream ---------------------------------------------------------------- */
 
 START_TEST(what_was_agreed)
@@ -360,6 +382,7 @@ add_server_tests(Suite *s)
 	tcase_add_test(tc, gone_during_the_handshake);
 	tcase_add_test(tc, replies_leave_in_one_record);
 	tcase_add_test(tc, data_and_close_notify_in_one_flight);
+	tcase_add_loop_test(tc, new_keys_now_and_then, 0, 2);
 	suite_add_tcase(s, tc);
 }
 
