@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "listener/helper.h"
+#include "listener/remember.h"
 #include "smtp/sasl.h"
 
 enum { NAME_MAX_OCTETS = 255 };
@@ -102,7 +103,7 @@ check(struct session *s, bool valid, struct str name, struct str password)
 		user = users_find(logins->users, text);
 		free(text);
 	}
-	if (user != NULL && logins_is_remembered(logins, user, password, now_ms)) {
+	if (user != NULL && remember_knows(user, password, now_ms)) {
 		log_in(s, logins->users, user);
 		return ANSWERED;
 	}
@@ -117,8 +118,7 @@ void
 auth_checked(struct session *s, const struct check *c)
 {
 	if (c->ok) {
-		logins_remember(&s->listener->logins, c->user,
-		    (struct str){ c->password, c->password_len }, loop_now_ms(s->listener->loop));
+		remember_put(c->user, (struct str){ c->password, c->password_len }, loop_now_ms(s->listener->loop));
 		log_in(s, c->users, c->user);
 	} else {
 		s->auth_failures++;

@@ -4,12 +4,13 @@
  *
  * Strangers (who must log in and have not) are never shut out: those who are known have nine tenths of limits.connections and no
  * more.  Among the known each session has a holder: the user, or the address that a listener trusts.  A holder may have all that
- * is free.  When nothing is, whoever comes gets in, and whoever has most loses the session that was used least lately, whatever it
- * does, but for one that is owed a reply; where nobody has more than a few, all are as one.  So nobody can keep a place by holding it, and who uses his is the last to lose it.
+ * is free.  When there are too many, whoever has most loses the session that was used least lately: at first one that was not used for
+ * a second, and the longer it lasts the less it helps to be at work.  So nobody can keep a place by holding it or by being busy.
+ * Where nobody has many, trusted addresses lose theirs before users if most are theirs, and a user who is at work none.
  *
  * Among strangers there is stress when nine tenths of all are in use: then each has ten seconds, and when hardly any session is left
- * the one that came first gives way to whoever comes.  Everybody has a moment before that, and one whose password is being looked at
- * a longer one; meanwhile newcomers wait in the kernel's queue.
+ * the one that came first gives way to whoever comes.  Everybody has a moment before that, one whose password is being looked at
+ * a longer one, and one who says nothing a shorter; meanwhile newcomers wait in the kernel's queue.
  *
  * Who gives way is sent away by the sweep or before a newcomer is accepted, never while another session is being served: replies
  * to be written stand in the listener then.
@@ -28,9 +29,10 @@
 
 enum {
 	STRANGER_MS = 10 * 1000,	/* under stress, from the first octet to the login */
-	GRACE_MS = 100,			/* a login takes less; nobody gives way sooner */
+	GRACE_MS = 100,			/* a login takes less */
+	SILENT_MS = 20,			/* the same, while nothing is said */
 	CHECKED_MS = 500,		/* the same, while its password is being looked at */
-	BUSY_MS = 20,			/* used since: at work, nobody's to end */
+	BUSY_MS = 20,			/* used since: at work */
 	YOUNG_MS = 1000,		/* used since: others go first */
 	IDLE_MS = 10 * 1000,		/* a session that was used since is not idle */
 	CALM_SWEEP_MS = 1000,
@@ -38,12 +40,12 @@ enum {
 	MANY = 16,			/* sessions whose memory is worth giving back */
 	SHRUNK_MS = 6 * 1000,
 	LOGGED_MS = 10 * 1000,		/* one line stands for all in so long */
-	FEW = 16,			/* that many are nobody's abuse, and many holders of one may be one's */
+	FEW_MAX = 16,			/* that many are nobody's abuse, and many holders of one may be one's */
 	HOLDERS = 4096
 };
 
 /* Sessions of each holder and of all of them, over all threads.  Two who share a place count as one. */
-static _Atomic unsigned held[HOLDERS], held_in_all;
+static _Atomic unsigned held[HOLDERS], held_in_all, held_by_trust;
 
 static unsigned
 most(const struct listener *l)
@@ -61,11 +63,13 @@ sessions(void)
 	return n > 0 ? (unsigned)n : 0;
 }
 
-/* Nine tenths. */
+/* Nine tenths; at least one is left. */
 static unsigned
 room_for_known(const struct listener *l)
 {
-	return most(l) - most(l) / 10;
+	unsigned all = most(l);
+
+	return all < 20 ? all - (all > 1) : all - all / 10;
 }
 
 static bool
@@ -117,25 +121,86 @@ let_go(struct session *s)
 		return;
 	atomic_fetch_sub(s->holder, 1);
 	atomic_fetch_sub(&held_in_all, 1);
+	if (s->by_trust)
+		atomic_fetch_sub(&held_by_trust, 1);
 	s->holder = NULL;
+	s->by_trust = false;
 }
 
-/* Of a holder who has most, or where nobody has many of all, the session that was used least lately, and not within that time. */
+/* What a holder may have, where there is room for so many, without being the one who has too many. */
+static unsigned
+few(const struct listener *l)
+{
+	unsigned n = room_for_known(l) / 8;
+
+	return n < 1 ? 1 : n > FEW_MAX ? FEW_MAX : n;
+}
+
+/* The session of the known that was used least lately, and not within that time, of those that `may' leaves. */
 static struct session *
-find_heavy(const struct listener *l, int64_t idle_ms)
+find_known(const struct listener *l, int64_t idle_ms, bool (*may)(const struct session *s, unsigned most_held, int64_t idle_ms),
+    unsigned most_held)
 {
 	int64_t until_ms = loop_now_ms(l->loop) - idle_ms;
-	unsigned most_held = heaviest(), least = most_held > FEW ? most_held : 1;
 
 	for (struct node *n = l->known.next; n != &l->known; n = n->next) {
 		struct session *s = container_of(n, struct session, crowd);
 
 		if (s->there_since_ms > until_ms)
 			break;
-		if (s->owed == 0 && *s->holder >= least)
+		if (may(s, most_held, idle_ms))
 			return s;
 	}
 	return NULL;
+}
+
+/* A reply that is owed is waited for, but not for ever: there would always be one. */
+static bool
+is_heavy(const struct session *s, unsigned most_held, int64_t idle_ms)
+{
+	return *s->holder >= most_held && (s->owed == 0 || idle_ms == 0);
+}
+
+static bool
+is_by_trust(const struct session *s, unsigned most_held, int64_t idle_ms)
+{
+	(void)most_held;
+	return s->by_trust && (s->owed == 0 || idle_ms == 0);
+}
+
+static bool
+is_at_rest(const struct session *s, unsigned most_held, int64_t idle_ms)
+{
+	(void)most_held;
+	return s->owed == 0 && idle_ms >= BUSY_MS;
+}
+
+static struct session *
+find_heavy(const struct listener *l, int64_t idle_ms)
+{
+	unsigned most_held = heaviest();
+
+	if (most_held > few(l))
+		return find_known(l, idle_ms, is_heavy, most_held);
+	return find_known(l, idle_ms, held_by_trust > held_in_all / 2 ? is_by_trust : is_at_rest, most_held);
+}
+
+/* How long a session must have lain there: the longer there are too many, the less.  Each thread knows only its own, so that it is the
+ * least used of all that goes. */
+static int64_t
+rest_needed_ms(const struct listener *l)
+{
+	static const int64_t ages_ms[] = { YOUNG_MS, GRACE_MS, BUSY_MS, 0 };
+	int64_t sweeps = l->over_since_ms == 0 ? 0 : (loop_now_ms(l->loop) - l->over_since_ms) / SWEEP_MS;
+
+	return ages_ms[sweeps < 3 ? sweeps : 3];
+}
+
+static void
+sweep_at(struct listener *l, int64_t at_ms)
+{
+	l->is_sweeping = true;
+	loop_timer(l->loop, &l->sweep, at_ms);
 }
 
 /* Counts the session as its holder's.  If that is too many the sweep comes at once. */
@@ -149,8 +214,11 @@ hold(struct session *s)
 		return;
 	s->holder = find_holder(s);
 	atomic_fetch_add(s->holder, 1);
+	s->by_trust = s->user == NULL;
+	if (s->by_trust)
+		atomic_fetch_add(&held_by_trust, 1);
 	if (atomic_fetch_add(&held_in_all, 1) >= room_for_known(l))
-		loop_timer(l->loop, &l->sweep, loop_now_ms(l->loop));
+		sweep_at(l, loop_now_ms(l->loop));
 }
 
 /* --- who is where -------------------------------------------------------------------------- */
@@ -169,9 +237,7 @@ stand(struct session *s)
 static void
 set_sweep(struct listener *l)
 {
-	bool stressed = is_stressed(l);
-
-	loop_timer(l->loop, &l->sweep, loop_now_ms(l->loop) + (stressed ? SWEEP_MS : CALM_SWEEP_MS));
+	sweep_at(l, loop_now_ms(l->loop) + (is_stressed(l) ? SWEEP_MS : CALM_SWEEP_MS));
 }
 
 void
@@ -179,7 +245,7 @@ crowd_join(struct session *s)
 {
 	struct listener *l = s->listener;
 
-	if (l->nsession == 1)
+	if (!l->is_sweeping)
 		set_sweep(l);
 	if (l->nsession > l->peak)
 		l->peak = l->nsession;
@@ -243,6 +309,22 @@ send_away(struct session *s, const char *what)
 	return true;
 }
 
+static struct session *
+find_silent(const struct listener *l)
+{
+	int64_t until_ms = loop_now_ms(l->loop) - SILENT_MS;
+
+	for (struct node *n = l->strangers.next; n != &l->strangers; n = n->next) {
+		struct session *s = container_of(n, struct session, crowd);
+
+		if (s->there_since_ms > until_ms)
+			break;
+		if (s->owed == 0 && stream_is_silent(s->stream))
+			return s;
+	}
+	return NULL;
+}
+
 /* The stranger that came first, when that is so long ago; better one whose password is not being looked at. */
 static struct session *
 find_stranger(const struct listener *l, int64_t age_ms)
@@ -263,15 +345,21 @@ find_stranger(const struct listener *l, int64_t age_ms)
 	return checked;
 }
 
-/* Strangers first.  They make the known give way only where those have all that they may have. */
+/* Of the known only where they have more than they may, or have all and lie there for long; then of the strangers. */
 static struct session *
 find_any(const struct listener *l, bool is_starving)
 {
-	struct session *s = find_stranger(l, GRACE_MS);
 	unsigned room = room_for_known(l);
+	struct session *s = NULL;
 
+	if (held_in_all > room)
+		s = find_heavy(l, rest_needed_ms(l));
+	if (s == NULL)
+		s = find_stranger(l, GRACE_MS);
+	if (s == NULL)
+		s = find_silent(l);
 	if (s == NULL && (is_starving || held_in_all >= room))
-		s = find_heavy(l, held_in_all > room ? GRACE_MS : IDLE_MS);
+		s = find_heavy(l, IDLE_MS);
 	return s;
 }
 
@@ -311,21 +399,16 @@ give_back(struct listener *l)
 	}
 }
 
-/* Each thread knows only its own: so that it is the least used of all that goes, younger ones have a sweep or two more. */
 static void
 trim(struct listener *l)
 {
-	static const int64_t ages_ms[] = { YOUNG_MS, GRACE_MS, BUSY_MS };
-	int64_t now_ms = loop_now_ms(l->loop), sweeps;
-
 	if (held_in_all <= room_for_known(l)) {
 		l->over_since_ms = 0;
 		return;
 	}
 	if (l->over_since_ms == 0)
-		l->over_since_ms = now_ms;
-	sweeps = (now_ms - l->over_since_ms) / SWEEP_MS;
-	while (held_in_all > room_for_known(l) && send_away(find_heavy(l, ages_ms[sweeps < 2 ? sweeps : 2]), "too many connections"))
+		l->over_since_ms = loop_now_ms(l->loop);
+	while (held_in_all > room_for_known(l) && send_away(find_heavy(l, rest_needed_ms(l)), "too many connections"))
 		continue;
 }
 
@@ -340,6 +423,7 @@ crowd_on_sweep(void *arg)
 
 	if (is_starving && over < spare)
 		over = spare + 1;
+	l->is_sweeping = false;
 	l->starved = starved;
 	while (is_stressed(l) && send_away(find_stranger(l, STRANGER_MS), "timeout"))
 		continue;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/digest.h"
 #include "base/ident.h"
 #include "base/mem.h"
@@ -30,7 +31,7 @@ struct failures {
 };
 
 /*
- * Whose last login was right does not wait behind those who guess.  Not whose name exists: then a flood would show by the time
+ * Whose last login from an address was right does not wait behind those who guess.  Not whose name exists: then a flood would show by the time
  * an answer takes which names do.
  */
 enum queue { PROVEN, OTHERS, QUEUES };
@@ -46,7 +47,7 @@ static struct {
 	pthread_t thread;
 	bool running, stop;
 	struct waiting queue[QUEUES];
-	uint64_t proven[FAILURES];	/* names, under the key of `blame'; 0: none */
+	uint64_t proven[FAILURES];	/* addresses and names; 0: none */
 	unsigned char key[32];
 	const struct channel *busy_for;	/* whose check is being made; NULL: none */
 } helper = {
@@ -128,10 +129,23 @@ next_check(void)	/* under the lock; NULL: stop */
 	return c;
 }
 
+/* With the address, so that a guess from elsewhere takes nothing from whose name it is. */
+static uint64_t
+whence(const struct check *c)
+{
+	struct buf b = { 0 };
+	uint64_t who;
+
+	buf_printf(&b, "%s\n%s", c->address, c->name);
+	who = digest_number(helper.key, buf_str(&b));
+	buf_wipe(&b);
+	return who;
+}
+
 static void
 prove(const struct check *c)	/* under the lock */
 {
-	uint64_t who = who_is(c->name), *place = &helper.proven[who % FAILURES];
+	uint64_t who = whence(c), *place = &helper.proven[who % FAILURES];
 
 	if (c->ok)
 		*place = who;
@@ -225,7 +239,7 @@ helper_stop(void)
 bool
 helper_put(struct check **c)
 {
-	uint64_t who = who_is((*c)->name);
+	uint64_t who = whence(*c);
 	struct waiting *w;
 	bool ok;
 

@@ -1,26 +1,18 @@
-/*
- * The users as one listener thread knows them: the table, read again when the file changed,
- * and a short memory of credentials that were right, since apps log in for every message.
- */
+/* The users as one listener thread knows them: the table, read again when the file changed. */
 #ifndef LISTENER_LOGINS_H
 #define LISTENER_LOGINS_H
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <sys/stat.h>
 
 #include "base/str.h"
 #include "config/config.h"
-
-struct remembered;
 
 struct logins {
 	struct users *users;		/* NULL: there are none */
 	struct stat seen;		/* of the file that `users' was read from */
 	bool is_known;			/* `seen' says something */
 	bool failing;			/* the file could not be read; it was logged */
-	unsigned char key[32];
-	struct remembered *remembered;
 };
 
 void logins_init(struct logins *a, struct users *users);
@@ -29,11 +21,5 @@ void logins_replace(struct logins *a, struct users *users);	/* a reload; takes t
 
 /* Reads the file again if it is another.  -1: it cannot be read now. */
 int logins_refresh(struct logins *a, const char *file);
-
-/* Were these credentials right lately?  Bound to the user's present hash, so that a password
- * that was changed is forgotten at once. */
-bool logins_is_remembered(const struct logins *a, const struct user *u, struct str password,
-    int64_t now_ms);
-void logins_remember(struct logins *a, const struct user *u, struct str password, int64_t now_ms);
 
 #endif

@@ -65,6 +65,7 @@ struct listener {
 	struct timer sweep;
 	unsigned peak, gave_way;	/* most sessions lately; sent away since that was logged */
 	int64_t over_since_ms;		/* more are known than may be; 0: no */
+	bool is_sweeping;		/* the sweep has its time */
 	int64_t starved, crowded_logged_at_ms, shrunk_at_ms;
 	struct buf out;			/* replies of the session that is being served */
 	struct buf content;		/* unstuffed, on its way to the fix-up */
@@ -119,6 +120,7 @@ struct session {
 	int64_t there_since_ms;		/* on its list */
 	_Atomic unsigned *holder;	/* in crowd.c: the sessions of whose it is; NULL: a stranger's */
 	bool esmtp, secure, trusted;
+	bool by_trust;			/* in crowd.c: it has a holder, and that is an address */
 	bool plain_auth;		/* may log in without TLS */
 	bool tls_due;			/* when what was said has been written */
 	bool paused, eof, is_abrupt;

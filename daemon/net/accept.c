@@ -22,6 +22,7 @@
 
 enum {
 	PAUSE_MS = 100,
+	CROWDED_MS = 20,	/* who says that there is no room yet is asked again */
 	ACCEPTS_A_TURN = 16,	/* other threads and streams want their turn too */
 	WARN_EVERY_MS = 60 * 1000
 };
@@ -207,10 +208,10 @@ open_reserve(void)
 }
 
 static void
-rest(struct accept *a)
+rest(struct accept *a, int64_t ms)
 {
 	watch_free(&a->watch);
-	loop_timer(a->loop, &a->timer, loop_now_ms(a->loop) + PAUSE_MS);
+	loop_timer(a->loop, &a->timer, loop_now_ms(a->loop) + ms);
 }
 
 /* Answers one client with the descriptor that was kept for it, and rests. */
@@ -235,7 +236,7 @@ starve(struct accept *a, int error)
 		}
 	}
 	a->reserve = open_reserve();
-	rest(a);
+	rest(a, PAUSE_MS);
 }
 
 static void
@@ -247,7 +248,7 @@ on_client(void *arg, int listening)
 		int fd;
 
 		if (a->may != NULL && !a->may(a->arg)) {
-			rest(a);
+			rest(a, CROWDED_MS);
 			return;
 		}
 		fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);

@@ -57,6 +57,7 @@ struct stream {
 	bool ended, told;	/* the peer's end was seen, and told to fn */
 	bool crossed;		/* TLS must read to write, or write to read */
 	bool in_drained;
+	bool heard;		/* something has come */
 };
 
 static void
@@ -360,6 +361,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd, (void)what;
 	loop_awake(s->loop);
+	s->heard = true;
 	if (s->phase == SWITCHING && s->plain == 0) {
 		shake(s);
 	} else if (!may_read(s)) {
@@ -633,6 +635,15 @@ int
 stream_fd(const struct stream *s)
 {
 	return s->wire.fd;
+}
+
+bool
+stream_is_silent(const struct stream *s)
+{
+	char octet;
+
+	/* What has come in this turn may not have been told yet. */
+	return !s->heard && recv(s->wire.fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
 void

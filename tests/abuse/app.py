@@ -1,5 +1,6 @@
 """The well-behaved app: logs in over TLS and submits a message every 200 ms, each on a connection of its own.  Says for each how
-many seconds it took, or what went wrong, until its standard input ends.  app.py PORT USER PASSWORD; without a user it does not log in."""
+many seconds it took, or what went wrong, until its standard input ends.  app.py PORT USER PASSWORD THINK; without a user it does not log in;
+THINK seconds lie between login and mail, and do not count."""
 import re
 import select
 import socket
@@ -11,7 +12,7 @@ from base64 import b64encode
 EVERY_S, PATIENCE_S = 0.2, 20
 
 
-def submit(port, login, tls, n):
+def submit(port, login, tls, n, think_s):
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as plain:
         f = plain.makefile("rwb")
 
@@ -33,6 +34,7 @@ def submit(port, login, tls, n):
             say(b"EHLO app.example\r\n", b"250")
             if login:
                 say(b"AUTH PLAIN " + login + b"\r\n", b"235")
+            time.sleep(think_s)
             say(b"MAIL FROM:<app@a.example>\r\n", b"250")
             say(b"RCPT TO:<c@d.example>\r\n", b"250")
             say(b"DATA\r\n", b"354")
@@ -43,6 +45,7 @@ def submit(port, login, tls, n):
 
 def main():
     port, user, password = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+    think_s = float(sys.argv[4])
     login = b64encode(f"\0{user}\0{password}".encode()) if user else b""
     tls = ssl.create_default_context()
     tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
@@ -50,8 +53,8 @@ def main():
     while True:
         began = time.monotonic()
         try:
-            submit(port, login, tls, n)
-            print(f"{time.monotonic() - began:.3f} ok", flush=True)
+            submit(port, login, tls, n, think_s)
+            print(f"{time.monotonic() - began - think_s:.3f} ok", flush=True)
         except OSError as e:
             print(f"{time.monotonic() - began:.3f} failed {re.sub(r'[^ -~]', '?', str(e))}", flush=True)
         n += 1

@@ -221,6 +221,14 @@ def full_and_guesses(n):
     hold(n, make, again, 1)
 
 
+def nag(some, what=b"NOOP\r\n"):
+    for s in some:
+        try:
+            s.send(what)
+        except EXHAUSTED:
+            pass
+
+
 def full_and_connects(n):
     """The same, and connections that say nothing and are over at once."""
     become_nobody()
@@ -232,17 +240,36 @@ def full_and_connects(n):
                 held.append(greeted(AT["submit"]))
             except EXHAUSTED:
                 break
-        for s in held[:100]:
-            try:
-                s.send(b"NOOP\r\n")
-            except EXHAUSTED:
-                pass
+        nag(held[:100])
         held = held[100:] + held[:100]
         for _ in range(300):
             try:
                 connect(AT["starttls"], 0.2).close()
             except EXHAUSTED:
                 break
+
+
+def full_and_silent(n):
+    """The same, and connections that stay, and say nothing."""
+    become_nobody()
+    held, silent = [], []
+    while not is_over(0.01):
+        held = [s for s in held if not is_dead(s)]
+        while len(held) < n and not is_over():
+            try:
+                held.append(greeted(AT["submit"]))
+            except EXHAUSTED:
+                break
+        nag(held[:100])
+        held = held[100:] + held[:100]
+        for _ in range(40):
+            try:
+                silent.append(connect(AT["starttls"], 0.2))
+            except EXHAUSTED:
+                break
+        for s in silent[:-5000]:
+            s.close()
+        silent = silent[-5000:]
 
 
 def farewells(n):
@@ -398,6 +425,47 @@ def submit_holds(n):
 def submit_nagging(n):
     become_nobody()
     hold(n, lambda: greeted(AT["submit"]), lambda s: s.send(b"NOOP\r\n"), 1)
+
+
+def keep_busy(n, what):
+    """As many that are used at any moment."""
+    become_nobody()
+    held, began = [], time.monotonic()
+    while not is_over(max(0.0, began + 0.01 - time.monotonic())):
+        began = time.monotonic()
+        held = [s for s in held if not is_dead(s)]
+        while len(held) < n and not is_over():
+            try:
+                held.append(greeted(AT["submit"]))
+            except EXHAUSTED:
+                break
+        nag(held, what)
+
+
+def submit_busy(n):
+    keep_busy(n, b"NOOP\r\n")
+
+
+def submit_pipelines(n):
+    keep_busy(n, b"MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\nx\r\n.\r\n" * 4)
+
+
+def submit_few(n):
+    become_nobody()
+    hold(n, lambda: greeted(AT["submit"]), lambda s: s.send(b"NOOP\r\n"), 0.5)
+
+
+def submit_envelopes(n):
+    become_nobody()
+    rcpt = b"".join(b"RCPT TO:<%d@d.example> ORCPT=rfc822;%s\r\n" % (i, b"x" * 480) for i in range(1000))
+
+    def make():
+        s = greeted(AT["submit"])
+        s.settimeout(1)
+        s.sendall(b"MAIL FROM:<a@b.example>\r\n" + rcpt)
+        return s
+
+    hold(n, make)
 
 
 def submit_floods(n):

@@ -59,7 +59,7 @@ struct rig {
 	enum verdict verdict;
 	uint32_t from;		/* the client's address, as in s_addr; 0: any */
 	bool hold;		/* keep what comes until rig_release */
-	struct submit *held;
+	struct submit *held;	/* the last; the others follow in its memo's link */
 	struct buf mail;	/* what came: envelope, then the message */
 	struct buf prefix, content;	/* of the last one */
 	uint64_t blob;		/* octets of its blob */
@@ -164,18 +164,25 @@ rig_on_submit(void *arg, struct link *link)
 	else
 		rig_print(r, m);
 	r->kept += r->verdict == VERDICT_KEPT;
-	if (r->hold)
+	if (r->hold) {
+		m->memo.link.next = r->held != NULL ? &r->held->memo.link : NULL;
 		r->held = m;
-	else
+	} else {
 		rig_answer(m, r->verdict);
+	}
 }
 
 static inline void
 rig_release(struct rig *r)
 {
 	ck_assert(r->held != NULL);
-	rig_answer(r->held, r->verdict);
-	r->held = NULL;
+	while (r->held != NULL) {
+		struct submit *m = r->held;
+		struct link *next = m->memo.link.next;
+
+		r->held = next != NULL ? container_of(container_of(next, struct memo, link), struct submit, memo) : NULL;
+		rig_answer(m, r->verdict);
+	}
 }
 
 static inline void

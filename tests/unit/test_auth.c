@@ -157,7 +157,7 @@ START_TEST(test_log)
 }
 END_TEST
 
-/* Good credentials are remembered for five minutes, and nothing else is. */
+/* Good credentials are remembered for an hour after their last use, and nothing else is. */
 START_TEST(test_memory)
 {
 	struct rig r;
@@ -167,7 +167,11 @@ START_TEST(test_memory)
 	listener_stop_helper();
 	ck_assert_str_eq(codes_of(&r, OLD), "220 250 235/2.7.0");
 	ck_assert_str_eq(codes_of(&r, NEW), "220 250 454/4.7.0");
-	clock_fake_add(5 * 60 * 1000);
+	clock_fake_add(59 * 60 * 1000);
+	ck_assert_str_eq(codes_of(&r, OLD), "220 250 235/2.7.0");
+	clock_fake_add(59 * 60 * 1000);
+	ck_assert_str_eq(codes_of(&r, OLD), "220 250 235/2.7.0");
+	clock_fake_add(60 * 60 * 1000);
 	ck_assert_str_eq(codes_of(&r, OLD), "220 250 454/4.7.0");
 	listener_start_helper();
 	ck_assert_str_eq(codes_of(&r, OLD), "220 250 235/2.7.0");

@@ -128,26 +128,50 @@ pass_sweeps(struct rig *r)
 		rig_pass(r, 100);
 }
 
-/* Where all are one holder's: the one that was idle longest, transaction or not, after a second. */
-START_TEST(idle_ones_give_way)
+/* The only place there is: whoever has it keeps it as long as it is not idle, in a transaction or not. */
+START_TEST(an_idle_one_gives_way)
 {
 	struct rig r;
 
-	rig_start(&r, "limits { connections = 3 }\n");
-	arrive(&r, 0, RIG_TRUSTED, HI);
-	arrive(&r, 1, RIG_TRUSTED, HI MAIL);
-	arrive(&r, 2, RIG_TRUSTED, HI);
+	rig_start(&r, "limits { connections = 1 }\n");
+	arrive(&r, 0, RIG_TRUSTED, HI MAIL);
 	rig_pass(&r, 9000);
-	arrive(&r, 3, RIG_TRUSTED, "");
-	ck_assert(strstr(look(3), "421 4.7.0") != NULL && is_gone(3));
-	close(held[3].fd);
-	send_to(0, "NOOP\r\n");
+	arrive(&r, 1, RIG_TRUSTED, "");
+	ck_assert(strstr(look(1), "421 4.7.0") != NULL && is_gone(1));
+	close(held[1].fd);
 	rig_pass(&r, 2000);
-	ck_assert(!is_gone(0) && !is_gone(1) && !is_gone(2));
-	arrive(&r, 3, RIG_TRUSTED, HI);
-	ck_assert(strstr(look(3), "250 HELP") != NULL);
-	ck_assert(!is_gone(0) && is_gone(1) && !is_gone(2));
-	leave(&r, 4);
+	ck_assert(!is_gone(0));
+	arrive(&r, 1, RIG_TRUSTED, HI);
+	ck_assert(strstr(look(1), "250 HELP") != NULL);
+	ck_assert(is_gone(0));
+	leave(&r, 2);
+}
+END_TEST
+
+/* Who must log in finds a place, however few there are: one is left free, or the one who has most gives way. */
+START_TEST(few_places_are_not_one_users)
+{
+	static const unsigned places[] = { 2, 3, 5, 9, 19 };
+	struct rig r;
+	char limits[64];
+
+	snprintf(limits, sizeof limits, "limits { connections = %u }\n", places[_i]);
+	rig_start(&r, limits);
+	for (unsigned i = 0; i < 20; i++) {
+		arrive(&r, i, RIG_SUBMIT, HI);
+		for (unsigned k = 0; k <= i; k++)
+			(void)send(held[k].fd, "NOOP\r\n", 6, MSG_NOSIGNAL);
+		rig_pass(&r, 10);
+	}
+	arrive(&r, 20, RIG_PLAIN, IN);
+	for (unsigned i = 0; i < 60; i++) {
+		for (unsigned k = 0; k < 20; k++)
+			(void)send(held[k].fd, "NOOP\r\n", 6, MSG_NOSIGNAL);
+		rig_pass(&r, 10);
+	}
+	await(&r, 20, "235 ");
+	ck_assert(!is_gone(20));
+	leave(&r, 21);
 }
 END_TEST
 
@@ -223,6 +247,103 @@ START_TEST(who_has_most_replaces_his_own)
 	ck_assert(is_gone(1));
 	ck_assert(strstr(look(1), "421 4.7.0 mail.example too many connections\r\n") != NULL);
 	leave(&r, 46);
+}
+END_TEST
+
+/* Nor does it help who has most that all of his are at work, or owed a reply, at any moment. */
+START_TEST(being_busy_keeps_no_place)
+{
+	struct rig r;
+
+	rig_start(&r, "limits { connections = 50 }\n");
+	r.hold = _i == 1;
+	for (unsigned i = 0; i < 50; i++)
+		arrive(&r, i, RIG_SUBMIT, _i == 1 ? HI MAIL RCPT "DATA\r\n" TEXT : HI);
+	arrive(&r, 50, RIG_PLAIN, IN);
+	for (unsigned n = 0; n < 60; n++) {
+		for (unsigned i = 0; i < 50 && _i == 0; i++)
+			(void)send(held[i].fd, "NOOP\r\n", 6, MSG_NOSIGNAL);
+		rig_pass(&r, 10);
+	}
+	await(&r, 50, "235 ");
+	ck_assert(!is_gone(50));
+	ck_assert_int_le(rig_sessions(), 46);
+	for (unsigned i = 0; i < 51; i++)
+		close(held[i].fd);
+	if (_i == 1)
+		rig_release(&r);
+	rig_stop(&r);
+}
+END_TEST
+
+/* Addresses that are trusted, as many as one likes, go before somebody who logged in, and is not as fast. */
+START_TEST(trusted_addresses_go_before_users)
+{
+	struct rig r;
+
+	rig_start(&r, "limits { connections = 50 }\n");
+	arrive(&r, 49, RIG_PLAIN, IN);
+	await(&r, 49, "235 ");
+	for (unsigned i = 0; i < 49; i++) {
+		r.from = htonl(INADDR_LOOPBACK + 256 + i);
+		arrive(&r, i, RIG_TRUSTED, HI);
+	}
+	r.from = 0;
+	for (unsigned n = 0; n < 100; n++) {
+		for (unsigned i = 0; i < 49; i++)
+			(void)send(held[i].fd, "NOOP\r\n", 6, MSG_NOSIGNAL);
+		rig_pass(&r, 10);
+	}
+	ck_assert(!is_gone(49));
+	ck_assert_uint_ge(count_gone(0, 49), 4);
+	leave(&r, 50);
+}
+END_TEST
+
+/* Who says nothing at all need not be waited for as long. */
+START_TEST(the_silent_give_way_sooner)
+{
+	struct rig r;
+
+	rig_start(&r, "limits { connections = 3 }\n");
+	arrive(&r, 0, RIG_PLAIN, HI);
+	arrive(&r, 1, RIG_PLAIN, "");
+	arrive(&r, 2, RIG_PLAIN, "");
+	rig_pass(&r, 10);
+	arrive(&r, 3, RIG_PLAIN, HI);
+	ck_assert_str_eq(look(3), "");
+	rig_pass(&r, 20);
+	rig_pass(&r, 20);
+	ck_assert(strstr(look(3), "250 HELP") != NULL);
+	ck_assert(!is_gone(0) && is_gone(1) && !is_gone(2));
+	arrive(&r, 4, RIG_PLAIN, HI);
+	rig_pass(&r, 20);
+	ck_assert(strstr(look(4), "250 HELP") != NULL);
+	ck_assert(!is_gone(0) && is_gone(2) && !is_gone(3));
+	leave(&r, 5);
+}
+END_TEST
+
+/* A sweep comes a second after the first, however often somebody comes again, and again is the only one. */
+START_TEST(a_sweep_is_not_put_off)
+{
+	struct rig r;
+
+	rig_start(&r, "");
+	for (unsigned i = 0; i < 20; i++)
+		arrive(&r, i, RIG_PLAIN, HI);
+	for (unsigned i = 0; i < 20; i++)
+		close(held[i].fd);
+	ck_assert_uint_eq(r.listener->peak, 20);
+	for (unsigned i = 0; i < 20; i++) {
+		rig_pass(&r, 500);
+		ck_assert_int_eq(rig_sessions(), 0);
+		arrive(&r, 0, RIG_PLAIN, HI);
+		close(held[0].fd);
+	}
+	rig_settle(&r);
+	ck_assert_uint_le(r.listener->peak, 1);
+	leave(&r, 0);
 }
 END_TEST
 
@@ -318,7 +439,12 @@ test_crowd(void)
 	tcase_set_timeout(t, 20);
 	tcase_add_test(t, strangers_give_way);
 	tcase_add_test(t, strangers_have_ten_seconds);
-	tcase_add_test(t, idle_ones_give_way);
+	tcase_add_test(t, an_idle_one_gives_way);
+	tcase_add_loop_test(t, few_places_are_not_one_users, 0, 5);
+	tcase_add_loop_test(t, being_busy_keeps_no_place, 0, 2);
+	tcase_add_test(t, trusted_addresses_go_before_users);
+	tcase_add_test(t, the_silent_give_way_sooner);
+	tcase_add_test(t, a_sweep_is_not_put_off);
 	tcase_add_loop_test(t, who_has_most_gives_way, 0, 3);
 	tcase_add_test(t, who_has_most_replaces_his_own);
 	tcase_add_test(t, many_holders_shut_nobody_out);

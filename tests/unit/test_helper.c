@@ -2,6 +2,7 @@
 #include "listener/helper.h"
 
 #include <crypt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,7 +47,7 @@ asker_clear(struct asker *a)
 }
 
 static bool
-ask_user(struct asker *a, const struct user *user, const char *name, int64_t at_ms)
+ask_from(struct asker *a, const char *address, const struct user *user, const char *name, int64_t at_ms)
 {
 	struct check *c = mem_zero(sizeof *c);
 	bool taken;
@@ -56,12 +57,18 @@ ask_user(struct asker *a, const struct user *user, const char *name, int64_t at_
 	c->name = mem_text(name);
 	c->password = mem_text("p");
 	c->password_len = 1;
-	memcpy(c->address, "127.0.0.1", sizeof "127.0.0.1");
+	snprintf(c->address, sizeof c->address, "%s", address);
 	c->at_ms = at_ms;
 	taken = helper_put(&c);
 	ck_assert_int_eq(taken, c == NULL);
 	helper_free_check(&c);
 	return taken;
+}
+
+static bool
+ask_user(struct asker *a, const struct user *user, const char *name, int64_t at_ms)
+{
+	return ask_from(a, "127.0.0.1", user, name, at_ms);
 }
 
 static bool
@@ -141,7 +148,10 @@ START_TEST(test_proven_first)
 	while (a.answers < 1)
 		loop_turn(a.loop, true);
 	ck_assert_uint_eq(a.good, 1);
-	while (ask(&guesser, "guess", 1))
+	ck_assert(ask_from(&guesser, "127.0.0.2", NULL, _i == 0 ? "guess" : "app", 1));	/* takes nothing from whose name it is */
+	while (guesser.answers < 1)
+		loop_turn(guesser.loop, true);
+	while (ask_from(&guesser, "127.0.0.2", NULL, _i == 0 ? "guess" : "app", 1))
 		continue;
 	ck_assert(ask_user(&a, &app, "app", 1));
 	while (a.answers < 2)
@@ -166,7 +176,7 @@ test_helper(void)
 	tcase_set_timeout(t, 30);
 	tcase_add_test(t, test_bound);
 	tcase_add_test(t, test_doubling);
-	tcase_add_test(t, test_proven_first);
+	tcase_add_loop_test(t, test_proven_first, 0, 2);
 	suite_add_tcase(s, t);
 	return s;
 }
