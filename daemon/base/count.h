@@ -14,6 +14,7 @@ enum count_id {
 	COUNT_DAMAGED,		/* records set aside */
 	COUNT_SYNCS,		/* fdatasync batches */
 	COUNT_SESSIONS,		/* local sessions now open (goes down too) */
+	COUNT_OPEN_OCTETS,	/* of recipients in transactions now open (goes down too) */
 	COUNT_ACCEPT_ERRORS,	/* accept() failures for want of descriptors */
 	COUNTS
 };

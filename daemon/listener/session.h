@@ -218,6 +218,7 @@ struct transaction {
 	uint64_t size;		/* SIZE=, 0: not given */
 	bool utf8;		/* SMTPUTF8 was asked for */
 	bool refused;		/* some recipient was */
+	int64_t octets;		/* of its recipients, as counted in COUNT_OPEN_OCTETS */
 	struct body body;
 };
 

@@ -7,10 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/count.h"
 #include "base/mem.h"
 #include "mail/pattern.h"
 
-enum { REFUSED_RCPT_MAX = 20 };		/* in a row */
+enum {
+	REFUSED_RCPT_MAX = 20,		/* in a row */
+	RCPT_ALWAYS = 100,		/* RFC 5321 4.5.3.1.8 */
+	OPEN_OCTETS_MAX = 64 << 20	/* of all open transactions' recipients: no more than RCPT_ALWAYS then */
+};
 
 static enum answer
 answer(struct session *s, int code, const char *status, const char *text)
@@ -29,6 +34,7 @@ transaction_reset(struct session *s)
 	if (t == NULL)
 		return;
 	s->txn = NULL;
+	count_add(COUNT_OPEN_OCTETS, -t->octets);
 	body_clear(&t->body);
 	memo_submit_free(&t->submit);
 	free(t);
@@ -134,10 +140,13 @@ refuse(struct session *s, int code, const char *status, const char *text)
 		session_reply(s, code, status, text);
 }
 
+/* RFC 5321 4.5.3.1.8 has a client send the rest in another transaction; so a crowd of long lists costs time, not memory. */
 static bool
 has_room_for(struct session *s, unsigned n)
 {
-	if (s->txn->submit->envelope->nrcpt + n <= s->config->limits.recipients)
+	uint64_t all = (uint64_t)s->txn->submit->envelope->nrcpt + n;
+
+	if (all <= s->config->limits.recipients && (all <= RCPT_ALWAYS || count_get(COUNT_OPEN_OCTETS) < OPEN_OCTETS_MAX))
 		return true;
 	session_reply(s, 452, "4.5.3", "too many recipients");
 	return false;
@@ -147,8 +156,11 @@ static void
 add(struct session *s, const char *address, const char *orcpt, uint8_t notify)
 {
 	struct envelope *e = s->txn->submit->envelope;
+	int64_t octets = (int64_t)(sizeof *e->rcpt + strlen(address) + (orcpt != NULL ? strlen(orcpt) : 0));
 
 	(void)envelope_add(e, address, orcpt, notify);	/* twice the same is once */
+	s->txn->octets += octets;
+	count_add(COUNT_OPEN_OCTETS, octets);
 	e->is_utf8 = e->is_utf8 || !str_is_ascii(str_of(address));
 }
 

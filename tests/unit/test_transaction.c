@@ -274,6 +274,35 @@ START_TEST(test_refused_parts)
 }
 END_TEST
 
+/* Many long lists at once cost memory: each then has a hundred, and the rest comes in another transaction; what is over counts no more. */
+START_TEST(test_crowd_of_recipients)
+{
+	struct buf say = { 0 };
+	struct rig r;
+
+	rig_start(&r, "");
+	for (int n = 0; n < 2; n++) {
+		buf_cut(&say, 0);
+		for (int i = 0; i < 110; i++)
+			buf_printf(&say, "RCPT TO:<r%d@b.example> ORCPT=rfc822;%0400d\r\n", i, i);
+		rig_connect(&r, RIG_TRUSTED);
+		rig_say_text(&r, HI MAIL);
+		count_add(COUNT_OPEN_OCTETS, n == 1 ? 64 << 20 : 0);
+		rig_say(&r, say.data, say.len, 0);
+		rig_say_text(&r, "DATA\r\n" TEXT "QUIT\r\n");
+		rig_finish(&r);
+		ck_assert_int_eq(strstr(r.heard.data, "452 4.5.3 too many recipients\r\n") != NULL, n == 1);
+		ck_assert_uint_eq(r.kept, (unsigned)n + 1);
+		ck_assert_int_eq(strstr(r.mail.data, "<r99@b.example>") != NULL, 1);
+		ck_assert_int_eq(strstr(r.mail.data, "<r100@b.example>") != NULL, n == 0);
+		buf_cut(&r.mail, 0);
+		ck_assert_int_eq(count_get(COUNT_OPEN_OCTETS), n == 1 ? 64 << 20 : 0);
+	}
+	buf_clear(&say);
+	rig_stop(&r);
+}
+END_TEST
+
 Suite *test_transaction(void);
 
 Suite *
@@ -287,6 +316,7 @@ test_transaction(void)
 	suite_add_tcase(s, t);
 	t = tcase_create("envelopes");
 	tcase_add_loop_test(t, test_refused_parts, 0, (int)(sizeof envelopes / sizeof envelopes[0]));
+	tcase_add_test(t, test_crowd_of_recipients);
 	suite_add_tcase(s, t);
 	return s;
 }
