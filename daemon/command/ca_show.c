@@ -9,15 +9,12 @@
 #include "net/tls.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { PEM_MAX = 64 * 1024 };
 
 static const char where[] =
     "To trust it, save it (sudo gatepost ca >gatepost.pem) and install it on this machine:\n"
@@ -28,25 +25,23 @@ static const char where[] =
     "It is valid for this host's names only and cannot sign for any other.\n";
 
 static int
-print_pem(const char *file)
+print_pem(const char *dir)
 {
-	char pem[PEM_MAX];
-	int fd = open(file, O_RDONLY | O_CLOEXEC), error;
-	ssize_t n = fd < 0 ? -1 : read(fd, pem, sizeof pem);
+	struct buf pem = { 0 };
+	struct why why;
+	int status = ARGS_OK;
 
-	error = errno;
-	if (fd >= 0)
-		close(fd);
-	if (n < 0 && error == ENOENT)
-		return command_fail(ARGS_FAILED, "ca: there is no %s yet; start the daemon once, or make it with "
-		    "`gatepost ca --renew'", file);
-	if (n < 0)
-		return command_fail(ARGS_FAILED, "ca: %s: %s%s", file, strerror(error),
-		    error == EACCES ? "; become root or the user of the daemon: sudo gatepost ca" : "");
-	if (fwrite(pem, 1, (size_t)n, stdout) != (size_t)n || fflush(stdout) != 0)
-		return ARGS_FAILED;
-	fputs(where, stderr);
-	return ARGS_OK;
+	if (tls_read_local(dir, "ca.pem", &pem, &why) < 0)
+		status = errno == ENOENT ? command_fail(ARGS_FAILED, "ca: there is no %s/ca.pem yet; start the daemon once, or "
+		    "make it with `gatepost ca --renew'", dir) :
+		    command_fail(ARGS_FAILED, "ca: %s%s", why.text,
+		    errno == EACCES ? "; become root or the user of the daemon: sudo gatepost ca" : "");
+	else if (fwrite(pem.data, 1, pem.len, stdout) != pem.len || fflush(stdout) != 0)
+		status = ARGS_FAILED;
+	else
+		fputs(where, stderr);
+	buf_clear(&pem);
+	return status;
 }
 
 /* What root makes in the spool must belong to the daemon: so it is made as the daemon's user. */
@@ -104,7 +99,7 @@ ca_show_run(int argc, char **argv)
 	else if (geteuid() == 0 && access(file, R_OK) < 0 && errno == EACCES)
 		status = become_owner(config->spool_dir);	/* root in a container may lack CAP_DAC_OVERRIDE */
 	if (status == ARGS_OK)
-		status = print_pem(file);
+		status = print_pem(dir);
 	free(file);
 	free(dir);
 	config_unref(&config);

@@ -266,22 +266,15 @@ needs_tls(const struct config *config)
 }
 
 static void
-check_dates(struct checking *c, const char *file, const char *remedy)
+check_dates(struct checking *c, const char *file, const struct tls_certificate *cert, const char *remedy)
 {
-	struct tls_certificate cert;
-	struct why why;
-	int64_t days;
+	int64_t days = (cert->not_after_wall_s - clock_wall_s()) / 86400;
 
-	if (tls_read_certificate(file, c->config->hostname, &cert, &why) < 0) {
-		wrong(c, "tls: %s", why.text);
-		return;
-	}
-	days = (cert.not_after_wall_s - clock_wall_s()) / 86400;
-	if (cert.not_after_wall_s <= clock_wall_s())
+	if (cert->not_after_wall_s <= clock_wall_s())
 		wrong(c, "tls: %s has expired; %s", file, remedy);
 	else if (days < RENEW_DAYS)
 		doubt(c, "tls: %s ends in %lld days; %s", file, (long long)days, remedy);
-	else if (!cert.has_name)
+	else if (!cert->has_name)
 		doubt(c, "tls: %s does not have the name %s; %s", file, c->config->hostname, remedy);
 	else
 		fine(c, "certificate %s, good for %lld days", file, (long long)days);
@@ -291,6 +284,7 @@ static void
 check_own_certificate(struct checking *c)
 {
 	const struct config *config = c->config;
+	struct tls_certificate cert;
 	struct tls *tls = NULL;
 	struct why why;
 	struct stat st;
@@ -303,28 +297,40 @@ check_own_certificate(struct checking *c)
 	tls_unref(&tls);
 	if (stat(config->tls.key, &st) == 0 && (st.st_mode & 077 & ~050))
 		doubt(c, "tls: the key %s can be used by others; chmod 640 %s", config->tls.key, config->tls.key);
-	check_dates(c, config->tls.certificate, "replace it, then `systemctl reload gatepost'");
+	if (tls_read_certificate(config->tls.certificate, config->hostname, &cert, &why) < 0)
+		wrong(c, "tls: %s", why.text);
+	else
+		check_dates(c, config->tls.certificate, &cert, "replace it, then `systemctl reload gatepost'");
+}
+
+static void
+check_local_certificate(struct checking *c)
+{
+	char *dir = mem_printf("%s/tls", c->config->spool_dir), *file = mem_printf("%s/cert.pem", dir);
+	struct tls_certificate cert;
+	struct why why;
+
+	if (tls_local_certificate(dir, c->config->hostname, &cert, &why) == 0)
+		check_dates(c, file, &cert, "renew it with `gatepost ca --renew'");
+	else if (errno == EACCES)
+		doubt(c, "tls: %s cannot be looked at; become root to check it", file);
+	else if (errno == ENOENT)
+		fine(c, "the local CA and its certificate will be made at the first start; see `gatepost ca'");
+	else
+		wrong(c, "tls: %s", why.text);
+	free(file);
+	free(dir);
 }
 
 static void
 check_tls(struct checking *c)
 {
-	char *file;
-
 	if (!needs_tls(c->config))
 		return;
-	if (c->config->tls.certificate[0] != '\0') {
+	if (c->config->tls.certificate[0] != '\0')
 		check_own_certificate(c);
-		return;
-	}
-	file = mem_printf("%s/tls/cert.pem", c->config->spool_dir);
-	if (access(file, F_OK) == 0)
-		check_dates(c, file, "renew it with `gatepost ca --renew'");
-	else if (errno == EACCES)
-		doubt(c, "tls: %s cannot be looked at; become root to check it", file);
 	else
-		fine(c, "the local CA and its certificate will be made at the first start; see `gatepost ca'");
-	free(file);
+		check_local_certificate(c);
 }
 
 static char *

@@ -26,14 +26,14 @@ renewal_is_due(const struct config *c, struct why *what)
 	struct tls_certificate cert;
 	struct why why;
 	int64_t left_s;
-	char *file;
+	char *dir;
 	bool found;
 
 	if (!is_used(c))
 		return false;
-	file = mem_printf("%s/tls/cert.pem", c->spool_dir);
-	found = tls_read_certificate(file, c->hostname, &cert, &why) == 0;
-	free(file);
+	dir = mem_printf("%s/tls", c->spool_dir);
+	found = tls_local_certificate(dir, c->hostname, &cert, &why) == 0;
+	free(dir);
 	if (!found)
 		return false;		/* it is made at a start, and a bad one stops that */
 	left_s = cert.not_after_wall_s - clock_wall_s();

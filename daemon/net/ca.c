@@ -197,16 +197,14 @@ write_files(int dir, BIO *const pem[FILES], struct why *why)
 
 /* 0: *out is the file, or NULL if there is none. */
 static int
-open_pem(int dir, const char *name, BIO **out, struct why *why)
+open_pem(int dir, const char *name, struct buf *text, BIO **out, struct why *why)
 {
-	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
-	FILE *f;
+	struct why inner;
 
 	*out = NULL;
-	if (fd < 0)
-		return errno == ENOENT ? 0 : fail(why, "%s: %s", name, strerror(errno));
-	f = fdopen(fd, "r");
-	*out = f != NULL ? BIO_new_fp(f, BIO_CLOSE) : NULL;
+	if (tls_read_file(dir, name, true, text, &inner) < 0)
+		return errno == ENOENT ? 0 : fail(why, "%s: %s", name, inner.text);
+	*out = BIO_new_mem_buf(text->data, (int)text->len);
 	if (*out == NULL)
 		bug("ca: cannot read %s", name);
 	return 0;
@@ -234,18 +232,21 @@ match(BIO *const pem[FILES])
 static int
 has_set(int dir, struct why *why)
 {
+	struct buf text[FILES] = { 0 };
 	BIO *pem[FILES] = { NULL };
 	bool all = true;
 	int r = 0;
 
 	for (int i = 0; r == 0 && i < FILES; i++) {
-		r = open_pem(dir, names[i], &pem[i], why);
+		r = open_pem(dir, names[i], &text[i], &pem[i], why);
 		all = all && pem[i] != NULL;
 	}
 	if (r == 0)
 		r = all && match(pem);
-	for (int i = 0; i < FILES; i++)
+	for (int i = 0; i < FILES; i++) {
 		BIO_free(pem[i]);
+		buf_wipe(&text[i]);
+	}
 	return r;
 }
 
@@ -289,9 +290,9 @@ tls_local_ca(const char *dir, const char *hostname, bool renew, bool *made, stru
 		return fail(why, "hostname \"%s\" cannot stand in a certificate", hostname);
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
 		return fail(why, "cannot make %s: %s", dir, strerror(errno));
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = tls_open_local(dir, why);
 	if (fd < 0)
-		return fail(why, "%s: %s", dir, strerror(errno));
+		return -1;
 	ERR_clear_error();
 	r = renew ? 0 : has_set(fd, &inner);
 	if (r == 0) {

@@ -301,21 +301,3 @@ tls_describe_chain(STACK_OF(X509) *sent, struct tls_certificate *out)
 	}
 	ERR_clear_error();
 }
-
-int
-tls_read_certificate(const char *file, const char *name,
-    struct tls_certificate *out, struct why *why)
-{
-	FILE *f = fopen(file, "re");
-	X509 *x;
-
-	if (f == NULL)
-		return fail(why, "%s: %s", file, strerror(errno));
-	x = PEM_read_X509(f, NULL, tls_no_password, NULL);
-	(void)fclose(f);
-	if (x == NULL)
-		return fail(why, "%s: no certificate in PEM: %s", file, tls_reason());
-	tls_describe(x, name, out);
-	X509_free(x);
-	return 0;
-}

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/why.h"
 
 struct tls;
@@ -52,5 +53,12 @@ int tls_read_certificate(const char *file, const char *name,
  */
 int tls_local_ca(const char *dir, const char *hostname, bool renew, bool *made,
     struct why *why) must_check;
+
+/*
+ * One of its files, whole, and its certificate, for whoever looks on, root too: nothing that the owner of dir could put in
+ * its place leads elsewhere or makes us wait.  -1: errno is set, ENOENT where there is none.
+ */
+int tls_read_local(const char *dir, const char *name, struct buf *out, struct why *why) must_check;
+int tls_local_certificate(const char *dir, const char *name, struct tls_certificate *out, struct why *why) must_check;
 
 #endif

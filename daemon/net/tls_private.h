@@ -25,6 +25,10 @@ void tls_describe_chain(STACK_OF(X509) *sent, struct tls_certificate *out);	/* N
 /* Lets encrypted keys fail; without it OpenSSL would ask the terminal. */
 int tls_no_password(char *buf, int size, int writing, void *arg);
 
+/* Appends a regular file of at most 1 MB; is_ours: no link, and it belongs to who owns dir.  *why is without its name. */
+int tls_read_file(int dir, const char *name, bool is_ours, struct buf *out, struct why *why) must_check;
+int tls_open_local(const char *dir, struct why *why) must_check;	/* the local CA's directory */
+
 /* The first reason in OpenSSL's queue, which is empty then. */
 const char *tls_reason(void);
 

@@ -11,10 +11,36 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+/*
+ * Root looks at spools too (`gatepost spool'), and what is in them is the daemon's user's doing: nothing that waits, nothing
+ * but files, and none of somebody else's under a second name.
+ */
+static bool
+is_what_it_should_be(int dir, int fd)
+{
+	struct stat st, up;
+
+	if (fstat(fd, &st) < 0)
+		return false;
+	errno = EINVAL;
+	if (!S_ISREG(st.st_mode))
+		return false;
+	errno = EPERM;
+	return st.st_nlink <= 1 || geteuid() != 0 || (fstat(dir, &up) == 0 && st.st_uid == up.st_uid);
+}
+
 static int
 real_open(int dir, const char *name, int flags)
 {
-	return openat(dir, name, flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
+	bool is_dir = (flags & (O_DIRECTORY | O_TMPFILE)) == O_DIRECTORY;
+	int fd = openat(dir, name, flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | (is_dir ? 0 : O_NONBLOCK), 0600), error;
+
+	if (fd < 0 || is_dir || is_what_it_should_be(dir, fd))
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
 }
 
 static int

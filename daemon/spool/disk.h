@@ -43,7 +43,7 @@ struct disk {
 /* For tests, while no spool is open; returns the one before.  NULL: the real one again. */
 const struct disk *disk_replace(const struct disk *with);
 
-int disk_open(int dir, const char *name, int flags) must_check;	/* 0600; never a link */
+int disk_open(int dir, const char *name, int flags) must_check;	/* 0600; never a link; EINVAL: not a regular file */
 int disk_open_dir(int dir, const char *name, bool make) must_check; /* 0700; dir -1: a path of the operator's */
 void disk_close(int *fd);
 

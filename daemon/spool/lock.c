@@ -37,13 +37,15 @@ refuse(struct spool *s, int fd, const char *dir, bool shared, struct why *why)
 }
 
 static int
-lock_file(struct spool *s, const char *dir, bool shared, struct why *why)
+lock_file(struct spool *s, const char *dir, bool shared, bool is_locked, struct why *why)
 {
 	char text[24];
 	int n;
 
 	s->lock = disk_open(s->dir, "lock", shared ? O_RDONLY | O_NONBLOCK : O_RDWR | O_CREAT | O_NONBLOCK);
-	if (s->lock < 0 && !shared)
+	if (s->lock < 0 && errno == EINVAL && is_locked)
+		return 0;		/* no file, and needless */
+	if (s->lock < 0 && (!shared || errno == EINVAL))
 		return fail(why, "cannot open %s/lock: %s", dir, strerror(errno));
 	if (s->lock >= 0 && disk_lock(s->lock, shared) < 0)
 		return refuse(s, s->lock, dir, shared, why);
@@ -57,7 +59,9 @@ lock_file(struct spool *s, const char *dir, bool shared, struct why *why)
 int
 lock_take(struct spool *s, const char *dir, bool shared, struct why *why)
 {
-	if (disk_lock(s->dir, shared) < 0 && errno == EWOULDBLOCK)
+	bool is_locked = disk_lock(s->dir, shared) == 0;
+
+	if (!is_locked && errno == EWOULDBLOCK)
 		return refuse(s, s->dir, dir, shared, why);
-	return lock_file(s, dir, shared, why);
+	return lock_file(s, dir, shared, is_locked, why);
 }

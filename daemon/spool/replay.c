@@ -60,7 +60,8 @@ open_segment(struct recovery *r, uint32_t number, struct why *why)
 
 	segment_name(name, number, false);
 	if ((fd = disk_open(s->log, name, O_RDWR | O_NONBLOCK)) < 0)
-		return fail(why, "cannot open log/%s: %s", name, strerror(errno));
+		return errno == EINVAL ? fail(why, "log/%s is not a regular file", name) :
+		    fail(why, "cannot open log/%s: %s", name, strerror(errno));
 	if (disk_stat(fd, "", &st) < 0 || !st.is_file) {
 		disk_close(&fd);
 		return fail(why, "log/%s is not a regular file", name);

@@ -232,6 +232,61 @@ START_TEST(folder_that_cannot_be)
 }
 END_TEST
 
+/* What the owner of the directory may have put there: it leads nobody anywhere, and makes nobody wait (C-30, D-30). */
+static const struct {
+	const char *how;	/* in the directory of certificates */
+	const char *why;
+} planted[] = {
+	{ "mv tls/ca.pem kept && ln -s ../kept tls/ca.pem", "ca.pem: is a symbolic link" },
+	{ "rm tls/ca.pem && mkfifo tls/ca.pem", "ca.pem: is not a regular file" },
+	{ "rm tls/ca.pem && mkdir tls/ca.pem", "ca.pem: is not a regular file" },
+	{ "truncate -s 2000000 tls/ca.pem", "ca.pem: longer than" },
+	{ "mv tls kept && ln -s kept tls", "Not a directory" },
+	{ "chmod 777 tls", "chmod 700" },
+	/* these need root */
+	{ "chown 1 tls/ca.pem", "ca.pem: does not belong to the owner" },
+	{ "chown -R 1 tls && touch kept && ln -f kept tls/ca.pem", "ca.pem: does not belong to the owner" },
+};
+enum { PLANTED = sizeof planted / sizeof planted[0], PLANTED_BY_ROOT = 2 };
+
+START_TEST(what_was_planted_is_not_read)
+{
+	struct buf pem = { 0 };
+	char command[300];
+
+	if (_i >= PLANTED - PLANTED_BY_ROOT && geteuid() != 0)
+		return;
+	make("localhost", false);
+	ck_assert_int_eq(tls_read_local(cert_path("tls"), "ca.pem", &pem, &why), 0);
+	ck_assert_ptr_nonnull(strstr(pem.data, "-----BEGIN CERTIFICATE-----"));
+	buf_clear(&pem);
+	snprintf(command, sizeof command, "cd %s && %s", cert_path("."), planted[_i].how);
+	ck_assert_int_eq(system(command), 0);
+	ck_assert_int_eq(tls_read_local(cert_path("tls"), "ca.pem", &pem, &why), -1);
+	ck_assert_msg(strstr(why.text, planted[_i].why) != NULL, "%s", why.text);
+	buf_clear(&pem);
+	ck_assert_int_eq(tls_local_ca(cert_path("tls"), "localhost", false, &made, &why), -1);
+	ck_assert_msg(strstr(why.text, planted[_i].why) != NULL, "%s", why.text);
+}
+END_TEST
+
+START_TEST(a_planted_key_or_certificate_makes_nobody_wait)
+{
+	struct tls_certificate cert;
+
+	make("localhost", false);
+	ck_assert_int_eq(unlink(cert_path("tls/key.pem")), 0);
+	ck_assert_int_eq(mkfifo(cert_path("tls/key.pem"), 0600), 0);
+	ck_assert_int_eq(tls_local_ca(cert_path("tls"), "localhost", false, &made, &why), -1);
+	ck_assert_msg(strstr(why.text, "key.pem: is not a regular file") != NULL, "%s", why.text);
+	ck_assert_int_eq(unlink(cert_path("tls/cert.pem")), 0);
+	ck_assert_int_eq(mkfifo(cert_path("tls/cert.pem"), 0600), 0);
+	ck_assert_int_eq(tls_local_certificate(cert_path("tls"), NULL, &cert, &why), -1);
+	ck_assert_int_eq(tls_read_certificate(cert_path("tls/cert.pem"), NULL, &cert, &why), -1);
+	ck_assert_msg(strstr(why.text, "is not a regular file") != NULL, "%s", why.text);
+}
+END_TEST
+
 START_TEST(a_handshake_with_it)
 {
 	struct loop *l = loop_new("test");
@@ -275,6 +330,8 @@ test_ca(void)
 	tcase_add_loop_test(tc, strange_hostnames_are_refused, 0, 7);
 	tcase_add_test(tc, long_hostnames);
 	tcase_add_test(tc, folder_that_cannot_be);
+	tcase_add_loop_test(tc, what_was_planted_is_not_read, 0, PLANTED);
+	tcase_add_test(tc, a_planted_key_or_certificate_makes_nobody_wait);
 	tcase_add_loop_test(tc, a_handshake_with_it, 0, 2);
 	suite_add_tcase(s, tc);
 	return s;

@@ -312,6 +312,15 @@ START_TEST(hostile_directories)	/* D-30 */
 	ck_assert_ptr_nonnull(strstr(rig.why.text, "not a regular file"));
 	ck_assert_int_eq(unlink(rig_path("log/00000002.seg")), 0);
 
+	if (geteuid() == 0) {		/* a second name for what is root's, in a spool of the daemon's user */
+		ck_assert_int_eq(link(rig_path("elsewhere"), rig_path("log/00000002.seg")), 0);
+		ck_assert_int_eq(chown(rig_path("log"), 1, 1), 0);
+		ck_assert_int_lt(rig_try_open(), 0);
+		ck_assert_msg(strstr(rig.why.text, "Operation not permitted") != NULL, "%s", rig.why.text);
+		ck_assert_int_eq(chown(rig_path("log"), 0, 0), 0);
+		ck_assert_int_eq(unlink(rig_path("log/00000002.seg")), 0);
+	}
+
 	rig_save("log/README", "not ours", 8);
 	rig_save("log/00000002.seg~", "not ours", 8);
 	ck_assert_int_eq(mkfifo(rig_path("log/000000ff.new"), 0600), 0);
