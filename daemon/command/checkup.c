@@ -248,7 +248,7 @@ check_users(struct checking *c)
 		return;
 	}
 	if (stat(file, &st) == 0 && (st.st_mode & 004))
-		doubt(c, "users_file: %s has password hashes that anybody can read; chmod 640 %s", file, file);
+		doubt(c, "users_file: %s has password hashes that anybody can read, and guess at; chmod 640 %s", file, file);
 	else if (users_count(users) == 0)
 		doubt(c, "users_file: %s is empty: no app can log in; add a user with `gatepost passwd USER'", file);
 	else
@@ -287,7 +287,6 @@ check_own_certificate(struct checking *c)
 	struct tls_certificate cert;
 	struct tls *tls = NULL;
 	struct why why;
-	struct stat st;
 
 	if (tls_server(&tls, config->tls.certificate, config->tls.key, (enum tls_version)config->tls.min_version,
 	    "check", &why) < 0) {
@@ -295,8 +294,6 @@ check_own_certificate(struct checking *c)
 		return;
 	}
 	tls_unref(&tls);
-	if (stat(config->tls.key, &st) == 0 && (st.st_mode & 077 & ~050))
-		doubt(c, "tls: the key %s can be used by others; chmod 640 %s", config->tls.key, config->tls.key);
 	if (tls_read_certificate(config->tls.certificate, config->hostname, &cert, &why) < 0)
 		wrong(c, "tls: %s", why.text);
 	else

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "config/file.h"
+#include "config/guard.h"
 #include "config/pem.h"
 #include "config/passwords.h"
 #include "config/secret.h"
@@ -69,12 +70,15 @@ check_there(struct load *l, const struct key *k, const char *path,
     struct why *why)
 {
 	struct buf text = { 0 };
+	bool is_key = strcmp(k->option.name, "key") == 0;
 	struct stat st;
 	struct why reason;
 	int result;
 
 	if (file_read(&text, path, PEM_BYTES_MAX, 0, &st, &reason) < 0 ||
-	    pem_check(buf_str(&text), strcmp(k->option.name, "key") == 0, &reason) < 0)
+	    pem_check(buf_str(&text), is_key, &reason) < 0 ||
+	    (is_key && guard_readers(path, &st, &reason) < 0) ||
+	    guard_writers(path, &st, &reason) < 0)
 		result = fail(why, "%s: %s", path, reason.text);
 	else {
 		load_remember(l, path);

@@ -6,8 +6,8 @@
 
 #include "base/mem.h"
 #include "config/cidr.h"
+#include "config/guard.h"
 #include "config/providers.h"
-#include "config/secret.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -146,7 +146,7 @@ check_password(const struct check *ck, const struct upstream *u,
 	if (!has_password(u))
 		return 0;
 	file = &in->tree->in->file[tree_find(in, "password")->file];
-	if (!secret_is_private(file->path, file->mode))
+	if ((file->mode & S_IRWXO) != 0 && !guard_is_credential(file->path))
 		return check_blame(ck, in, "password", "others can read this "
 		    "file (mode %03o); chmod 640 it, or use password_file",
 		    (unsigned)file->mode & 0777);

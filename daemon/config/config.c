@@ -216,7 +216,7 @@ config_parse_size(struct str s, uint64_t *out)
 int
 config_read_secret(char **out, const char *path, struct why *why)
 {
-	return secret_read(out, path, SECRET_TOKEN_MAX, why);
+	return secret_read(out, path, SECRET_TOKEN_MAX, NULL, why);
 }
 
 int

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "config/file.h"
+#include "config/guard.h"
 #include "config/scan.h"
 
 #include <errno.h>
@@ -387,7 +388,8 @@ read_into(struct include *in, const char *path, unsigned depth,
 		errno = EMFILE;
 		return fail(why, "%s: more than %d files", path, FILES_MAX);
 	}
-	if (file_read(&text, path, FILE_BYTES_MAX, 0, &st, why) < 0) {
+	/* It may name commands. */
+	if (file_read(&text, path, FILE_BYTES_MAX, 0, &st, why) < 0 || guard_writers(path, &st, why) < 0) {
 		fail(why, "%s: %s", path, why->text);
 		result = -1;
 	} else {

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "config/apply.h"
 #include "config/file.h"
+#include "config/guard.h"
 #include "config/machine.h"
 #include "config/passwords.h"
 #include "config/unit.h"
@@ -276,7 +277,8 @@ load_aliases(struct load *l, const struct tree_section *top)
 
 	if (file[0] == '\0' || !l->o->secrets)
 		return 0;
-	if (file_read(&text, file, ALIASES_BYTES_MAX, 0, &st, &why) < 0)
+	if (file_read(&text, file, ALIASES_BYTES_MAX, 0, &st, &why) < 0 ||
+	    guard_writers(file, &st, &why) < 0)
 		result = check_blame(&l->ck, top, "aliases_file",
 		    "%s: %s", file, why.text);
 	else {

@@ -82,7 +82,7 @@ passwords_load(struct load *l, struct upstream *u, const struct tree_section *s)
 	if (!l->o->secrets || u->auth == AUTH_NONE || u->password_file[0] == '\0')
 		return 0;
 	if (secret_read(&u->password, u->password_file, u->auth == AUTH_XOAUTH2 || u->auth == AUTH_OAUTHBEARER ?
-	    SECRET_TOKEN_MAX : WORD_SECRET_MAX, &why) < 0) {
+	    SECRET_TOKEN_MAX : WORD_SECRET_MAX, l->c->user, &why) < 0) {
 		if (!is_unseen(l, u->password_file))
 			return blame_secret(l, s, "password_file", u->password_file, &why);
 		u->password = mem_text("");
@@ -106,7 +106,7 @@ passwords_check_tokens(struct load *l, const struct upstream *u, const struct tr
 
 		if (files[i].file[0] == '\0')
 			continue;
-		if (secret_read(&secret, files[i].file, SECRET_TOKEN_MAX, &why) < 0 && !is_unseen(l, files[i].file))
+		if (secret_read(&secret, files[i].file, SECRET_TOKEN_MAX, l->c->user, &why) < 0 && !is_unseen(l, files[i].file))
 			return blame_secret(l, oauth2, files[i].option, files[i].file, &why);
 		mem_free_secret(&secret);
 		load_remember(l, files[i].file);

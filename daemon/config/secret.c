@@ -1,11 +1,12 @@
 /*
- * Secrets in files (PROTOCOL.md C.2, C-30): regular files that others cannot read, no
- * symbolic links, one newline at the end taken off, no NUL, bounded.
+ * Secrets in files (PROTOCOL.md C.2, C-30): regular files that others can neither
+ * read nor replace, of root's or the daemon's user's, no symbolic links, one newline at the end taken off, no NUL, bounded.
  */
 #include "config/secret.h"
 
 #include "base/mem.h"
 #include "config/file.h"
+#include "config/guard.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,20 +38,8 @@ secret_path(const char *name, const char *dir)
 	return mem_printf("%s/%s", strcmp(dir, "/") == 0 ? "" : dir, name);
 }
 
-bool
-secret_is_private(const char *path, mode_t mode)
-{
-	const char *dir = credentials();
-	size_t n = dir != NULL ? strlen(dir) : 0;
-
-	if (n > 0 && strncmp(path, dir, n) == 0 && path[n] == '/' &&
-	    strchr(path + n + 1, '/') == NULL)
-		return true;
-	return (mode & S_IRWXO) == 0;
-}
-
 int
-secret_read(char **out, const char *path, size_t max, struct why *why)
+secret_read(char **out, const char *path, size_t max, const char *user, struct why *why)
 {
 	struct buf text = { 0 };
 	struct stat st;
@@ -60,11 +49,10 @@ secret_read(char **out, const char *path, size_t max, struct why *why)
 	if (file_read(&text, path, max + 2, FILE_NOFOLLOW, &st,
 	    why) < 0)
 		goto out;
-	if (!secret_is_private(path, st.st_mode)) {
-		fail(why, "others can read it (mode %03o); chmod 640 or 600 it",
-		    (unsigned)st.st_mode & 0777);
+	if (guard_readers(path, &st, why) < 0 ||
+	    guard_writers(path, &st, why) < 0 ||
+	    guard_owner(path, &st, user, why) < 0)
 		goto out;
-	}
 	if (text.len > 0 && text.data[text.len - 1] == '\n')
 		buf_cut(&text, text.len - (text.len > 1 &&
 		    text.data[text.len - 2] == '\r' ? 2 : 1));

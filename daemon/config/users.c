@@ -7,6 +7,7 @@
 #include "base/digest.h"
 #include "base/mem.h"
 #include "config/file.h"
+#include "config/guard.h"
 
 #include <crypt.h>
 #include <errno.h>
@@ -132,7 +133,8 @@ users_load(struct users **out, const char *file, struct why *why)
 
 	if (why == NULL)
 		why = &own;
-	if (file_read(&text, file, USERS_BYTES_MAX, 0, &st, why) < 0) {
+	if (file_read(&text, file, USERS_BYTES_MAX, 0, &st, why) < 0 ||
+	    guard_writers(file, &st, why) < 0) {
 		buf_clear(&text);
 		return errno == ENOENT ? fail(why, "%s: does not exist; add users "
 		    "with `gatepost passwd'", file) :

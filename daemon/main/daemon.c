@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -153,6 +154,7 @@ daemon_warn(const struct config *c)
 	uint64_t wanted = c->limits.connections + descriptors_beside(c);
 	struct rlimit limit;
 	struct why what;
+	struct stat st;
 	char advice[128];
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
@@ -162,6 +164,9 @@ daemon_warn(const struct config *c)
 		    log_num("wanted", (int64_t)wanted), log_num("sessions", descriptors_for_sessions(c)),
 		    log_text("advice", advice));
 	}
+	if (stat(c->users_file, &st) == 0 && (st.st_mode & S_IROTH) != 0)
+		log_event(LOG_WARNING, "users_readable", log_text("file", c->users_file),
+		    log_text("advice", "anybody can read its password hashes, and guess at them: chmod 640 it"));
 	if (renewal_is_due(c, &what))
 		log_event(LOG_WARNING, "certificate_due", log_text("reason", what.text),
 		    log_text("advice", "renew it with `gatepost ca --renew', reload, and let the apps trust the new CA"));

@@ -85,6 +85,77 @@ START_TEST(a_fifo_does_not_keep_the_daemon_waiting)
 }
 END_TEST
 
+/* --- modes and owners -------------------------------------------------------------------- */
+
+/* What others could read or write is refused by `run' and `check' alike (C-30, C-32). */
+static const struct {
+	const char *how, *rest, *what;
+	bool as_root;
+} open_files[] = {
+	{ "chmod 644 secret", "", "secret: others can read it (mode 644); chmod 640 or 600 it", false },
+	{ "chmod 666 gatepost.conf", "", "gatepost.conf: anybody can write it (mode 666); chmod o-w it", false },
+	{ "chmod 646 users", "", "users: anybody can write it (mode 646); chmod o-w it", false },
+	{ "chmod 646 more", "aliases_file = \"more\"\n", "more: anybody can write it", false },
+	{ "chmod 646 more", "include(\"more\")\n", "more: anybody can write it", false },
+	{ "chmod 777 .", "", "gatepost.conf: anybody can put another in its place; chmod o-w its directory (mode 777)", false },
+	{ "chmod 644 key.pem", "tls { certificate = \"cert.pem\" key = \"key.pem\" }\n", "key.pem: others can read it (mode 644)", false },
+	{ "chmod 602 key.pem", "tls { certificate = \"cert.pem\" key = \"key.pem\" }\n", "key.pem: others can read it (mode 602)", false },
+	{ "chown 12345 secret", "", "secret: belongs to user 12345, who is neither root nor the daemon's user; chown root it", true },
+};
+
+START_TEST(what_others_could_change_is_refused)
+{
+	char *log;
+
+	if (open_files[_i].as_root && geteuid() != 0)
+		return;
+	world_start(&w);			/* makes a certificate and a key */
+	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
+	shell("cp -p spool/tls/cert.pem spool/tls/key.pem . && echo '# nothing' >more && chmod 600 more");
+	world_configure(&w, "", open_files[_i].rest);
+	shell("chmod 600 secret");
+	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "check"), 0);
+	shell(open_files[_i].how);
+	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "check"), 78);
+	expect(open_files[_i].what);
+	ck_assert(!world_try_start(&w));
+	ck_assert_int_eq(world_stop(&w, 0), 78);
+	log = world_read_log(&w);
+	ck_assert_msg(strstr(log, open_files[_i].what) != NULL, "%s", log);
+	free(log);
+}
+END_TEST
+
+/* As secrets are mounted into containers, and /tmp is. */
+static const char *const fine_files[] = {
+	"chmod 440 secret",
+	"chmod 1777 .",
+	"chmod 640 users && chmod 644 gatepost.conf",
+	"chown 0:12345 secret && chmod 440 secret",
+};
+
+START_TEST(what_is_usual_is_taken)
+{
+	if (strstr(fine_files[_i], "chown") != NULL && geteuid() != 0)
+		return;
+	shell(fine_files[_i]);
+	ck_assert_msg(world_run(&w, out, sizeof out, NULL, "check") == 0, "%s", out);
+	world_start(&w);
+	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
+}
+END_TEST
+
+START_TEST(hashes_that_others_can_read_are_told_of)
+{
+	shell("chmod 644 users");
+	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "check"), 0);
+	expect("has password hashes that anybody can read");
+	world_start(&w);
+	ck_assert(world_wait_log(&w, "event=users_readable", 15000));
+	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
+}
+END_TEST
+
 Suite *
 planted_suite(void)
 {
@@ -95,6 +166,9 @@ planted_suite(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, a_command_is_not_led_astray, 0, sizeof spools / sizeof spools[0]);
 	tcase_add_loop_test(t, a_fifo_does_not_keep_the_daemon_waiting, 0, 3);
+	tcase_add_loop_test(t, what_others_could_change_is_refused, 0, sizeof open_files / sizeof open_files[0]);
+	tcase_add_loop_test(t, what_is_usual_is_taken, 0, sizeof fine_files / sizeof fine_files[0]);
+	tcase_add_test(t, hashes_that_others_can_read_are_told_of);
 	suite_add_tcase(s, t);
 	return s;
 }

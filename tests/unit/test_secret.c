@@ -1,6 +1,8 @@
 /* Secret files (C.2, C-30). */
 #include "config/secret.h"
 
+#include "config/guard.h"
+
 #include "base/mem.h"
 
 #include "unit/scratch.h"
@@ -42,7 +44,7 @@ START_TEST(files)
 
 	unsetenv("CREDENTIALS_DIRECTORY");
 	path = scratch_write_n("key", cases[_i].bytes, cases[_i].n, cases[_i].mode);
-	result = secret_read(&secret, path, 1024, &why);
+	result = secret_read(&secret, path, 1024, NULL, &why);
 	if (cases[_i].secret != NULL) {
 		ck_assert_msg(result == 0, "%s", why.text);
 		ck_assert_str_eq(secret, cases[_i].secret);
@@ -63,14 +65,14 @@ START_TEST(not_files)
 
 	scratch_write("key", "key\n");
 	ck_assert_int_eq(symlink("key", scratch_path("link")), 0);
-	ck_assert_int_eq(secret_read(&secret, scratch_path("link"), 1024, &why), -1);
+	ck_assert_int_eq(secret_read(&secret, scratch_path("link"), 1024, NULL, &why), -1);
 	ck_assert_ptr_nonnull(strstr(why.text, "symbolic link"));
 	ck_assert_int_eq(mkfifo(scratch_path("fifo"), 0600), 0);
-	ck_assert_int_eq(secret_read(&secret, scratch_path("fifo"), 1024, &why), -1);
+	ck_assert_int_eq(secret_read(&secret, scratch_path("fifo"), 1024, NULL, &why), -1);
 	ck_assert_ptr_nonnull(strstr(why.text, "not a regular file"));
-	ck_assert_int_eq(secret_read(&secret, scratch_dir, 1024, &why), -1);
+	ck_assert_int_eq(secret_read(&secret, scratch_dir, 1024, NULL, &why), -1);
 	ck_assert_ptr_nonnull(strstr(why.text, "not a regular file"));
-	ck_assert_int_eq(secret_read(&secret, scratch_path("none"), 1024, &why), -1);
+	ck_assert_int_eq(secret_read(&secret, scratch_path("none"), 1024, NULL, &why), -1);
 	ck_assert_ptr_null(secret);
 }
 END_TEST
@@ -84,7 +86,7 @@ START_TEST(written_back)
 
 	scratch_write_n("token", "old\n", 4, 0640);
 	ck_assert_int_eq(secret_write(scratch_path("token"), "new", &why), 0);
-	ck_assert_int_eq(secret_read(&secret, scratch_path("token"), SECRET_TOKEN_MAX, &why), 0);
+	ck_assert_int_eq(secret_read(&secret, scratch_path("token"), SECRET_TOKEN_MAX, NULL, &why), 0);
 	ck_assert_str_eq(secret, "new");
 	mem_free_secret(&secret);
 	ck_assert_int_eq(stat(scratch_path("token"), &st), 0);
@@ -95,9 +97,13 @@ START_TEST(written_back)
 	if (geteuid() == 0) {		/* somebody else's stays as it is */
 		ck_assert_int_eq(chown(scratch_path("token"), 1, 1), 0);
 		ck_assert_int_eq(secret_write(scratch_path("token"), "newer", &why), -1);
+		ck_assert_int_eq(secret_read(&secret, scratch_path("token"), SECRET_TOKEN_MAX, NULL, &why), -1);
+		ck_assert_int_eq(secret_read(&secret, scratch_path("token"), SECRET_TOKEN_MAX, "daemon", &why), 0);
+		mem_free_secret(&secret);
+		ck_assert_int_eq(chown(scratch_path("token"), 0, 0), 0);
 	}
 	ck_assert_ptr_null(strstr(why.text, "newer"));
-	ck_assert_int_eq(secret_read(&secret, scratch_path("token"), SECRET_TOKEN_MAX, &why), 0);
+	ck_assert_int_eq(secret_read(&secret, scratch_path("token"), SECRET_TOKEN_MAX, NULL, &why), 0);
 	ck_assert_str_eq(secret, "new");
 	mem_free_secret(&secret);
 }
@@ -116,7 +122,7 @@ START_TEST(credentials)
 
 	path = secret_path("key", scratch_dir);
 	ck_assert_str_eq(path, scratch_path("cred/key"));
-	ck_assert_int_eq(secret_read(&secret, path, 1024, &why), 0);
+	ck_assert_int_eq(secret_read(&secret, path, 1024, NULL, &why), 0);
 	ck_assert_str_eq(secret, "from systemd");
 	mem_free_secret(&secret);
 	free(path);
@@ -128,9 +134,9 @@ START_TEST(credentials)
 	ck_assert_str_eq(path, "/abs/key");
 	free(path);
 	/* a way out of the directory is not a credential */
-	ck_assert(!secret_is_private(scratch_path("cred/../key"), 0644));
-	ck_assert(!secret_is_private(scratch_path("credx"), 0644));
-	ck_assert(secret_is_private(scratch_path("cred/key"), 0644));
+	ck_assert(!guard_is_credential(scratch_path("cred/../key")));
+	ck_assert(!guard_is_credential(scratch_path("credx")));
+	ck_assert(guard_is_credential(scratch_path("cred/key")));
 
 	unsetenv("CREDENTIALS_DIRECTORY");
 	path = secret_path("key", "/");

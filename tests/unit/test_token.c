@@ -231,13 +231,15 @@ START_TEST(a_new_refresh_token_is_written_back)
 }
 END_TEST
 
-/* A directory that we may not write, or for root a file that is not root's. */
+/* A directory that we may not write, or for root a credential that is not root's. */
 static void
 lock_file(void)
 {
 	ck_assert_int_eq(chmod(scratch_dir, 0500), 0);
-	if (geteuid() == 0)
+	if (geteuid() == 0) {
 		ck_assert_int_eq(chown(refresh, 1, 1), 0);
+		setenv("CREDENTIALS_DIRECTORY", scratch_dir, 1);
+	}
 }
 
 START_TEST(else_it_is_kept_in_mind_until_the_file_changes)

@@ -1,0 +1,83 @@
+/*
+ * Who else could change, or read, a file that we believe in (C-30, C-32).  "Others" is everybody on the machine: a group was
+ * chosen by who gave the file to it.
+ */
+#include "config/guard.h"
+
+#include "base/mem.h"
+#include "config/file.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ENTRY_MAX = 16 << 10 };
+
+bool
+guard_is_credential(const char *path)
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+	size_t n = dir != NULL && dir[0] == '/' ? strlen(dir) : 0;
+
+	return n > 0 && strncmp(path, dir, n) == 0 && path[n] == '/' && strchr(path + n + 1, '/') == NULL;
+}
+
+/* Where names can be taken away and given anew: not in a directory like /tmp. */
+static bool
+is_open_to_all(const struct stat *dir)
+{
+	return (dir->st_mode & (S_IWOTH | S_ISVTX)) == S_IWOTH;
+}
+
+int
+guard_writers(const char *path, const struct stat *st, struct why *why)
+{
+	char *dir = file_dir(path);
+	struct stat up;
+	int result = 0;
+
+	if (guard_is_credential(path))
+		result = 0;
+	else if (st->st_mode & S_IWOTH)
+		result = fail(why, "anybody can write it (mode %03o); chmod o-w it, after a look at what is in it",
+		    (unsigned)st->st_mode & 0777);
+	else if (stat(dir, &up) == 0 && is_open_to_all(&up))
+		result = fail(why, "anybody can put another in its place; chmod o-w its directory (mode %03o)",
+		    (unsigned)up.st_mode & 07777);
+	free(dir);
+	if (result < 0)
+		errno = EPERM;
+	return result;
+}
+
+int
+guard_readers(const char *path, const struct stat *st, struct why *why)
+{
+	if ((st->st_mode & S_IRWXO) == 0 || guard_is_credential(path))
+		return 0;
+	errno = EPERM;
+	return fail(why, "others can read it (mode %03o); chmod 640 or 600 it", (unsigned)st->st_mode & 0777);
+}
+
+static bool
+is_named(uid_t uid, const char *user)
+{
+	struct passwd entry, *found = NULL;
+	char *room = mem_alloc(ENTRY_MAX);
+	bool same = getpwnam_r(user, &entry, room, ENTRY_MAX, &found) == 0 && found != NULL && found->pw_uid == uid;
+
+	free(room);
+	return same;
+}
+
+int
+guard_owner(const char *path, const struct stat *st, const char *user, struct why *why)
+{
+	if (st->st_uid == 0 || st->st_uid == geteuid() || guard_is_credential(path) ||
+	    (user != NULL && user[0] != '\0' && is_named(st->st_uid, user)))
+		return 0;
+	errno = EPERM;
+	return fail(why, "belongs to user %u, who is neither root nor the daemon's user; chown root it", (unsigned)st->st_uid);
+}

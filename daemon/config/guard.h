@@ -1,0 +1,22 @@
+/* Who else could change, or read, what we believe in (C-30, C-32). */
+#ifndef CONFIG_GUARD_H
+#define CONFIG_GUARD_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include "base/why.h"
+
+/* Is it one of the credentials that systemd passed?  Those have systemd's modes. */
+bool guard_is_credential(const char *path);
+
+/*
+ * Each is 0, or -1 with the reason and the remedy (without the file's name) and errno EPERM.  `path' is as it was opened, `st'
+ * what was opened.
+ */
+int guard_writers(const char *path, const struct stat *st, struct why *why) must_check;	/* anybody could write or replace it */
+int guard_readers(const char *path, const struct stat *st, struct why *why) must_check;	/* others could read it */
+/* It is a third one's: neither root's, nor ours, nor of the user of this name (may be NULL or ""). */
+int guard_owner(const char *path, const struct stat *st, const char *user, struct why *why) must_check;
+
+#endif
