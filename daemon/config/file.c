@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,14 @@
 enum { CHUNK = 1 << 16, ENTRY_MAX = 16 << 10, NAME_SHOWN = 64 };
 
 /* --- what may not be read ---------------------------------------------------------- */
+
+static atomic_bool is_daemon;
+
+void
+file_for_daemon(void)
+{
+	atomic_store(&is_daemon, true);
+}
 
 static void
 name_user(char *out, uid_t uid)
@@ -60,6 +69,7 @@ static int
 blame_barrier(const char *path, struct why *why)
 {
 	char me[NAME_SHOWN], mine[NAME_SHOWN], owner[NAME_SHOWN], group[NAME_SHOWN];
+	char remedy[NAME_SHOWN + 32] = "ask who may (sudo), or name another file";
 	char *at = find_barrier(path);
 	struct stat st;
 
@@ -71,11 +81,12 @@ blame_barrier(const char *path, struct why *why)
 	} else {
 		name_user(owner, st.st_uid);
 		name_group(group, st.st_gid);
-		fail(why, "user %s may not %s %s (%s:%s, mode %03o); chgrp %s and "
-		    "chmod g+%s it", me, S_ISDIR(st.st_mode) ? "enter" : "read",
+		if (atomic_load(&is_daemon))
+			snprintf(remedy, sizeof remedy, "chgrp %s and chmod g+%s it", mine, S_ISDIR(st.st_mode) ? "x" : "r");
+		fail(why, "user %s may not %s %s (%s:%s, mode %03o); %s", me,
+		    S_ISDIR(st.st_mode) ? "enter" : "read",
 		    S_ISDIR(st.st_mode) ? at : "it", owner, group,
-		    (unsigned)st.st_mode & 07777, mine,
-		    S_ISDIR(st.st_mode) ? "x" : "r");
+		    (unsigned)st.st_mode & 07777, remedy);
 	}
 	free(at);
 	return -1;

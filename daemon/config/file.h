@@ -16,6 +16,9 @@ enum { FILE_NOFOLLOW = 1 };	/* a symbolic link is refused */
 int file_read(struct buf *out, const char *path, size_t max, unsigned flags,
     struct stat *st, struct why *why) must_check;
 
+/* This process is the daemon: what it may not read shall be given to its group.  Nobody else is told to. */
+void file_for_daemon(void);
+
 /* errno as a reason, without the file's name, but with what is missing and a remedy; -1, errno stays. */
 int file_refused(const char *path, struct why *why);
 

@@ -418,6 +418,8 @@ load_config(struct config *c, const struct config_options *o,
 	struct load l = { .o = o, .c = c };
 	int result;
 
+	if (o->make_state)
+		file_for_daemon();
 	l.why = why != NULL ? why : &own;
 	l.ck = (struct check){ warn, arg, l.why };
 	result = load_all(&l);

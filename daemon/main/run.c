@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "command/command.h"
+#include "net/inherit.h"
 
 /* Signals are read from a descriptor by main's loop; no thread may take them. */
 static void
@@ -57,6 +58,7 @@ bring_up(struct daemon *d)
 {
 	struct why why;
 
+	inherit_close_others();
 	umask(077);
 	block_signals();
 	raise_descriptors();

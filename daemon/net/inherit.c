@@ -89,6 +89,14 @@ count(struct why *why)
 	return (int)n;
 }
 
+void
+inherit_close_others(void)
+{
+	int n = count(NULL);
+
+	close_range((unsigned)(FIRST + (n > 0 ? n : 0)), ~0U, 0);
+}
+
 int
 inherit_init(struct inherit *in, struct why *why)
 {

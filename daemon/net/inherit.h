@@ -23,6 +23,9 @@ struct inherit {
 	unsigned n;
 };
 
+/* Before any descriptor is opened: what else was left open by who started us is neither ours nor the daemon's user's. */
+void inherit_close_others(void);
+
 /*
  * What $LISTEN_FDS says was passed to this very process, close-on-exec and non-blocking from now on; the variables are
  * unset.  Nothing was: n is 0.  -1 and why: what was passed is no listening stream socket.

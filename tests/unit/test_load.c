@@ -1,6 +1,8 @@
 /* The whole configuration (CONTRACT.md 2): defaults, values, what is refused and how. */
 #include "config/config.h"
 
+#include "config/file.h"
+
 #include "unit/scratch.h"
 
 #include <sys/wait.h>
@@ -597,6 +599,9 @@ START_TEST(remedies)
 		struct users *u;
 		int wrong = setgid(65534) | setuid(65534);
 
+		/* A stranger is not told to take it for himself. */
+		wrong |= config_may_read(scratch_path("key"), &why) == 0 || strstr(why.text, "mode 600); ask who may") == NULL;
+		file_for_daemon();
 		wrong |= config_may_read(scratch_path("key"), &why) == 0 || strstr(why.text, "may not read it (root:root, mode 600)") == NULL;
 		wrong |= strstr(why.text, "chgrp nogroup and chmod g+r it") == NULL || strstr(why.text, "create") != NULL;
 		wrong |= config_may_read(scratch_path("shut/x"), &why) == 0 || strstr(why.text, "may not enter /tmp/") == NULL;
