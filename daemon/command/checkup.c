@@ -10,6 +10,7 @@
 #include "command/table.h"
 #include "errand/errand.h"
 #include "net/tls.h"
+#include "spool/spool.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -202,20 +203,22 @@ check_spool(struct checking *c)
 	const char *dir = c->config->spool_dir;
 	struct statvfs fs;
 	struct stat st;
+	struct why why;
 	char left[32];
+	int fd;
 
 	if (stat(dir, &st) < 0 && errno == ENOENT) {
 		doubt(c, "spool_dir: %s does not exist yet; the daemon makes it at its first start if it may", dir);
 		return;
 	}
-	if (stat(dir, &st) < 0 || !S_ISDIR(st.st_mode)) {
-		wrong(c, "spool_dir: %s: %s", dir, S_ISDIR(st.st_mode) ? strerror(errno) : "is no directory");
+	if (stat(dir, &st) == 0 && S_ISDIR(st.st_mode) && !check_way(c, "spool_dir", dir, 7))
+		return;
+	if (spool_open_place(&fd, dir, c->uid, &st, &why) < 0) {
+		wrong(c, "%s", why.text);
 		return;
 	}
-	if (!check_way(c, "spool_dir", dir, 7))
-		return;
-	if (st.st_mode & 022)
-		doubt(c, "spool_dir: %s can be written by others; chmod 700 %s", dir, dir);
+	if (fd >= 0)
+		close(fd);
 	if (statvfs(dir, &fs) < 0) {
 		wrong(c, "spool_dir: %s: %s", dir, strerror(errno));
 		return;

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "net/accept.h"
+#include "spool/spool.h"
 
 static int
 find_user(const struct config *c, struct passwd *pw, char *buf, size_t size, struct why *why)
@@ -51,25 +52,42 @@ sandbox_check(const struct config *c, struct why *why)
 	return fail(why, "%s: user: %s", c->file, reason.text);
 }
 
-static int
-make_spool(const char *dir, struct why *why)
-{
-	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
-		return fail(why, "cannot make spool_dir %s: %s; make it, or correct spool_dir", dir, strerror(errno));
-	return 0;
-}
+/* --- the spool's directory ---------------------------------------------------------- */
 
+/* pw NULL: we stay who we are. */
 static int
-give_spool(const char *dir, const struct passwd *pw, struct why *why)
+prepare_spool(const char *dir, const struct passwd *pw, struct why *why)
 {
 	struct stat st;
+	int fd, result = 0;
 
-	if (lstat(dir, &st) < 0 || !S_ISDIR(st.st_mode))
-		return fail(why, "%s is not a directory", dir);
-	if (st.st_uid != pw->pw_uid && lchown(dir, pw->pw_uid, pw->pw_gid) < 0)
-		return fail(why, "cannot give %s to %s: %s", dir, pw->pw_name, strerror(errno));
-	return 0;
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+		return fail(why, "cannot make spool_dir %s: %s; make it, or correct spool_dir", dir, strerror(errno));
+	if (spool_open_place(&fd, dir, pw != NULL ? pw->pw_uid : geteuid(), &st, why) < 0)
+		return -1;
+	if (pw != NULL && st.st_uid != pw->pw_uid && fchown(fd, pw->pw_uid, pw->pw_gid) < 0)
+		result = fail(why, "cannot give %s to %s: %s", dir, pw->pw_name, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return result;
 }
+
+/* As its owner, which root of few capabilities is not. */
+static int
+close_spool(const char *dir, struct why *why)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), result = 0;
+	struct stat st;
+
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() && (st.st_mode & 077) != 0)
+		result = fchmod(fd, 0700) == 0 ? 0 :
+		    fail(why, "spool_dir %s: cannot be closed to others: %s; chmod 0700 it", dir, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return result;
+}
+
+/* --- the sockets -------------------------------------------------------------------------- */
 
 /* As systemd's RuntimeDirectory= would: the user's, so that it can remove its socket, and open to those who connect.
  * One that is there stays as it is: it may be /run. */
@@ -78,6 +96,7 @@ make_socket_directory(const char *socket, const struct passwd *pw, struct why *w
 {
 	const char *slash = strrchr(socket, '/');
 	char dir[PATH_MAX];
+	int fd, result = 0;
 
 	if (slash == NULL || slash == socket || (size_t)(slash - socket) >= sizeof dir)
 		return 0;
@@ -86,9 +105,12 @@ make_socket_directory(const char *socket, const struct passwd *pw, struct why *w
 	if (mkdir(dir, 0700) < 0)
 		return errno == EEXIST ? 0 : fail(why, "cannot make %s: %s; make it, or name another place for %s", dir,
 		    strerror(errno), socket);
-	if (chmod(dir, 0755) < 0 || lchown(dir, pw->pw_uid, pw->pw_gid) < 0)
-		return fail(why, "cannot give %s to %s: %s", dir, pw->pw_name, strerror(errno));
-	return 0;
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fchmod(fd, 0755) < 0 || fchown(fd, pw->pw_uid, pw->pw_gid) < 0)
+		result = fail(why, "cannot give %s to %s: %s", dir, pw->pw_name, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return result;
 }
 
 int
@@ -97,11 +119,9 @@ sandbox_prepare(const struct config *c, struct why *why)
 	char buf[4096];
 	struct passwd pw;
 
-	if (make_spool(c->spool_dir, why) < 0)
-		return -1;
 	if (!will_drop(c))
-		return 0;
-	if (find_user(c, &pw, buf, sizeof buf, why) < 0 || give_spool(c->spool_dir, &pw, why) < 0 ||
+		return prepare_spool(c->spool_dir, NULL, why);
+	if (find_user(c, &pw, buf, sizeof buf, why) < 0 || prepare_spool(c->spool_dir, &pw, why) < 0 ||
 	    make_socket_directory(c->control_socket, &pw, why) < 0)
 		return -1;
 	return make_socket_directory(c->submit_socket, &pw, why);
@@ -197,7 +217,7 @@ sandbox_enter(const struct config *c, struct why *why)
 {
 	const struct rlimit no_core = { 0, 0 };
 
-	if (drop(c, why) < 0)
+	if (drop(c, why) < 0 || close_spool(c->spool_dir, why) < 0)
 		return -1;
 	drop_capabilities();
 	setrlimit(RLIMIT_CORE, &no_core);

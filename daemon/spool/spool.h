@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "base/buf.h"
 #include "base/str.h"
@@ -196,6 +197,15 @@ int spool_annals_prune(struct spool_annals *a, const struct spool_annals_bounds 
 /* The next block that may be about the id, without its head, appended to `out'; or nothing yet, after a bounded
  * search.  What is torn or damaged is passed over.  false: there are no more. */
 bool spool_annals_read(struct spool_annals *a, uint64_t id, struct spool_annals_place *p, struct buf *out) must_check;
+
+/* --- the place ------------------------------------------------------------- */
+
+/*
+ * Before a spool is there, and before anything is done to the directory that it is to be in: -1 where others may write to it, or
+ * where it is another's, or open to others, and has something else in it than a spool.  *fd: it, open, or -1 where only `uid'
+ * may open it, who has it.
+ */
+int spool_open_place(int *fd, const char *dir, uid_t uid, struct stat *st, struct why *why) must_check;
 
 /* --- offline --------------------------------------------------------------- */
 

@@ -2,10 +2,12 @@
 #include "e2e/world.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 Suite *planted_suite(void);
@@ -82,6 +84,76 @@ START_TEST(a_fifo_does_not_keep_the_daemon_waiting)
 	snprintf(how, sizeof how, "%s: is not a regular file", files[_i]);
 	ck_assert_msg(strstr(log, how) != NULL, "%s", log);
 	free(log);
+}
+END_TEST
+
+/* A spool that others may read is closed; one that they may write is refused before anything is in it. */
+START_TEST(an_open_spool)
+{
+	static const struct {
+		const char *how, *what;		/* what NULL: it starts, and it is closed then */
+		bool as_root;
+	} open_spools[] = {
+		{ "mkdir -m 755 spool", NULL, false },
+		{ "mkdir -m 755 spool spool/lost+found", NULL, false },
+		{ "mkdir -m 700 spool && touch spool/mine", NULL, false },
+		{ "mkdir -m 777 spool", "spool can be written by others (mode 777): chmod 0700 it", false },
+		{ "mkdir -m 1777 spool", "chmod 0700 it", false },
+		{ "mkdir -m 770 spool", "chmod 0700 it", false },
+		{ "mkdir -m 755 spool && touch spool/mine", "is no spool, and other files are in it", false },
+		{ "mkdir -m 755 real && ln -s real spool", "spool: Not a directory", false },
+		{ "mkdir -m 777 spool && echo 'user = nobody' >>gatepost.conf && chmod 711 . && chmod 644 users gatepost.conf", "chmod 0700 it", true },
+		{ "mkdir -m 755 spool && touch spool/mine && echo 'user = nobody' >>gatepost.conf && chmod 711 .", "other files are in it", true },
+	};
+	char path[128], *log;
+	struct stat st;
+
+	if (open_spools[_i].as_root && geteuid() != 0)
+		return;
+	shell(open_spools[_i].how);
+	snprintf(path, sizeof path, "%s/spool", w.dir);
+	if (open_spools[_i].what == NULL) {
+		world_start(&w);
+		ck_assert_int_eq(stat(path, &st), 0);
+		ck_assert_uint_eq(st.st_mode & 07777, 0700);
+		ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
+		return;
+	}
+	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "check"), 78);
+	if (!open_spools[_i].as_root)		/* what it says of the user nobody is said elsewhere */
+		expect(open_spools[_i].what);
+	ck_assert(!world_try_start(&w));
+	ck_assert_int_eq(world_stop(&w, 0), 1);
+	log = world_read_log(&w);
+	ck_assert_msg(strstr(log, open_spools[_i].what) != NULL, "%s", log);
+	free(log);
+	shell("test ! -e spool/tls -a ! -e spool/log");
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_uid, geteuid());	/* nor was it given to anybody */
+}
+END_TEST
+
+/* What was open when it was started, it cannot use later. */
+START_TEST(descriptors_left_open_are_closed)
+{
+	char path[64], to[256];
+	int secret, fd;
+	ssize_t n;
+
+	snprintf(to, sizeof to, "%s/secret", w.dir);
+	secret = open(to, O_RDONLY);
+	fd = dup2(secret, 77);		/* both without FD_CLOEXEC */
+	ck_assert_int_eq(fd, 77);
+	world_start(&w);
+	for (fd = 3; fd < 200; fd++) {
+		snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)w.pid, fd);
+		n = readlink(path, to, sizeof to - 1);
+		to[n > 0 ? n : 0] = '\0';
+		ck_assert_msg(strstr(to, "/secret") == NULL, "%d: %s", fd, to);
+	}
+	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
+	close(secret);
+	close(77);
 }
 END_TEST
 
@@ -166,6 +238,8 @@ planted_suite(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, a_command_is_not_led_astray, 0, sizeof spools / sizeof spools[0]);
 	tcase_add_loop_test(t, a_fifo_does_not_keep_the_daemon_waiting, 0, 3);
+	tcase_add_loop_test(t, an_open_spool, 0, 10);
+	tcase_add_test(t, descriptors_left_open_are_closed);
 	tcase_add_loop_test(t, what_others_could_change_is_refused, 0, sizeof open_files / sizeof open_files[0]);
 	tcase_add_loop_test(t, what_is_usual_is_taken, 0, sizeof fine_files / sizeof fine_files[0]);
 	tcase_add_test(t, hashes_that_others_can_read_are_told_of);
