@@ -126,6 +126,14 @@ landlock_enter(struct landlock *l, struct why *why)
 	return 0;
 }
 
+bool
+landlock_is_below(const char *path, const char *ground)
+{
+	size_t n = strlen(ground);
+
+	return strcmp(ground, "/") == 0 || (strncmp(path, ground, n) == 0 && (path[n] == '/' || path[n] == '\0'));
+}
+
 void
 landlock_clear(struct landlock *l)
 {

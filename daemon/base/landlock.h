@@ -5,6 +5,8 @@
 #ifndef BASE_LANDLOCK_H
 #define BASE_LANDLOCK_H
 
+#include <stdbool.h>
+
 #include "base/why.h"
 
 struct landlock {
@@ -23,6 +25,7 @@ int landlock_init(struct landlock *l, struct why *why) must_check;
 /* Below path, or it alone if it is a file.  One that is not there, or out of our reach: nothing. */
 int landlock_allow(struct landlock *l, const char *path, enum landlock_right right, struct why *why) must_check;
 int landlock_enter(struct landlock *l, struct why *why) must_check;	/* for the calling thread and those it starts; needs no_new_privs */
+bool landlock_is_below(const char *path, const char *ground);	/* both by their real names */
 void landlock_clear(struct landlock *l);
 
 #endif

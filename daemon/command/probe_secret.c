@@ -80,13 +80,14 @@ on_command(void *arg, const struct errand_answer *a)
 static void
 run_command(struct fetching *f, const struct config *c)
 {
+	static const struct names nothing;	/* it is never told to read the file again */
 	struct config_options o = { .file = c->file };
 	unsigned n = (unsigned)(f->settings - c->upstream);
 	struct config *lent = config_ref(c);
 	struct errands *e;
 	int fd, result;
 
-	result = servant_fork(&fd, &o, lent, &f->kept->why);
+	result = servant_fork(&fd, &o, &nothing, lent, &f->kept->why);
 	config_unref(&lent);
 	if (result < 0)
 		return;

@@ -132,6 +132,7 @@ struct config {
 	struct aliases *aliases;	/* NULL without aliases_file */
 	bool is_state_dir;		/* run --state */
 	struct names files;		/* all that were read: a reload needs them again */
+	unsigned nconf;			/* of them, the first: the configuration itself and what it includes */
 	struct names handed;		/* secrets that the systemd unit is handed: root reads them for it */
 };
 

@@ -401,6 +401,7 @@ load_all(struct load *l)
 	if (result < 0)
 		return -1;
 	remember_tree(l, &l->tree);
+	l->c->nconf = l->c->files.n;
 	if (load_top(l) < 0 || load_listens(l) < 0 || check_users(l) < 0 ||
 	    load_upstreams(l) < 0 || load_routes(l) < 0)
 		return -1;

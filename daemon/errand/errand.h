@@ -40,9 +40,13 @@ struct errand_answer {
 /*
  * servant.c: forks the helper; *fd is for errand_start.  Before any thread, and after privileges that commands shall not have are
  * gone.  The helper has the commands of c, which it frees (as all of the daemon it has no use for), and reads o->file again
- * when it is told to.  It ends with the daemon.  When this returns it holds none of the daemon's descriptors any more.
+ * when it is told to; but no new command from where the daemon may write (`writable', directories).  It ends with the daemon.  When this returns it holds none of the daemon's descriptors any more.
  */
-int servant_fork(int *fd, const struct config_options *o, struct config *c, struct why *why) must_check;
+int servant_fork(int *fd, const struct config_options *o, const struct names *writable, struct config *c,
+    struct why *why) must_check;
+
+/* Would the helper, which has `now', take the commands of `fresh'?  -1: no, and why. */
+int errand_check(const struct config *now, const struct config *fresh, const struct names *writable, struct why *why) must_check;
 
 /*
  * program.c: the program that a command would start, to be freed; or -1 and why none.  may_run() judges each regular file

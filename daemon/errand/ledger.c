@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/digest.h"
@@ -31,6 +32,24 @@ ledger_init(struct ledger *l, const struct config *c)
 		put(l, &all, c->upstream[i].name, c->upstream[i].password_command);
 	digest_hmac_sha256(l->digest, STR("errands"), buf_str(&all));
 	buf_clear(&all);
+}
+
+static bool
+has(const struct ledger *l, const char *command)
+{
+	for (unsigned i = 0; i < l->n; i++)
+		if (strcmp(l->line[i].command, command) == 0)
+			return true;
+	return false;
+}
+
+const char *
+ledger_find_new(const struct ledger *now, const struct ledger *next)
+{
+	for (unsigned i = 0; i < next->n; i++)
+		if (next->line[i].command[0] != '\0' && !has(now, next->line[i].command))
+			return next->line[i].name;
+	return NULL;
 }
 
 void

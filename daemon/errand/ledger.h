@@ -17,5 +17,13 @@ struct ledger {
 
 void ledger_init(struct ledger *l, const struct config *c);	/* copies */
 void ledger_clear(struct ledger *l);
+const char *ledger_find_new(const struct ledger *now, const struct ledger *next);	/* whose command `now' has not; NULL: none */
+
+/*
+ * exposed.c: -1 and why: a command is new, and the configuration's files are where the daemon, confined to `writable', may
+ * write.  exposed_find: the first such file, or NULL.
+ */
+int exposed_check(const struct ledger *now, const struct config *fresh, const struct names *writable, struct why *why) must_check;
+const char *exposed_find(const struct config *c, const struct names *writable);
 
 #endif

@@ -242,7 +242,7 @@ reload(struct runner *r)
 	struct ledger fresh;
 	struct why why;
 
-	if (r->o.reload(r->o.arg, &fresh, &why) < 0) {
+	if (r->o.reload(r->o.arg, &r->ledger, &fresh, &why) < 0) {
 		log_event(LOG_ERROR, "helper_reload_refused", log_text("reason", why.text),
 		    log_text("advice", "commands are not run until a reload succeeds"));
 		return;

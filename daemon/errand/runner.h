@@ -11,7 +11,7 @@ struct runner;
 struct runner_options {
 	int fd;			/* taken */
 	struct ledger ledger;	/* taken */
-	int (*reload)(void *arg, struct ledger *out, struct why *why);
+	int (*reload)(void *arg, const struct ledger *now, struct ledger *out, struct why *why);
 	void *arg;
 	int64_t limit_ms;	/* how long a command may take; 0: ERRAND_MS */
 };

@@ -16,20 +16,30 @@
 
 enum { SOCKET_AT = 3 };
 
+struct servant {
+	const struct config_options *options;
+	const struct names *writable;
+};
+
 /* Without secrets: it needs the command lines alone. */
 static int
-on_reload(void *arg, struct ledger *out, struct why *why)
+on_reload(void *arg, const struct ledger *now, struct ledger *out, struct why *why)
 {
-	struct config_options o = *(const struct config_options *)arg;
+	const struct servant *s = arg;
+	struct config_options o = *s->options;
 	struct config *c;
+	int result;
 
 	o.secrets = o.make_state = false;
 	if (config_load(&c, &o, NULL, NULL, why) < 0)
 		return -1;
-	log_open(c->log.level, c->log.format);
-	ledger_init(out, c);
+	result = exposed_check(now, c, s->writable, why);
+	if (result == 0) {
+		log_open(c->log.level, c->log.format);
+		ledger_init(out, c);
+	}
 	config_unref(&c);
-	return 0;
+	return result;
 }
 
 /* Sockets and files of the daemon are not for those whom it may start. */
@@ -43,9 +53,9 @@ keep_only(int fd)
 }
 
 static _Noreturn void
-serve(int fd, pid_t parent, struct config_options *o, struct config *c)
+serve(int fd, pid_t parent, struct servant *s, struct config *c)
 {
-	struct runner_options ro = { .fd = SOCKET_AT, .reload = on_reload, .arg = o };
+	struct runner_options ro = { .fd = SOCKET_AT, .reload = on_reload, .arg = s };
 	struct runner *r;
 	struct loop *l;
 
@@ -80,9 +90,9 @@ is_stripped(int fd)
 }
 
 int
-servant_fork(int *fd, const struct config_options *o, struct config *c, struct why *why)
+servant_fork(int *fd, const struct config_options *o, const struct names *writable, struct config *c, struct why *why)
 {
-	struct config_options copy = *o;
+	struct servant servant = { o, writable };
 	pid_t own = getpid(), pid;
 	int pair[2];
 
@@ -91,7 +101,7 @@ servant_fork(int *fd, const struct config_options *o, struct config *c, struct w
 		return fail(why, "cannot make a socket for the helper that runs commands: %s", strerror(errno));
 	pid = fork();
 	if (pid == 0)
-		serve(pair[1], own, &copy, c);
+		serve(pair[1], own, &servant, c);
 	close(pair[1]);
 	if (pid < 0) {
 		close(pair[0]);

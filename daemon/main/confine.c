@@ -1,11 +1,13 @@
 /*
  * What the running daemon may still do to files (Landlock): read what its user may, since a reload may name any file; write its
- * spool, the Maildirs of `capture' and where refresh tokens are kept; remove its sockets.  Execute nothing.
+ * spool, the Maildirs of `capture' and where refresh tokens are kept; remove what is beside its sockets.  Execute nothing.
  */
 #include "main/daemon.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/landlock.h"
@@ -56,19 +58,39 @@ find_ground(const char *path, const char *what)
 	return up;
 }
 
-static int
-allow_writes(struct daemon *d, struct landlock *l, char *ground, struct why *why)
+/* A Maildir that is there lies in nobody's ground but its own. */
+static void
+make_maildir(const char *path)
 {
-	d->writable.v = mem_resize(d->writable.v, d->writable.n + 1, sizeof *d->writable.v);
-	d->writable.v[d->writable.n++] = ground;
-	return landlock_allow(l, ground, LANDLOCK_WRITE, why);
+	char *up = parent(path);
+	int dir;
+
+	if (mkdir(path, 0700) == 0 && (dir = open(up, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) >= 0) {
+		(void)!fsync(dir);
+		close(dir);
+	}
+	free(up);
+}
+
+void
+confine_plan(struct daemon *d)
+{
+	const char *path, *what;
+
+	for (unsigned i = 0; get_place(d->config, i, &path, &what); i++) {
+		if (path[0] == '\0')
+			continue;
+		if (strcmp(what, "capture") == 0)
+			make_maildir(path);
+		d->writable.v = mem_resize(d->writable.v, d->writable.n + 1, sizeof *d->writable.v);
+		d->writable.v[d->writable.n++] = find_ground(path, what);
+	}
 }
 
 static int
 allow_all(struct daemon *d, struct landlock *l, struct why *why)
 {
-	const struct config *c = d->config;
-	const char *sockets[] = { c->control_socket, c->submit_socket }, *path, *what;
+	const char *sockets[] = { d->config->control_socket, d->config->submit_socket };
 	int result = landlock_allow(l, "/", LANDLOCK_READ, why);
 
 	for (unsigned i = 0; result == 0 && i < 2; i++) {
@@ -77,11 +99,8 @@ allow_all(struct daemon *d, struct landlock *l, struct why *why)
 		result = landlock_allow(l, dir, LANDLOCK_REMOVE, why);
 		free(dir);
 	}
-	if (result == 0 && d->options.state != NULL)	/* where everything is, what a reload brings too */
-		result = allow_writes(d, l, find_ground(d->options.state, "state"), why);
-	for (unsigned i = 0; result == 0 && get_place(c, i, &path, &what); i++)
-		if (path[0] != '\0')
-			result = allow_writes(d, l, find_ground(path, what), why);
+	for (unsigned i = 0; result == 0 && i < d->writable.n; i++)
+		result = landlock_allow(l, d->writable.v[i], LANDLOCK_WRITE, why);
 	return result;
 }
 
@@ -103,14 +122,6 @@ confine_enter(struct daemon *d, struct why *why)
 	return result;
 }
 
-static bool
-is_below(const char *path, const char *ground)
-{
-	size_t n = strlen(ground);
-
-	return strcmp(ground, "/") == 0 || (strncmp(path, ground, n) == 0 && (path[n] == '/' || path[n] == '\0'));
-}
-
 int
 confine_check(const struct daemon *d, const struct config *fresh, struct why *why)
 {
@@ -121,13 +132,13 @@ confine_check(const struct daemon *d, const struct config *fresh, struct why *wh
 		bool allowed = ground == NULL;
 
 		for (unsigned k = 0; k < d->writable.n && !allowed; k++)
-			allowed = is_below(ground, d->writable.v[k]);
+			allowed = landlock_is_below(ground, d->writable.v[k]);
 		free(ground);
 		if (!allowed)
 			return fail(why, "%s: %s %s is not among the places that the running daemon may write to: restart",
 			    fresh->file, what, path);
 	}
-	return 0;
+	return errand_check(d->config, fresh, &d->writable, why);
 }
 
 void

@@ -70,7 +70,8 @@ int sandbox_bind_unix(const struct config *c, const char *path, unsigned mode, s
 int sandbox_give(const struct config *c, struct why *why) must_check;	/* the bound sockets, to theirs */
 int sandbox_enter(const struct config *c, struct why *why) must_check;	/* drops to config.user, no new privileges */
 
-/* confine.c: after servant_fork, for commands are not bound by it. */
+/* confine.c: the plan, then servant_fork, for commands are not bound by it, then in. */
+void confine_plan(struct daemon *d);	/* as the user that it will be: finds writable */
 int confine_enter(struct daemon *d, struct why *why) must_check;
 int confine_check(const struct daemon *d, const struct config *fresh, struct why *why) must_check; /* may a reload take it? */
 void confine_clear(struct daemon *d);

@@ -69,8 +69,10 @@ bring_up(struct daemon *d)
 	if (sandbox_check(d->config, &why) < 0)
 		return command_fail(78, "%s", why.text);
 	if (sandbox_prepare(d->config, &why) < 0 || daemon_bind(d, &why) < 0 ||
-	    sandbox_give(d->config, &why) < 0 || sandbox_enter(d->config, &why) < 0 ||
-	    servant_fork(&d->errand_fd, &d->options, d->config, &why) < 0 || confine_enter(d, &why) < 0)
+	    sandbox_give(d->config, &why) < 0 || sandbox_enter(d->config, &why) < 0)
+		return command_fail(1, "%s", why.text);
+	confine_plan(d);
+	if (servant_fork(&d->errand_fd, &d->options, &d->writable, d->config, &why) < 0 || confine_enter(d, &why) < 0)
 		return command_fail(1, "%s", why.text);
 	check_files(d->config);
 	if (daemon_check_upstreams(d->config, &why) < 0 || daemon_load_users(d->config, &d->users, &why) < 0 ||

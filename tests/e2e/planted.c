@@ -228,6 +228,58 @@ START_TEST(hashes_that_others_can_read_are_told_of)
 }
 END_TEST
 
+/* --- what a daemon that was taken over could write ------------------------------------------ */
+
+static void
+reload_is_refused(const char *reason)
+{
+	ck_assert_int_ne(world_run(&w, out, sizeof out, NULL, "reload"), 0);
+	expect(reason);
+}
+
+/* The state directory itself is not the daemon's to write to: its configuration is there. */
+START_TEST(only_named_places_are_writable)
+{
+	world_start(&w);
+	if (world_wait_log(&w, "event=no_landlock", 0))
+		return;
+	world_configure(&w, "capture = \"mail\"", "");
+	reload_is_refused("capture /");
+	expect("is not among the places that the running daemon may write to: restart");
+	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
+	world_start(&w);		/* makes it, so that its ground is its own */
+	shell("test -d mail");
+	world_configure(&w, "capture = \"mail/other\"", "");
+	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "reload"), 0);
+	world_configure(&w, "capture = \"mail2\"", "");
+	reload_is_refused("is not among the places");
+	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
+}
+END_TEST
+
+/* A token beside the configuration makes that writable; then a reload brings no command (C-06). */
+START_TEST(commands_come_by_a_reload_only_from_a_safe_place)
+{
+	static const char oauth2[] = "upstream \"tokens\" { host = \"127.0.0.1\" username = \"me\" "
+	    "oauth2 { token_url = \"https://127.0.0.1:1/\" client_id = \"me\" refresh_token_file = \"%s\" } }\n";
+	char rest[400], more[600];
+
+	shell("echo token >token && mkdir tokens && echo token >tokens/token && chmod 600 token tokens/token");
+	snprintf(rest, sizeof rest, oauth2, _i == 0 ? "token" : "tokens/token");
+	world_configure(&w, "", rest);
+	world_start(&w);
+	snprintf(more, sizeof more, "%salert { command = \"/bin/true\" }\n", rest);
+	world_configure(&w, "", more);
+	if (_i == 0) {
+		reload_is_refused("the command of alert is new, and the daemon itself may write to this file or its directory: restart");
+		snprintf(more, sizeof more, "%slog { level = \"debug\" }\n", rest);
+		world_configure(&w, "", more);		/* all else is as ever */
+	}
+	ck_assert_msg(world_run(&w, out, sizeof out, NULL, "reload") == 0, "%s", out);
+	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
+}
+END_TEST
+
 Suite *
 planted_suite(void)
 {
@@ -243,6 +295,8 @@ planted_suite(void)
 	tcase_add_loop_test(t, what_others_could_change_is_refused, 0, sizeof open_files / sizeof open_files[0]);
 	tcase_add_loop_test(t, what_is_usual_is_taken, 0, sizeof fine_files / sizeof fine_files[0]);
 	tcase_add_test(t, hashes_that_others_can_read_are_told_of);
+	tcase_add_test(t, only_named_places_are_writable);
+	tcase_add_loop_test(t, commands_come_by_a_reload_only_from_a_safe_place, 0, 2);
 	suite_add_tcase(s, t);
 	return s;
 }

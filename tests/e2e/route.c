@@ -301,7 +301,8 @@ START_TEST(what_waits_for_a_provider_may_be_captured)
 	char out[8192];
 
 	pair_new(&p, "provider-secret", PROVIDER_REFUSE, NULL, NULL);
-	configure(&p, "", "route \"all\" { upstreams = {\"first\"} }");
+	/* A reload brings no new place to write to. */
+	configure(&p, "", "upstream \"shelf\" { capture = \"mail\" }\nroute \"all\" { upstreams = {\"first\"} }");
 	world_start(&p.w);
 	submit(&p.w, "app@client.example", "you@far.example", NULL, 0);
 	ck_assert(world_wait_log(&p.w, "upstream=first state=down", 30000));

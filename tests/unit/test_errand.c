@@ -35,10 +35,11 @@ text(const char *s)
 }
 
 static int
-on_reload(void *arg, struct ledger *out, struct why *why)
+on_reload(void *arg, const struct ledger *now, struct ledger *out, struct why *why)
 {
 	struct rig *r = arg;
 
+	(void)now;
 	r->reloads++;
 	if (r->reload_fails)
 		return snprintf(why->text, sizeof why->text, "a bad file"), -1;

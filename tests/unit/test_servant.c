@@ -15,6 +15,7 @@
 
 enum { TIMES = 30 };
 
+static const struct names nowhere;
 static char file[] = "/tmp/gatepost-servant.XXXXXX";
 
 static void
@@ -43,7 +44,7 @@ fork_one(void)
 	int fd;
 
 	ck_assert_msg(config_load(&c, &o, NULL, NULL, &why) == 0, "%s", why.text);
-	ck_assert_msg(servant_fork(&fd, &o, c, &why) == 0, "%s", why.text);
+	ck_assert_msg(servant_fork(&fd, &o, &nowhere, c, &why) == 0, "%s", why.text);
 	config_unref(&c);
 	return fd;
 }
