@@ -32,7 +32,7 @@ is_what_it_should_be(int dir, int fd)
 static int
 real_open(int dir, const char *name, int flags)
 {
-	bool is_dir = (flags & (O_DIRECTORY | O_TMPFILE)) == O_DIRECTORY;
+	bool is_dir = (flags & O_TMPFILE) == O_DIRECTORY;	/* which is a part of the other */
 	int fd = openat(dir, name, flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | (is_dir ? 0 : O_NONBLOCK), 0600), error;
 
 	if (fd < 0 || is_dir || is_what_it_should_be(dir, fd))
