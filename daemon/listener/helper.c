@@ -278,7 +278,7 @@ helper_free_check(struct check **c)
 		return;
 	*c = NULL;
 	users_unref(&k->users);
-	free(k->name);
+	mem_free_secret(&k->name);
 	mem_wipe(k->password, k->password_len);
 	free(k);
 }
