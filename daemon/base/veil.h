@@ -24,6 +24,6 @@ void veil_unref(struct veil **v);		/* the last one wipes */
 
 /* In place of each three asterisks.  v NULL: nothing happens.  is_cut: one may begin at the end of the text. */
 void veil_hide(const struct veil *v, struct buf *text, bool is_cut);
-bool veil_finds(const struct veil *v, struct str text);	/* tests */
+bool veil_finds(const struct veil *v, struct str text);
 
 #endif
