@@ -1,20 +1,86 @@
-/* Secrets in what strangers say: looked for as they are and in base 64. */
+/*
+ * Secrets in what strangers say.  Each is kept as the words that it can stand there as; which words may begin with an octet is
+ * known by a table, so that most of a text is passed over.
+ */
 #include "base/veil.h"
 
+#include <assert.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/base64.h"
 #include "base/mem.h"
 
-enum { ALIGNMENTS = 3 };
+enum {
+	ALIGNMENTS = 3,
+	FORMS = 2 + ALIGNMENTS,		/* of one secret */
+	WORDS = VEIL_SECRETS * FORMS
+};
+static_assert(WORDS <= 64, "a bit for each word");
+
+struct word {
+	struct buf text;
+	bool coded;			/* base 64: its letters' case says something */
+};
+
+struct veil {
+	_Atomic unsigned refs;
+	unsigned n;
+	struct word word[WORDS];
+	uint64_t starts[256];		/* by octet: the words that can begin with it */
+};
+
+static unsigned char
+lower(unsigned char c)
+{
+	return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+}
+
+/* Is that octet, as it was said, one of the word's? */
+static bool
+is_same(const struct word *w, char of_word, unsigned char said)
+{
+	unsigned char c = (unsigned char)of_word;
+
+	if (w->coded)		/* RFC 4648 5 has another alphabet */
+		return c == said || (c == '+' && said == '-') || (c == '/' && said == '_');
+	return lower(c) == lower(said);
+}
+
+/* --- its words --------------------------------------------------------------- */
 
 static void
-add(struct veil *v, const char *p, size_t n)
+add_word(struct veil *v, const char *p, size_t n, bool coded)
 {
+	struct word *w = &v->word[v->n];
+	uint64_t bit = (uint64_t)1 << v->n;
+
 	if (n < VEIL_LEAST)
 		return;
-	(void)buf_room(&v->word[v->n], n);
-	buf_put(&v->word[v->n++], p, n);
+	v->n++;
+	w->coded = coded;
+	buf_put_secret(&w->text, p, n);
+	for (unsigned c = 0; c < 256; c++)
+		if (is_same(w, *p, (unsigned char)c))
+			v->starts[c] |= bit;
+	v->starts['%'] |= bit;
+	if (*p == ' ')
+		v->starts['+'] |= bit;
+}
+
+static void
+add_hex(struct veil *v, const char *secret, size_t n)
+{
+	static const char digits[] = "0123456789abcdef";
+	struct buf hex = { 0 };
+
+	(void)buf_room(&hex, 2 * n);	/* no copy is left behind by growing: so here and below */
+	for (size_t i = 0; i < n; i++) {
+		buf_putc(&hex, digits[(unsigned char)secret[i] >> 4]);
+		buf_putc(&hex, digits[(unsigned char)secret[i] & 15]);
+	}
+	add_word(v, hex.data, hex.len, false);
+	buf_wipe(&hex);
 }
 
 /* The characters that depend on the secret alone, when `before' octets modulo 3 stand in front of it. */
@@ -25,49 +91,177 @@ add_coded(struct veil *v, const char *secret, size_t n, size_t before)
 	size_t from = (before * 8 + 5) / 6, to = (before + n) * 8 / 6;
 
 	(void)buf_room(&raw, before + n);
-	(void)buf_room(&coded, (before + n) * 2 + 8);	/* no copy is left behind by growing */
+	(void)buf_room(&coded, (before + n) * 2 + 8);
 	buf_put(&raw, "\0\0", before);
 	buf_put(&raw, secret, n);
 	base64_put(&coded, raw.data, raw.len);
 	if (to > from)
-		add(v, coded.data + from, to - from);
-	mem_wipe(raw.data, raw.cap);
-	mem_wipe(coded.data, coded.cap);
+		add_word(v, coded.data + from, to - from, true);
+	buf_wipe(&raw);
+	buf_wipe(&coded);
+}
+
+static bool
+has(const struct veil *v, const char *secret)
+{
+	for (unsigned i = 0; i < v->n; i++)
+		if (str_is(buf_str(&v->word[i].text), secret))
+			return true;
+	return false;
+}
+
+struct veil *
+veil_new(void)
+{
+	struct veil *v = mem_zero(sizeof *v);
+
+	v->refs = 1;
+	return v;
 }
 
 void
-veil_init(struct veil *v, const char *secret)
+veil_add(struct veil *v, const char *secret)
 {
-	size_t n = strlen(secret);
+	size_t n = secret != NULL ? strlen(secret) : 0;
 
-	*v = (struct veil){ 0 };
-	add(v, secret, n);
-	for (size_t before = 0; n >= VEIL_LEAST && before < ALIGNMENTS; before++)
+	if (n < VEIL_LEAST || v->n + FORMS > WORDS || has(v, secret))
+		return;
+	add_word(v, secret, n, false);
+	add_hex(v, secret, n);
+	for (size_t before = 0; before < ALIGNMENTS; before++)
 		add_coded(v, secret, n, before);
 }
 
-void
-veil_clear(struct veil *v)
+struct veil *
+veil_ref(struct veil *v)
 {
-	for (unsigned i = 0; i < v->n; i++)
-		mem_wipe(v->word[i].data, v->word[i].cap);
-	*v = (struct veil){ 0 };
+	if (v != NULL)
+		atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
+	return v;
 }
 
 void
-veil_hide(const struct veil *v, struct buf *text)
+veil_unref(struct veil **vp)
 {
-	for (unsigned i = 0; i < v->n; i++) {
-		const struct buf *w = &v->word[i];
-		char *at = text->data, *found;
+	struct veil *v = *vp;
 
-		while (at != NULL && (found = memmem(at, text->len - (size_t)(at - text->data), w->data, w->len)) != NULL) {
-			char *rest = found + w->len;
+	*vp = NULL;
+	if (v == NULL || atomic_fetch_sub_explicit(&v->refs, 1, memory_order_acq_rel) > 1)
+		return;
+	for (unsigned i = 0; i < v->n; i++)
+		buf_wipe(&v->word[i].text);
+	mem_wipe(v, sizeof *v);
+}
 
-			memset(found, '*', 3);
-			memmove(found + 3, rest, text->len - (size_t)(rest - text->data) + 1);	/* with the NUL */
-			text->len -= w->len - 3;
-			at = found + 3;
+/* --- looking for them ----------------------------------------------------------- */
+
+static int
+hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Octets at p that stand for that one of the word's; 0: none.  `escaped': they are those of a form or an address. */
+static size_t
+fits(const struct word *w, char c, const char *p, const char *end, bool escaped)
+{
+	if (p == end)
+		return 0;
+	if (escaped && *p == '+' && c == ' ')
+		return 1;
+	if (!escaped || *p != '%' || end - p < 3 || hex_value(p[1]) < 0 || hex_value(p[2]) < 0)
+		return is_same(w, c, (unsigned char)*p);
+	return is_same(w, c, (unsigned char)(hex_value(p[1]) << 4 | hex_value(p[2]))) ? 3 : 0;
+}
+
+/* Where a word goes on that was broken at p: in the next line, behind its enhanced status. */
+static const char *
+next_line(const char *p, const char *end)
+{
+	const char *at, *line;
+
+	while (p < end && *p == ' ')
+		p++;
+	if (p == end || *p != '\n')
+		return end;
+	for (at = line = p + 1; at < end && (*at == '.' || (*at >= '0' && *at <= '9')); at++)
+		;
+	at = at - line >= 5 && at < end && *at == ' ' ? at : line;
+	while (at < end && *at == ' ')
+		at++;
+	return at;
+}
+
+/* Octets at p that are this word; 0: it is not there. */
+static size_t
+follow(const struct word *w, const char *p, const char *end, bool escaped, bool is_cut)
+{
+	size_t n = 0, all = w->text.len, step;
+	const char *at = p;
+
+	for (; n < all; n++, at += step) {
+		step = fits(w, w->text.data[n], at, end, escaped);
+		if (step == 0 && n > 0) {
+			const char *next = next_line(at, end);
+
+			step = fits(w, w->text.data[n], next, end, escaped);
+			at = step > 0 ? next : at;
+		}
+		if (step == 0)
+			break;
+	}
+	return n == all || n >= VEIL_ENOUGH || (is_cut && at == end && n >= VEIL_LEAST) ? (size_t)(at - p) : 0;
+}
+
+/* The longest that begins at p. */
+static size_t
+find_at(const struct veil *v, const char *p, const char *end, bool is_cut)
+{
+	size_t best = 0;
+
+	for (uint64_t left = v->starts[(unsigned char)*p]; left != 0; left &= left - 1) {
+		const struct word *w = &v->word[__builtin_ctzll(left)];
+
+		for (int escaped = 0; escaped < 2; escaped++) {
+			size_t n = follow(w, p, end, escaped != 0, is_cut);
+
+			best = n > best ? n : best;
 		}
 	}
+	return best;
+}
+
+void
+veil_hide(const struct veil *v, struct buf *text, bool is_cut)
+{
+	const char *end = text->data + text->len;
+	size_t at = 0, to = 0, before = text->len;
+
+	if (v == NULL || v->n == 0 || text->len == 0)
+		return;
+	while (at < before) {
+		size_t n = find_at(v, text->data + at, end, is_cut);
+
+		if (n > 0) {
+			memset(text->data + to, '*', 3);
+			to += 3;
+			at += n;
+		} else {
+			text->data[to++] = text->data[at++];
+		}
+	}
+	explicit_bzero(text->data + to, before - to);
+	buf_cut(text, to);
+}
+
+bool
+veil_finds(const struct veil *v, struct str text)
+{
+	for (size_t i = 0; v->n > 0 && i < text.n; i++)
+		if (find_at(v, text.p + i, text.p + text.n, false) > 0)
+			return true;
+	return false;
 }

@@ -1,21 +1,29 @@
 /*
- * Takes a secret out of text that strangers wrote: a server may repeat what it was told (C-16).  Found as it is, and as base
- * 64 has it wherever in a longer text it stood.  A zeroed struct hides nothing.
+ * Takes secrets out of text that strangers wrote: a server may repeat what it was told, then or later (C-16).  Found as they
+ * are, in any case, percent-encoded, in hexadecimal, as base 64 has them wherever in a longer text they stood, and broken at the
+ * ends of lines.
  */
 #ifndef BASE_VEIL_H
 #define BASE_VEIL_H
 
 #include "base/buf.h"
 
-enum { VEIL_WORDS = 4, VEIL_LEAST = 4 };	/* shorter words are everywhere */
-
-struct veil {
-	struct buf word[VEIL_WORDS];	/* wiped when cleared */
-	unsigned n;
+enum {
+	VEIL_LEAST = 4,		/* shorter words are everywhere */
+	VEIL_ENOUGH = 32,	/* so much of a longer one's beginning is recognised, and taken out as far as it goes */
+	VEIL_SECRETS = 12
 };
 
-void veil_init(struct veil *v, const char *secret);
-void veil_clear(struct veil *v);
-void veil_hide(const struct veil *v, struct buf *text);	/* with asterisks, three whatever the length */
+struct veil;
+
+struct veil *veil_new(void);
+/* NULL, too short or there already: nothing, nor when there are VEIL_SECRETS.  Only while nobody else has it: then threads share it. */
+void veil_add(struct veil *v, const char *secret);
+struct veil *veil_ref(struct veil *v);		/* NULL: NULL */
+void veil_unref(struct veil **v);		/* the last one wipes */
+
+/* In place of each three asterisks.  v NULL: nothing happens.  is_cut: one may begin at the end of the text. */
+void veil_hide(const struct veil *v, struct buf *text, bool is_cut);
+bool veil_finds(const struct veil *v, struct str text);
 
 #endif

@@ -50,14 +50,15 @@ probe_secret_become_user(const struct config *c)
 static void
 no_secret(struct probe_secret_kept *k, bool refused)
 {
-	k->told = (struct probe_secret){ .trouble = k->why.text, .refused = refused };
+	k->told = (struct probe_secret){ .trouble = k->why.text, .refused = refused, .veil = k->told.veil };
 }
 
 static void
 has_secret(struct probe_secret_kept *k, char *secret)
 {
 	k->secret = secret;
-	k->told = (struct probe_secret){ .secret = secret };
+	k->told = (struct probe_secret){ .secret = secret, .veil = k->told.veil };
+	veil_add(k->told.veil, secret);
 }
 
 /* --- password_command ------------------------------------------------------------ */
@@ -157,6 +158,8 @@ ask_token(struct fetching *f)
 	    (u->oauth2.client_credentials || config_read_secret(&refresh, u->oauth2.refresh_token_file, why) == 0) &&
 	    tls_client(&tls, "", true, TLS_1_2, why) == 0) {
 		f->refresh = refresh;
+		veil_add(f->kept->told.veil, client_secret);
+		veil_add(f->kept->told.veil, refresh);
 		ask(f, client_secret, tls);
 	}
 	tls_unref(&tls);
@@ -169,7 +172,8 @@ probe_secret_get(struct probe_secret_kept *k, const struct config *c, const stru
 {
 	struct fetching f = { .kept = k, .settings = u };
 
-	*k = (struct probe_secret_kept){ .told.secret = u->password };
+	*k = (struct probe_secret_kept){ .told = { .secret = u->password, .veil = veil_new() } };
+	veil_add(k->told.veil, u->password);
 	if (!probe_secret_is_fetched(u))
 		return;
 	log_open(LOG_ERROR, LOG_LOGFMT);		/* what is found out is told once, in the table */
@@ -186,5 +190,6 @@ void
 probe_secret_clear(struct probe_secret_kept *k)
 {
 	mem_free_secret(&k->secret);
+	veil_unref(&k->told.veil);
 	*k = (struct probe_secret_kept){ 0 };
 }

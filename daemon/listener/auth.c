@@ -31,7 +31,7 @@ auth_leave(struct session *s)
 		session_enter(s, SESSION_GREETED);
 	s->auth_step = AUTH_STEP_NONE;
 	s->line.max = COMMAND_LINE_MAX;
-	buf_clear(&s->auth_name);
+	buf_wipe(&s->auth_name);
 }
 
 void
@@ -69,15 +69,14 @@ log_in(struct session *s, struct users *users, const struct user *user)
 }
 
 static struct check *
-check_new(const struct session *s, struct users *users, const struct user *user,
-    struct str name, struct str password)
+check_new(const struct session *s, struct users *users, const struct user *known, struct str name, struct str password)
 {
 	struct check *c = mem_zero(sizeof *c);
 
 	c->back = s->listener->checked;
 	c->session = s->self;
 	c->users = users != NULL ? users_ref(users) : NULL;
-	c->user = user;
+	c->known = known;
 	c->name = str_dup(name);
 	c->password = mem_textn(password.p, password.n);
 	c->password_len = password.n;
@@ -86,32 +85,66 @@ check_new(const struct session *s, struct users *users, const struct user *user,
 	return c;
 }
 
-/* `valid' false: they cannot be right, but that must not show. */
+static bool
+is_name(struct str name)
+{
+	return name.n > 0 && name.n <= NAME_MAX_OCTETS && str_is_utf8(name) && !str_has_control(name);
+}
+
+static bool
+is_password(struct str password)
+{
+	return password.n > 0 && memchr(password.p, '\0', password.n) == NULL;
+}
+
+static const struct user *
+find(const struct users *users, struct str name)
+{
+	const struct user *user;
+	char *text;
+
+	if (users == NULL || name.n == 0)
+		return NULL;
+	text = str_dup(name);
+	user = users_find(users, text);
+	mem_free_secret(&text);
+	return user;
+}
+
+/* What cannot be right is checked like the rest, so that it does not show. */
 static enum answer
-check(struct session *s, bool valid, struct str name, struct str password)
+check(struct session *s, struct str name, struct str password)
 {
 	struct logins *logins = &s->listener->logins;
 	int64_t now_ms = loop_now_ms(s->listener->loop);
-	const struct user *user = NULL;
+	const struct user *known, *user;
 	struct check *c;
-	char *text;
 
 	if (logins_refresh(logins, s->config->users_file) < 0)
 		return answer(s, 454, "4.7.0", "logins cannot be checked now, try later");
-	if (valid && logins->users != NULL) {
-		text = str_dup(name);
-		user = users_find(logins->users, text);
-		free(text);
-	}
+	if (!is_name(name))
+		name = STR("");
+	known = find(logins->users, name);
+	user = is_password(password) ? known : NULL;
 	if (user != NULL && remember_knows(user, password, now_ms)) {
 		log_in(s, logins->users, user);
 		return ANSWERED;
 	}
-	c = check_new(s, logins->users, user, name, password);
+	c = check_new(s, logins->users, known, name, password);
+	c->user = user;
 	if (helper_put(&c))
 		return WILL_ANSWER;
 	helper_free_check(&c);
 	return answer(s, 454, "4.7.0", "too many logins are being checked, try later");
+}
+
+/* A name that is not a user's may be the password of one, typed in the wrong place, or with a NUL forgotten. */
+static void
+log_failure(const struct session *s, const struct check *c)
+{
+	log_event(LOG_WARNING, "auth_failed", log_text("user", c->known != NULL ? c->known->name : NULL),
+	    log_text("reason", c->known != NULL ? NULL : c->name[0] != '\0' ? "unknown user" : "malformed"),
+	    log_text("address", s->address), log_text("listener", s->port->name), log_num("failures", s->auth_failures));
 }
 
 void
@@ -123,9 +156,7 @@ auth_checked(struct session *s, const struct check *c)
 	} else {
 		s->auth_failures++;
 		count_add(COUNT_AUTH_FAILURES, 1);
-		log_event(LOG_WARNING, "auth_failed", log_text("user", c->name),
-		    log_text("address", s->address), log_text("listener", s->port->name),
-		    log_num("failures", s->auth_failures));
+		log_failure(s, c);
 		session_reply_late(s, c->delay_ms, 535, "5.7.8", "authentication failed");
 	}
 	session_go_on(s);
@@ -133,21 +164,14 @@ auth_checked(struct session *s, const struct check *c)
 
 /* --- the dialogue ----------------------------------------------------------------------- */
 
-static bool
-is_login(struct str name, struct str password)
-{
-	return name.n > 0 && name.n <= NAME_MAX_OCTETS && str_is_utf8(name) &&
-	    !str_has_control(name) && password.n > 0 &&
-	    memchr(password.p, '\0', password.n) == NULL;
-}
-
 static enum answer
 take_plain(struct session *s, struct str message)
 {
-	struct str authzid, name = STR(""), password = STR("");
-	bool valid = sasl_plain_parse(message, &authzid, &name, &password) == 0;
+	struct str authzid, name, password;
 
-	return check(s, valid && is_login(name, password), name, password);
+	if (sasl_plain_parse(message, &authzid, &name, &password) < 0)
+		name = password = STR("");
+	return check(s, name, password);
 }
 
 /* One response, decoded. */
@@ -159,15 +183,15 @@ take(struct session *s, enum auth_step step, struct str response)
 
 	switch (step) {
 	case AUTH_STEP_USER:
-		buf_cut(&s->auth_name, 0);
-		buf_putstr(&s->auth_name, response);
+		buf_wipe(&s->auth_name);
+		buf_put_secret(&s->auth_name, response.p, response.n);
 		return ask(s, AUTH_STEP_PASSWORD);
 	case AUTH_STEP_PASSWORD:
 		name = s->auth_name;
 		s->auth_name = (struct buf){ 0 };
 		auth_leave(s);
-		a = check(s, is_login(buf_str(&name), response), buf_str(&name), response);
-		buf_clear(&name);
+		a = check(s, buf_str(&name), response);
+		buf_wipe(&name);
 		return a;
 	case AUTH_STEP_PLAIN:
 		auth_leave(s);

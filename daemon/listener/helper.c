@@ -136,6 +136,7 @@ whence(const struct check *c)
 	struct buf b = { 0 };
 	uint64_t who;
 
+	buf_room(&b, strlen(c->address) + strlen(c->name) + 64);	/* growing would leave copies behind */
 	buf_printf(&b, "%s\n%s", c->address, c->name);
 	who = digest_number(helper.key, buf_str(&b));
 	buf_wipe(&b);
@@ -278,7 +279,7 @@ helper_free_check(struct check **c)
 		return;
 	*c = NULL;
 	users_unref(&k->users);
-	free(k->name);
+	mem_free_secret(&k->name);
 	mem_wipe(k->password, k->password_len);
 	free(k);
 }

@@ -15,7 +15,8 @@ struct check {
 	struct handle session;
 	struct users *users;		/* keeps `user' alive */
 	const struct user *user;	/* NULL: nobody; it takes as long */
-	char *name;			/* as the client gave it */
+	char *name;			/* as the client gave it, if it can be one; may be a password typed there: wiped, and shown to nobody */
+	const struct user *known;	/* whose name it is; NULL: nobody's */
 	char *password;
 	size_t password_len;
 	char address[48];

@@ -117,6 +117,14 @@ is_foreign_tls(struct session *s, struct str in)
 }
 
 void
+intake_drop(struct session *s)
+{
+	struct str in = stream_input(s->stream);
+
+	explicit_bzero((char *)in.p, in.n);
+}
+
+void
 intake_run(struct session *s)
 {
 	struct str all, in;
@@ -124,8 +132,10 @@ intake_run(struct session *s)
 	if (session_is_busy(s))
 		return;
 	all = in = stream_input(s->stream);
-	if (is_foreign_tls(s, in))
+	if (is_foreign_tls(s, in)) {
+		intake_drop(s);
 		in.n = 0;
+	}
 	while (in.n > 0 && !session_is_busy(s)) {
 		if (s->state == SESSION_BODY)
 			take_content(s, &in);

@@ -235,6 +235,7 @@ settle(struct session *s)
 	if (s->tls_due)
 		start_tls(s);
 	if (s->state == SESSION_CLOSING || (s->eof && !s->more_input && !session_is_busy(s))) {
+		intake_drop(s);
 		if (s->is_abrupt)
 			stream_close(&s->stream);
 		else
@@ -394,6 +395,7 @@ on_failed(struct session *s)
 		    log_text("advice", tls_advice(s, why)));
 	else
 		log_event(LOG_DEBUG, "session_lost", log_text("reason", why), SESSION_WHO(s));
+	intake_drop(s);
 	stream_close(&s->stream);
 	bury(s);
 }

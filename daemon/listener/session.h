@@ -162,6 +162,7 @@ bool session_may_auth(const struct session *s);
 bool session_needs_auth(const struct session *s);
 
 void intake_run(struct session *s);	/* takes what has come, as far as the session is not busy */
+void intake_drop(struct session *s);	/* nobody will read what is left: wipes it, since a password may be in it */
 void peer_identify(struct session *s);
 
 /* --- crowd.c: who gives way when it gets crowded ----------------------------- */

@@ -66,6 +66,7 @@ memo_open_free(struct open **m)
 	mem_free_secret(&o->password);
 	outcome_clear(&o->outcome);
 	tls_unref(&o->tls);
+	veil_unref(&o->veil);
 	config_unref(&o->config);
 	free(o);
 }
@@ -88,6 +89,7 @@ memo_heard_free(struct heard_memo **m)
 		return;
 	*m = NULL;
 	tls_unref(&h->tls);
+	veil_unref(&h->veil);
 	config_unref(&h->config);
 	free(h);
 }

@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/list.h"
+#include "base/veil.h"
 #include "config/config.h"
 #include "mail/envelope.h"
 #include "net/channel.h"
@@ -114,6 +115,7 @@ struct open {
 	const struct upstream *settings;
 	struct tls *tls;		/* a reference; NULL if no candidate uses TLS */
 	char *password;			/* secret or token, wiped by memo_open_free; NULL: none */
+	struct veil *veil;		/* a reference: what the server may repeat and nobody is to see, the password too; NULL: nothing */
 	struct candidate candidate[ROUTE_CANDIDATES_MAX];	/* in the order of the race */
 	unsigned ncandidate;
 	/* the answer */
@@ -123,7 +125,7 @@ struct open {
 	struct outcome outcome;		/* else: the server's words, or ours */
 };
 
-/* HEARD (and PROBE, with tls, config and candidate set).  HEARD is made by the relay and freed by the
+/* HEARD (and PROBE, with tls, veil, config and candidate set).  HEARD is made by the relay and freed by the
  * queue; a PROBE becomes the HEARD that answers it. */
 struct heard_memo {
 	struct memo memo;
@@ -131,6 +133,7 @@ struct heard_memo {
 	struct config *config;
 	const struct upstream *settings;
 	struct tls *tls;
+	struct veil *veil;
 	struct candidate candidate;
 	enum heard heard;
 	char reason[160];

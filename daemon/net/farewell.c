@@ -11,6 +11,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct farewell {
 	struct loop *loop;
@@ -89,11 +90,14 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct farewell *f = arg;
 	struct wire bare = { .fd = fd };
+	char *scratch = loop_scratch(f->loop);
 	ssize_t n;
 
 	(void)what;
 	loop_awake(f->loop);
-	n = wire_read(&bare, loop_scratch(f->loop), LOOP_SCRATCH);
+	n = wire_read(&bare, scratch, LOOP_SCRATCH);
+	if (n > 0)
+		explicit_bzero(scratch, (size_t)n);	/* a password may be in it */
 	if (n > 0 || n == WIRE_WANTS_READ)
 		return;
 	f->ended = true;

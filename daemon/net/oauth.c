@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/veil.h"
 
 struct oauth {
 	struct loop *loop;
@@ -118,16 +119,22 @@ read_expires(const json_t *o, int64_t *out)
 	return true;
 }
 
-/* What we have said is not to come back in the log. */
+/* What we have said is not to come back in the log, neither as it is nor as the form had it.  One that is too short for the veil
+ * is found in many a word; better so. */
 static bool
 is_secret(const char *text, const struct oauth_request *r)
 {
 	const char *const secrets[] = { r->client_secret, r->refresh_token };
+	struct veil *v = veil_new();
+	bool found = false;
 
-	for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++)
-		if (secrets[i] != NULL && *secrets[i] != '\0' && strstr(text, secrets[i]) != NULL)
-			return true;
-	return false;
+	for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++) {
+		veil_add(v, secrets[i]);
+		found = found || (secrets[i] != NULL && *secrets[i] != '\0' && strcasestr(text, secrets[i]) != NULL);
+	}
+	found = found || veil_finds(v, str_of(text));
+	veil_unref(&v);
+	return found;
 }
 
 static void

@@ -206,6 +206,38 @@ credential_accepted(struct gateway *g)
 	g->credential.again = false;
 }
 
+static void
+remember(struct credential *c, const char *secret)
+{
+	unsigned i = 0;
+
+	while (i < CREDENTIAL_PAST && c->past[i] != NULL && strcmp(c->past[i], secret) != 0)
+		i++;
+	if (i < CREDENTIAL_PAST && c->past[i] != NULL)
+		return;
+	mem_free_secret(&c->past[CREDENTIAL_PAST - 1]);
+	memmove(c->past + 1, c->past, (CREDENTIAL_PAST - 1) * sizeof c->past[0]);
+	c->past[0] = mem_text(secret);
+}
+
+struct veil *
+credential_veil(struct gateway *g, const char *secret)
+{
+	struct credential *c = &g->credential;
+	struct veil *v = veil_new();
+
+	if (secret != NULL)
+		remember(c, secret);
+	veil_add(v, secret);
+	veil_add(v, c->secret);
+	veil_add(v, c->fresh);
+	veil_add(v, g->settings->password);
+	token_veil(g, v);
+	for (unsigned i = 0; i < CREDENTIAL_PAST; i++)
+		veil_add(v, c->past[i]);
+	return v;
+}
+
 /* Without the question: who asked may still be waiting. */
 static void
 forget(struct gateway *g)
@@ -277,6 +309,8 @@ credential_clear(struct gateway *g)
 {
 	forget(g);
 	mem_free_secret(&g->credential.fresh);
+	for (unsigned i = 0; i < CREDENTIAL_PAST; i++)
+		mem_free_secret(&g->credential.past[i]);
 	token_clear(g);
 	g->credential.fn = NULL;
 }

@@ -13,6 +13,7 @@
 #include "net/loop.h"
 
 struct gateway;
+struct veil;
 
 enum credential_answer {
 	CREDENTIAL_HERE,	/* secret; NULL: none is configured */
@@ -28,11 +29,14 @@ struct credential_said {
 	const char *words;	/* else: why */
 };
 
+enum { CREDENTIAL_PAST = 4 };
+
 struct credential {		/* a gateway has one; read and written by credential_… only */
 	char *secret;		/* fetched, and still good; NULL: none.  Owned */
 	char *fresh;		/* what password_file has since it changed; NULL: what the settings say.  Owned */
 	char *refused;		/* the one that the provider did not take; owned */
 	struct why said;	/* by the provider to that one */
+	char *past[CREDENTIAL_PAST];	/* what was used last, the newest first: the provider may repeat it; owned */
 	int64_t until_ms;	/* the secret's end; 0: none is known */
 	uint32_t issue;		/* counts what was fetched, and changes of the configuration */
 	uint32_t question;	/* counts what sources were asked: a late answer finds nobody */
@@ -63,6 +67,9 @@ void credential_clear(struct gateway *g);
 
 /* A file that the secret comes from may have another content: then a pause after a refused login ends. */
 void credential_changed(struct gateway *g);
+
+/* All that the provider may know of our secrets, with this one, which it is about to be told (NULL: none); the caller's reference. */
+struct veil *credential_veil(struct gateway *g, const char *secret) must_check;
 
 /*
  * For sources: the answer to a question.  HERE takes *secret (else it may be NULL; wiped in the end), good until then on the loop's clock (0: until it

@@ -96,6 +96,7 @@ post_open(struct gateway *g, const struct credential_said *said)
 	m->settings = g->settings;
 	m->tls = g->tls != NULL ? tls_ref(g->tls) : NULL;
 	m->password = mem_text(said->secret);
+	m->veil = credential_veil(g, said->secret);
 	l->issue = said->issue;
 	m->ncandidate = route_order(g->route, m->candidate, ROUTE_CANDIDATES_MAX);
 	memo_post(q->relay[l->relay], &m->memo);
@@ -297,6 +298,7 @@ on_recheck(void *arg)
 	m->config = config_ref(q->config);
 	m->settings = g->settings;
 	m->tls = g->tls != NULL ? tls_ref(g->tls) : NULL;
+	m->veil = credential_veil(g, NULL);
 	m->candidate = d->at;
 	memo_post(q->relay[q->next_relay++ % q->nrelay], &m->memo);
 }

@@ -10,6 +10,7 @@
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "base/veil.h"
 #include "mail/dsn.h"
 #include "net/dns.h"
 #include "net/loop.h"

@@ -219,6 +219,20 @@ token_fetch(struct gateway *g, uint32_t question)
 	t->oauth = oauth_start(g->queue->loop, g->queue->dns, &r, on_answer, t);
 }
 
+/* Who sends the mail is often also who gives the tokens. */
+void
+token_veil(const struct gateway *g, struct veil *v)
+{
+	const struct token *t = g->token;
+
+	if (t == NULL)
+		return;
+	veil_add(v, t->access);
+	veil_add(v, t->replaced);
+	veil_add(v, t->in_file);
+	veil_add(v, t->client_secret);
+}
+
 /* --- its life -------------------------------------------------------------------------- */
 
 void

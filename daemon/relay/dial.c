@@ -17,6 +17,7 @@ struct dial {
 	struct config *config;
 	const struct upstream *settings;
 	struct tls *tls;
+	struct veil *veil;
 	struct open *open;		/* NULL: answered */
 	struct heard_memo *probe;	/* not a race: one candidate, for this memo */
 	struct candidate candidate[ROUTE_CANDIDATES_MAX];
@@ -206,6 +207,7 @@ start_next(struct dial *d)
 	d->started++;
 	d->running++;
 	d->greet[i] = greet_start(d->loop, d->config, d->settings, d->tls, &d->candidate[i], on_greet, d);
+	greet_hide(d->greet[i], d->veil);
 	if (d->open != NULL)
 		loop_timer(d->loop, &d->head_start, loop_now_ms(d->loop) + d->settings->race_delay_ms);
 }
@@ -300,7 +302,7 @@ on_end(void *arg)
 
 static struct dial *
 dial_new(struct loop *l, const struct dial_owner *owner, uint32_t upstream, struct config *c, const struct upstream *u,
-    struct tls *t)
+    struct tls *t, struct veil *v)
 {
 	struct dial *d = mem_zero(sizeof *d);
 
@@ -310,6 +312,7 @@ dial_new(struct loop *l, const struct dial_owner *owner, uint32_t upstream, stru
 	d->config = config_ref(c);
 	d->settings = u;
 	d->tls = t != NULL ? tls_ref(t) : NULL;
+	d->veil = veil_ref(v);
 	d->all_local = true;
 	timer_init(&d->head_start, on_head_start, d);
 	return d;
@@ -318,7 +321,7 @@ dial_new(struct loop *l, const struct dial_owner *owner, uint32_t upstream, stru
 struct dial *
 dial_start(struct loop *l, struct open *o, const struct dial_owner *owner)
 {
-	struct dial *d = dial_new(l, owner, o->upstream, o->config, o->settings, o->tls);
+	struct dial *d = dial_new(l, owner, o->upstream, o->config, o->settings, o->tls, o->veil);
 
 	d->open = o;
 	d->ncandidate = o->ncandidate;
@@ -332,7 +335,7 @@ dial_start(struct loop *l, struct open *o, const struct dial_owner *owner)
 struct dial *
 dial_probe(struct loop *l, struct heard_memo *m, const struct dial_owner *owner)
 {
-	struct dial *d = dial_new(l, owner, m->upstream, m->config, m->settings, m->tls);
+	struct dial *d = dial_new(l, owner, m->upstream, m->config, m->settings, m->tls, m->veil);
 
 	d->probe = m;
 	d->ncandidate = 1;
@@ -364,6 +367,7 @@ release(void *obj)
 
 	outcome_clear(&d->worst);
 	tls_unref(&d->tls);
+	veil_unref(&d->veil);
 	config_unref(&d->config);
 	free(d);
 }

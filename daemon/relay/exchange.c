@@ -45,11 +45,15 @@ has_surplus(struct exchange *x)
 static void
 log_reply(const struct exchange *x)
 {
+	struct reply shown = { .code = x->reply.code };
 	char text[256];
 
 	if (!log_wants(LOG_DEBUG))
 		return;
-	exchange_quote(&x->reply, text, sizeof text);
+	buf_putstr(&shown.text, buf_str(&x->reply.text));
+	veil_hide(x->veil, &shown.text, false);
+	exchange_quote(&shown, text, sizeof text);
+	buf_wipe(&shown.text);
 	log_event(LOG_DEBUG, "heard", log_text("from", x->name), log_text("line", text));
 }
 
@@ -59,7 +63,8 @@ take_reply(struct exchange *x)
 	enum exchange_event ev = EXCHANGE_REPLY;
 	bool live;
 
-	veil_hide(&x->veil, &x->reply.text);
+	if (x->reply.code != x->verbatim)
+		veil_hide(x->veil, &x->reply.text, false);
 	log_reply(x);
 	if (x->owed == 0)
 		ev = EXCHANGE_UNASKED;
@@ -141,6 +146,17 @@ exchange_quote(const struct reply *r, char *out, size_t size)
 	buf_clear(&safe);
 }
 
+void
+exchange_quote_head(const struct exchange *x, struct buf *out)
+{
+	struct buf head = { 0 };
+
+	buf_put(&head, x->head, x->head_octets);
+	veil_hide(x->veil, &head, true);
+	str_safe(out, buf_str(&head), false);
+	buf_wipe(&head);
+}
+
 /* --- commands --------------------------------------------------------------- */
 
 int
@@ -183,10 +199,10 @@ exchange_say_secret(struct exchange *x, const char *shown, struct str bytes)
 }
 
 void
-exchange_hide(struct exchange *x, const char *secret)
+exchange_hide(struct exchange *x, struct veil *v)
 {
-	veil_clear(&x->veil);
-	veil_init(&x->veil, secret);
+	veil_unref(&x->veil);
+	x->veil = veil_ref(v);
 }
 
 void
@@ -250,7 +266,7 @@ release(void *obj)
 	struct exchange *x = obj;
 
 	reply_clear(&x->reply);
-	veil_clear(&x->veil);
+	veil_unref(&x->veil);
 	free(x);
 }
 

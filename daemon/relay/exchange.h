@@ -34,8 +34,9 @@ struct exchange {
 	bool surplus;		/* BAD because of what follows x->reply (stream_input), which is whole */
 	char head[48];		/* how the newest reply begins, raw: to tell what else it may be */
 	size_t head_octets;
+	int verbatim;		/* a reply with this code is for the program alone, and is as the server said it; 0: none */
 	/* private */
-	struct veil veil;
+	struct veil *veil;
 	char name[80];
 	exchange_fn fn;
 	void *arg;
@@ -54,8 +55,10 @@ int exchange_say(struct exchange *x, const char *fmt, ...) like_printf(2, 3) mus
 /* For secrets: `bytes' must be safe (base 64); the log sees `shown' instead. */
 void exchange_say_secret(struct exchange *x, const char *shown, struct str bytes);
 
-/* From now on no reply shows it, even if the server repeats it (C-16). */
-void exchange_hide(struct exchange *x, const char *secret);
+/* From now on no reply shows what is in it, even if the server repeats it (C-16).  Takes a reference; NULL: nothing is hidden. */
+void exchange_hide(struct exchange *x, struct veil *v);
+/* What is in `head', in words; the same is hidden. */
+void exchange_quote_head(const struct exchange *x, struct buf *out);
 
 void exchange_expect(struct exchange *x);	/* one more reply: the end of data has been written */
 void exchange_deadline(struct exchange *x, int64_t in_ms);	/* EXCHANGE_TIMEOUT; 0: none */

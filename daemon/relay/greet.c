@@ -80,6 +80,8 @@ static void
 become(struct greet *g, enum greet_state state)
 {
 	g->state = state;
+	if (g->x != NULL)	/* a capability may be a word of the password */
+		g->x->verbatim = state == GREET_EHLO ? 250 : 0;
 	mark_step(g, stage_of(g));
 	if (state == GREET_DONE) {
 		g->took_ms = loop_now_ms(g->loop) - g->started_at_ms;
@@ -251,7 +253,7 @@ judge_foreign(struct greet *g)
 			return;
 		}
 	}
-	str_safe(&safe, head, false);
+	exchange_quote_head(g->x, &safe);
 	give_up(g, TROUBLE_FOREIGN, "not SMTP: %.100s", safe.data != NULL ? safe.data : "");
 	buf_clear(&safe);
 }
@@ -452,6 +454,12 @@ greet_start(struct loop *l, const struct config *c, const struct upstream *u, st
 	g->x = exchange_connect(l, at, u->source, on_exchange, g);
 	become(g, GREET_CONNECTING);
 	return g;
+}
+
+void
+greet_hide(struct greet *g, struct veil *v)
+{
+	exchange_hide(g->x, v);
 }
 
 struct exchange *

@@ -52,6 +52,8 @@ struct greet {
 struct greet *greet_start(struct loop *l, const struct config *c, const struct upstream *u, struct tls *t,
     const struct candidate *at, greet_fn fn, void *arg);
 
+void greet_hide(struct greet *g, struct veil *v);	/* before anything is heard: exchange_hide */
+
 /* The verdict is "up": takes the connection.  NULL: it was lost meanwhile. */
 struct exchange *greet_take(struct greet *g);
 

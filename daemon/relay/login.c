@@ -81,6 +81,7 @@ finish(struct login *l, enum login_end end, int code, const char *status, struct
 	struct outcome said = { 0 };
 
 	exchange_deadline(l->x, 0);
+	l->x->verbatim = 0;
 	outcome_set(&said, OUTCOME_DEFER, code, status, text);
 	l->fn(l->arg, end, &said);
 	outcome_clear(&said);
@@ -268,7 +269,7 @@ login_start(struct exchange *x, const struct upstream *u, unsigned port, const c
 	l->settings = u;
 	l->port = port;
 	l->password = password;
-	exchange_hide(x, password);
+	x->verbatim = 334;		/* nobody is shown those; in all others x hides the password */
 	l->mechs = offered;
 	l->fn = fn;
 	l->arg = arg;

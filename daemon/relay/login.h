@@ -26,7 +26,7 @@ struct login;
 /* `said': the server's words, or ours; borrowed. */
 typedef void (*login_fn)(void *arg, enum login_end end, const struct outcome *said);
 
-/* The exchange and the password are borrowed until fn is called, or login_free; fn never from inside the call.
+/* The exchange, which hides the password (exchange_hide), and the password are borrowed until fn is called, or login_free; fn never from inside the call.
  * `mechs': from login_common. */
 struct login *login_start(struct exchange *x, const struct upstream *u, unsigned port, const char *password,
     unsigned mechs, login_fn fn, void *arg);

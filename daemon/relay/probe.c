@@ -156,6 +156,7 @@ log_in(struct probe *p, unsigned i)
 	/* Servers do not wait for ever, nor was anything lost but the connection: no login was begun on it. */
 	p->began_ms = loop_now_ms(p->loop);
 	p->again = greet_start(p->loop, p->config, p->settings, p->tls, &r->candidate, on_again, p);
+	greet_hide(p->again, p->secret->veil);
 	return true;
 }
 
@@ -228,8 +229,10 @@ on_addresses(void *arg, const struct dns_answer *a)
 			r->candidate.rank = rank;
 		}
 	p->running = p->n;
-	for (unsigned i = 0; i < p->n; i++)
+	for (unsigned i = 0; i < p->n; i++) {
 		p->greet[i] = greet_start(p->loop, p->config, u, p->tls, &p->out[i].candidate, on_greet, p);
+		greet_hide(p->greet[i], p->secret->veil);
+	}
 	if (p->n == 0)
 		loop_stop(p->loop);
 }

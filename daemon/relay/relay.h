@@ -5,6 +5,7 @@
 #ifndef RELAY_RELAY_H
 #define RELAY_RELAY_H
 
+#include "base/veil.h"
 #include "memo/memo.h"
 
 struct relay;	/* one thread's worth */
@@ -46,6 +47,7 @@ struct probe_secret {
 	const char *secret;
 	const char *trouble;	/* why there is none; then no login is tried, and that candidate fails */
 	bool refused;		/* by those who give it: the operator must do something */
+	struct veil *veil;	/* what no result may show of what is said; NULL: nothing */
 };
 
 /* Fills at most `max'; returns how many, -1 if the name does not resolve (why). */

@@ -8,9 +8,8 @@
 
 enum { USER_MAX = 255 };
 
-int
-sasl_plain_parse(struct str message, struct str *authzid, struct str *user,
-    struct str *password)
+static int
+cut_plain(struct str message, struct str *authzid, struct str *user, struct str *password)
 {
 	struct str rest = message, surplus;
 
@@ -22,6 +21,17 @@ sasl_plain_parse(struct str message, struct str *authzid, struct str *user,
 	    str_has_control(*user) || password->n == 0)
 		return -1;
 	return authzid->n == 0 || str_eq(*authzid, *user) ? 0 : -1;
+}
+
+int
+sasl_plain_parse(struct str message, struct str *authzid, struct str *user,
+    struct str *password)
+{
+	if (cut_plain(message, authzid, user, password) == 0)
+		return 0;
+	/* Where a NUL is missing, the password stands in the name's place. */
+	*authzid = *user = *password = STR("");
+	return -1;
 }
 
 void

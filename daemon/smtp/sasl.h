@@ -4,7 +4,7 @@
 
 #include "base/buf.h"
 
-/* Server: decoded PLAIN message; slices into it.  -1: malformed. */
+/* Server: decoded PLAIN message; slices into it.  -1: malformed, and all are empty. */
 int sasl_plain_parse(struct str message, struct str *authzid, struct str *user,
     struct str *password) must_check;
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #define SUITES(X) \
-	X(activation) X(arrives) X(byname) X(chain) X(damage) X(doctor) X(durable) X(errands) X(faults) X(flight) X(kills) \
+	X(activation) X(arrives) X(byname) X(chain) X(confined) X(damage) X(doctor) X(durable) X(errands) X(faults) X(flight) X(kills) \
 	X(live) X(logins) X(logs) X(pace) X(planted) X(reload) X(route) X(secrets) X(table) X(told) X(ways) X(web) X(words)
 #define DECLARE(name) Suite *name##_suite(void);
 #define NAME(name) name##_suite,

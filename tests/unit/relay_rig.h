@@ -250,6 +250,8 @@ rig_post_open(struct rig *r, uint32_t lane, const char *password)
 	o->settings = &r->config->upstream[0];
 	o->tls = tls_ref(r->tls);
 	o->password = mem_text(password);
+	o->veil = veil_new();		/* as the queue does */
+	veil_add(o->veil, password);
 	memcpy(o->candidate, r->candidate, sizeof r->candidate);
 	o->ncandidate = r->ncandidate;
 	memo_post(relay_get_channel(r->relay), &o->memo);

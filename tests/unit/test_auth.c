@@ -127,6 +127,10 @@ START_TEST(test_log)
 {
 	/* \0e\033[2J\0canary, then LOGIN: "ev\nil", "canary" */
 	static const char *const dialogues[] = {
+		HI "AUTH PLAIN dQBjYW5hcnk=\r\n",	/* u\0canary: a NUL is missing */
+		HI "AUTH PLAIN AGNhbmFyeQB1\r\n",	/* \0canary\0u: the wrong way round, and so here: */
+		HI "AUTH LOGIN\r\nY2FuYXJ5\r\ndQ==\r\nAUTH LOGIN Y2FuYXJ5\r\n\r\n",
+		HI "AUTH LOGIN dQ==\r\n\r\n",
 		HI "AUTH PLAIN AGUbWzJKAGNhbmFyeQ==\r\nAUTH LOGIN ZXYKaWw=\r\nY2FuYXJ5\r\n",
 		HI "AUTH PLAIN AHUAY2FuYXJ5\r\n",
 		HI "AUTH PLAIN\r\nY2FuYXJ5\r\nAUTH PLAIN\r\nY2FuYXJ5canary\r\n",
@@ -149,6 +153,8 @@ START_TEST(test_log)
 		    log.data[i] >= ' ' && log.data[i] < 0x7f, "%s", log.data + i);
 	ck_assert(strstr(log.data, "event=auth_failed level=warning") != NULL && strstr(log.data,
 	    "user=u address=127.0.0.1") != NULL);
+	ck_assert(strstr(log.data, "Z reason=malformed address=127.0.0.1") != NULL);
+	ck_assert(strstr(log.data, "Z reason=\"unknown user\" address=127.0.0.1") != NULL);
 	ck_assert(strstr(log.data, "event=tls_unexpected") != NULL);
 	ck_assert(strstr(log.data, "event=bare_newline level=warning") != NULL && strstr(log.data,
 	    "found=LF") != NULL);

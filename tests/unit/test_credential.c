@@ -316,6 +316,52 @@ START_TEST(a_reload_between_gives_the_new_one)
 }
 END_TEST
 
+/* Does it hide that, with this one to be used next? */
+static bool
+hides(struct rig *r, const char *next, const char *what)
+{
+	struct veil *v = credential_veil(&r->gateway, next);
+	bool found = veil_finds(v, str_of(what));
+
+	veil_unref(&v);
+	return found;
+}
+
+START_TEST(what_the_provider_may_know_is_hidden)	/* C-16 */
+{
+	static const char *const used[] = { "used-1", "used-2", "used-3", "used-4", "used-3" };
+	struct upstream other = { .password_command = (char *)(uintptr_t)"", .password = (char *)(uintptr_t)"another" };
+	struct rig r;
+
+	rig_up(&r);
+	ck_assert(!hides(&r, NULL, "configured"));
+	r.settings.password = (char *)(uintptr_t)"configured";	/* he may know it from an earlier life */
+	ck_assert(hides(&r, NULL, "configured"));
+	for (size_t i = 0; i < sizeof used / sizeof used[0]; i++)
+		ck_assert(hides(&r, used[i], used[i]));
+	r.gateway.settings = &other;
+	credential_configure(&r.gateway);			/* what was used stays known */
+	ck_assert(hides(&r, NULL, "used-1") && hides(&r, NULL, "used-4") && hides(&r, NULL, "another"));
+	ck_assert(hides(&r, "used-5", "used-5") && !hides(&r, NULL, "used-1") && hides(&r, NULL, "used-2"));
+	rig_down(&r);
+}
+END_TEST
+
+START_TEST(a_fetched_secret_is_hidden_before_and_after_its_use)	/* C-16 */
+{
+	struct command_rig r;
+
+	command_up(&r);
+	ask(&r);
+	answer(&r, ERRAND_DONE, "swordfish");
+	ck_assert(hides(&r.rig, NULL, "swordfish"));
+	ck_assert(hides(&r.rig, "swordfish", "swordfish"));
+	credential_configure(&r.rig.gateway);
+	ck_assert(hides(&r.rig, NULL, "swordfish"));
+	command_down(&r);
+}
+END_TEST
+
 Suite *test_credential(void);
 Suite *
 test_credential(void)
@@ -332,6 +378,8 @@ test_credential(void)
 	tcase_add_test(tc, a_secret_refused_before_it_was_handed_out_is_not);
 	tcase_add_loop_test(tc, what_is_no_password_means_later, 0, (int)(sizeof failures / sizeof failures[0]));
 	tcase_add_test(tc, a_reload_while_the_command_runs_starts_over);
+	tcase_add_test(tc, what_the_provider_may_know_is_hidden);
+	tcase_add_test(tc, a_fetched_secret_is_hidden_before_and_after_its_use);
 	suite_add_tcase(s, tc);
 	return s;
 }

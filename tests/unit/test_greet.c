@@ -264,6 +264,27 @@ START_TEST(login_without_sense)
 }
 END_TEST
 
+/* C-16: a password that is a word of the protocol is hidden from people alone. */
+static const struct { const char *password, *script; } protocol_words[] = {
+	{ "STARTTLS", "auth: 535 5.7.8 no" }, { "plain", "mechs: PLAIN;auth: 535 5.7.8 no" },
+	{ "secret", "mechs: CRAM-MD5;auth: 334 PHNlY3JldEB4Pg==" },
+};
+
+START_TEST(a_password_that_is_a_word_of_the_protocol)
+{
+	struct rig r;
+
+	rig_open(&r, "me", NULL);
+	rig_port(&r, PROVIDER_STARTTLS, TLS_STARTTLS, protocol_words[_i].script);
+	rig_post_open(&r, 1, protocol_words[_i].password);
+	rig_wait_opened(&r);
+	ck_assert_int_eq(r.opened->result, OPENED_LOGIN_REFUSED);
+	ck_assert_int_ge(r.opened->outcome.code, 500);	/* the server's word: it was logged in to */
+	ck_assert_uint_eq(provider_said(r.provider, "*"), 0);
+	rig_close(&r);
+}
+END_TEST
+
 #define COUNT(a) (int)(sizeof(a) / sizeof(a)[0])
 
 Suite *
@@ -282,6 +303,7 @@ test_greet(void)
 	tcase_add_loop_test(t, the_configured_name, 0, COUNT(names));
 	tcase_add_test(t, a_warning_each_time);
 	tcase_add_loop_test(t, login_without_sense, 0, COUNT(senseless));
+	tcase_add_loop_test(t, a_password_that_is_a_word_of_the_protocol, 0, COUNT(protocol_words));
 	suite_add_tcase(s, t);
 	return s;
 }

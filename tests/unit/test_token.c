@@ -178,6 +178,23 @@ START_TEST(an_old_one_does_while_the_endpoint_is_down)
 }
 END_TEST
 
+/* Who gives the tokens may be who takes the mail (C-16). */
+START_TEST(all_its_secrets_are_hidden)
+{
+	struct veil *v = veil_new();
+
+	endpoint("grant: " GIVES("access-1", ",\"refresh_token\":\"refresh-2\""));
+	scratch_write_n("refresh", "refresh-1\n", 10, 0600);
+	scratch_write_n("client", "client-1\n", 9, 0600);
+	token_veil(&gateway, v);
+	ck_assert(!veil_finds(v, STR("access-1 refresh-1 refresh-2 client-1")));
+	expect_token("access-1");
+	token_veil(&gateway, v);
+	ck_assert(veil_finds(v, STR("access-1")) && veil_finds(v, STR("refresh-2")) && veil_finds(v, STR("client-1")));
+	veil_unref(&v);
+}
+END_TEST
+
 START_TEST(a_refused_one_does_not)
 {
 	endpoint("grant#1: " GIVES("t1", "") "; grant: 503 busy");
@@ -318,6 +335,7 @@ test_token(void)
 	tcase_add_test(t, the_same_one_again_is_no_other);
 	tcase_add_test(t, an_old_one_does_while_the_endpoint_is_down);
 	tcase_add_test(t, a_refused_one_does_not);
+	tcase_add_test(t, all_its_secrets_are_hidden);
 	tcase_add_test(t, later_means_when);
 	tcase_add_loop_test(t, files_that_cannot_be_read_are_a_refusal, 0, 2);
 	tcase_add_test(t, a_new_refresh_token_is_written_back);

@@ -376,6 +376,12 @@ stream_pending(const struct stream *s)
 	return s->out.len;
 }
 
+bool
+stream_is_silent(const struct stream *s)
+{
+	return inbox_left(&s->in) == 0;	/* asked only when descriptors run out, which they do not here */
+}
+
 void
 stream_deadline(struct stream *s, int64_t at_ms)
 {
