@@ -192,7 +192,7 @@ note_bare_newlines(const struct session *s)
 {
 	const struct dot *d = &s->txn->body.dot;
 
-	if (d->bare_cr || d->bare_lf || d->nul)
+	if ((d->bare_cr || d->bare_lf || d->nul) && session_may_log(s))
 		log_event(d->normalize && !d->nul ? LOG_INFO : LOG_WARNING, "bare_newline",
 		    SESSION_WHO(s),
 		    log_text("found", d->nul ? "NUL" : d->bare_lf ? "LF" : "CR"),

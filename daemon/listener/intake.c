@@ -23,8 +23,8 @@ on_bad_line(struct session *s)
 		session_end(s, 501, "5.5.2", "that is not base 64");
 		return;
 	}
-	log_event(LOG_INFO, "bad_bytes",
-	    log_text("reason", "a bare CR or LF, or a NUL, in a command"), SESSION_WHO(s));
+	if (session_may_log(s))
+		log_event(LOG_INFO, "bad_bytes", log_text("reason", "a bare CR or LF, or a NUL, in a command"), SESSION_WHO(s));
 	session_end(s, 500, "5.5.2", "lines end in CRLF, and have no other CR, LF or NUL");
 }
 
@@ -109,8 +109,9 @@ is_foreign_tls(struct session *s, struct str in)
 	s->any_input = true;
 	if (s->secure || in.p[0] != TLS_CLIENT_HELLO)
 		return false;
-	log_event(LOG_WARNING, "tls_unexpected", SESSION_WHO(s),
-	    log_text("advice", "the app began TLS at once: let it use STARTTLS here, or port 465"));
+	if (session_may_log(s))
+		log_event(LOG_WARNING, "tls_unexpected", SESSION_WHO(s),
+		    log_text("advice", "the app began TLS at once: let it use STARTTLS here, or port 465"));
 	s->owed = 1;
 	session_end(s, 500, "5.5.2", "this port does not begin with TLS");
 	return true;

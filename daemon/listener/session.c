@@ -35,6 +35,12 @@ session_find_user(const struct session *s)
 	return s->user != NULL && s->user[0] != '\0' ? s->user : NULL;
 }
 
+bool
+session_may_log(const struct session *s)
+{
+	return remark_may(&s->listener->remarks, loop_now_ms(s->listener->loop));
+}
+
 static void
 log_refusal(const struct session *s, int code, const char *status, const char *text)
 {
@@ -43,7 +49,7 @@ log_refusal(const struct session *s, int code, const char *status, const char *t
 	bool is_dull = (code >= 500 && code <= 504) || code == 535 ||
 	    (code == 421 && strcmp(status, "4.7.0") != 0);
 
-	if (code >= 400)
+	if (code >= 400 && (is_dull || session_may_log(s)))
 		log_event(is_dull ? LOG_DEBUG : LOG_INFO, "refused", log_num("code", code),
 		    log_text("dsn", status), log_text("reply", text), SESSION_WHO(s));
 }
@@ -390,11 +396,11 @@ on_failed(struct session *s)
 {
 	const char *why = stream_why(s->stream);
 
-	if (s->state == SESSION_HANDSHAKE && stream_fault(s->stream) == FAULT_TLS)
+	if (s->state != SESSION_HANDSHAKE || stream_fault(s->stream) != FAULT_TLS)
+		log_event(LOG_DEBUG, "session_lost", log_text("reason", why), SESSION_WHO(s));
+	else if (session_may_log(s))
 		log_event(LOG_WARNING, "tls_failed", log_text("reason", why), SESSION_WHO(s),
 		    log_text("advice", tls_advice(s, why)));
-	else
-		log_event(LOG_DEBUG, "session_lost", log_text("reason", why), SESSION_WHO(s));
 	intake_drop(s);
 	stream_close(&s->stream);
 	bury(s);

@@ -11,6 +11,7 @@
 #define LISTENER_SESSION_H
 
 #include "listener/logins.h"
+#include "listener/remark.h"
 #include "mail/fixup.h"
 #include "memo/memo.h"
 #include "net/accept.h"
@@ -59,6 +60,7 @@ struct listener {
 	struct limits limits;		/* what the queue said last */
 	bool draining, drained;
 	int64_t refusal_logged_at_ms;
+	struct remarks remarks;
 	/* crowd.c */
 	unsigned descriptors;		/* sessions that the process has descriptors for */
 	struct node strangers, known;	/* sessions: who came first; who was used least lately */
@@ -152,6 +154,7 @@ void session_drain(struct session *s);	/* end it now unless it is busy with a me
 void session_give_way(struct session *s, const char *what);	/* end it now; nothing is owed */
 
 bool session_is_busy(const struct session *s);	/* no input is looked at now */
+bool session_may_log(const struct session *s);	/* a line that the client can provoke at will */
 const char *session_find_user(const struct session *s);	/* for logs; NULL: nobody yet */
 #define SESSION_WHO(s)	/* fields of a log line */                              \
 	log_text("user", session_find_user(s)),                                \
