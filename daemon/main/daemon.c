@@ -136,6 +136,15 @@ descriptors_beside(const struct config *c)
 	return n;
 }
 
+/* Each session may have a file besides, for a body that is too long for memory. */
+enum { OF_A_SESSION = 2 };
+
+static uint64_t
+descriptors_wanted(const struct config *c)
+{
+	return descriptors_beside(c) + OF_A_SESSION * c->limits.connections;
+}
+
 /* Better fewer sessions than none that can do anything. */
 static unsigned
 descriptors_for_sessions(const struct config *c)
@@ -143,15 +152,15 @@ descriptors_for_sessions(const struct config *c)
 	uint64_t beside = descriptors_beside(c);
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= beside + c->limits.connections)
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= descriptors_wanted(c))
 		return 0;
-	return limit.rlim_cur > beside + SESSIONS_MIN ? (unsigned)(limit.rlim_cur - beside) : SESSIONS_MIN;
+	return limit.rlim_cur > beside + OF_A_SESSION * SESSIONS_MIN ? (unsigned)((limit.rlim_cur - beside) / OF_A_SESSION) : SESSIONS_MIN;
 }
 
 void
 daemon_warn(const struct config *c)
 {
-	uint64_t wanted = c->limits.connections + descriptors_beside(c);
+	uint64_t wanted = descriptors_wanted(c);
 	struct rlimit limit;
 	struct why what;
 	struct stat st;

@@ -220,6 +220,23 @@ remember(struct credential *c, const char *secret)
 	c->past[0] = mem_text(secret);
 }
 
+/* Two accounts at one provider: what it heard of the one it may repeat to the other. */
+static void
+add_of_others(const struct gateway *g, struct veil *v)
+{
+	const struct queue *q = g->queue;
+
+	for (unsigned i = 0; i < q->ngateway; i++) {
+		const struct gateway *other = q->gateway[i];
+
+		if (other == g || other == NULL)
+			continue;
+		veil_add(v, other->credential.secret);
+		if (other->settings != NULL)
+			veil_add(v, other->settings->password);
+	}
+}
+
 struct veil *
 credential_veil(struct gateway *g, const char *secret)
 {
@@ -235,6 +252,7 @@ credential_veil(struct gateway *g, const char *secret)
 	token_veil(g, v);
 	for (unsigned i = 0; i < CREDENTIAL_PAST; i++)
 		veil_add(v, c->past[i]);
+	add_of_others(g, v);
 	return v;
 }
 

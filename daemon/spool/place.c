@@ -14,7 +14,8 @@ is_for_a_spool(int fd)
 {
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
-	bool is_empty = true, is_spool = false;
+	bool is_empty = true;
+	unsigned of_a_spool = 0;
 	const struct dirent *e;
 
 	if (dir == NULL) {
@@ -23,11 +24,12 @@ is_for_a_spool(int fd)
 		return false;
 	}
 	while ((e = readdir(dir)) != NULL) {	/* NOLINT(concurrency-mt-unsafe): a DIR of its own */
-		is_spool |= strcmp(e->d_name, "blob") == 0 || strcmp(e->d_name, "tls") == 0;
-		is_empty &= e->d_name[0] == '.' || strcmp(e->d_name, "lost+found") == 0;
+		of_a_spool += strcmp(e->d_name, "blob") == 0 || strcmp(e->d_name, "log") == 0;
+		is_empty &= strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || strcmp(e->d_name, "lost+found") == 0 ||
+		    strcmp(e->d_name, "tls") == 0;	/* the CA may have been made before */
 	}
 	closedir(dir);
-	return is_spool || is_empty;
+	return of_a_spool == 2 || is_empty;
 }
 
 /* fd -1: root of few capabilities may not look into what is another's. */

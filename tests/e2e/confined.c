@@ -204,8 +204,8 @@ START_TEST(it_writes_nowhere_else)
 	ck_assert_int_eq(symlink(outside, path), 0);
 	world_configure(&w, "capture = \"box\"", "");
 	world_start(&w);
-	if (world_wait_log(&w, "landlock=0", 0)) {
-		fprintf(stderr, "this kernel has no Landlock: skipped\n");
+	if (world_wait_log(&w, "landlock=0", 10) || getenv("GATEPOST_PRELOAD") != NULL) {
+		fprintf(stderr, "there is no Landlock, or it was told so: skipped\n");
 	} else {
 		c = client_new(&w, w.l587, CLIENT_STARTTLS);
 		ck_assert(client_login(c));

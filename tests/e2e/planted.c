@@ -101,6 +101,8 @@ START_TEST(an_open_spool)
 		{ "mkdir -m 1777 spool", "chmod 0700 it", false },
 		{ "mkdir -m 770 spool", "chmod 0700 it", false },
 		{ "mkdir -m 755 spool && touch spool/mine", "is no spool, and other files are in it", false },
+		{ "mkdir -m 755 spool && touch spool/.profile", "is no spool, and other files are in it", false },
+		{ "mkdir -m 755 spool spool/blob && touch spool/important", "is no spool, and other files are in it", false },
 		{ "mkdir -m 755 real && ln -s real spool", "spool: Not a directory", false },
 		{ "mkdir -m 777 spool && echo 'user = nobody' >>gatepost.conf && chmod 711 . && chmod 644 users gatepost.conf", "chmod 0700 it", true },
 		{ "mkdir -m 755 spool && touch spool/mine && echo 'user = nobody' >>gatepost.conf && chmod 711 .", "other files are in it", true },
@@ -290,7 +292,7 @@ planted_suite(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, a_command_is_not_led_astray, 0, sizeof spools / sizeof spools[0]);
 	tcase_add_loop_test(t, a_fifo_does_not_keep_the_daemon_waiting, 0, 3);
-	tcase_add_loop_test(t, an_open_spool, 0, 10);
+	tcase_add_loop_test(t, an_open_spool, 0, 12);
 	tcase_add_test(t, descriptors_left_open_are_closed);
 	tcase_add_loop_test(t, what_others_could_change_is_refused, 0, sizeof open_files / sizeof open_files[0]);
 	tcase_add_loop_test(t, what_is_usual_is_taken, 0, sizeof fine_files / sizeof fine_files[0]);

@@ -316,6 +316,30 @@ START_TEST(a_reload_between_gives_the_new_one)
 }
 END_TEST
 
+static bool hides(struct rig *r, const char *next, const char *what);
+
+/* Two accounts at one provider: the one's connections do not show the other's password. */
+START_TEST(what_is_anothers_is_hidden_too)	/* C-16 */
+{
+	struct upstream settings = { .password = (char *)(uintptr_t)"of-another" };
+	struct gateway another = { .settings = &settings }, *all[2];
+	struct rig r;
+
+	rig_up(&r);
+	another.queue = &r.queue;
+	all[0] = &r.gateway;
+	all[1] = &another;
+	r.queue.gateway = all;
+	r.queue.ngateway = 2;
+	ck_assert(hides(&r, NULL, "of-another"));
+	another.credential.secret = (char *)(uintptr_t)"told-to-another";
+	ck_assert(hides(&r, NULL, "told-to-another"));
+	r.queue.gateway = NULL;
+	r.queue.ngateway = 0;
+	rig_down(&r);
+}
+END_TEST
+
 /* Does it hide that, with this one to be used next? */
 static bool
 hides(struct rig *r, const char *next, const char *what)
@@ -379,6 +403,7 @@ test_credential(void)
 	tcase_add_loop_test(tc, what_is_no_password_means_later, 0, (int)(sizeof failures / sizeof failures[0]));
 	tcase_add_test(tc, a_reload_while_the_command_runs_starts_over);
 	tcase_add_test(tc, what_the_provider_may_know_is_hidden);
+	tcase_add_test(tc, what_is_anothers_is_hidden_too);
 	tcase_add_test(tc, a_fetched_secret_is_hidden_before_and_after_its_use);
 	suite_add_tcase(s, tc);
 	return s;
