@@ -44,7 +44,7 @@ judge(int fd, const char *dir, uid_t uid, const struct stat *st, struct why *why
 	if (fd < 0)
 		return fail(why, "spool_dir %s belongs to user %u: chown it", dir, (unsigned)st->st_uid);
 	return is_for_a_spool(fd) ? 0 : fail(why, "spool_dir %s is no spool, and other files are in it; name a directory that is "
-	    "empty, or that can be made", dir);
+	    "empty, or that can be made%s", dir, st->st_uid == uid ? ", or chmod 0700 it if it is to be the spool all the same" : "");
 }
 
 int

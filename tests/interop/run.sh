@@ -29,6 +29,7 @@ for f in $all_clients; do . "tests/interop/clients/$f.sh"; done
 install openssl python3 curl
 [ -n "$ci" ] || type npm >/dev/null 2>&1 || install nodejs npm
 mkdir -p "$stuff" "$dir/rows" "$dir/wire" "$dir/gp"
+chmod 700 "$dir/gp"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=provider.example \
 	-addext 'subjectAltName=IP:127.0.0.1,DNS:localhost' -keyout "$dir/key.pem" -out "$dir/cert.pem" 2>/dev/null
 l587=$(port) l465=$(port) l2525=$(port)

@@ -85,7 +85,7 @@ postfix -c "$c" check >"$dir/check.log" 2>&1 || true
 MAIL_CONFIG=$c /usr/lib/postfix/sbin/master -c "$c" -d >"$dir/master.log" 2>&1 &
 master=$!
 
-mkdir "$dir/gp"
+mkdir -m 700 "$dir/gp"
 cat >"$dir/gp/gatepost.conf" <<X
 hostname = "host.example"
 spool_dir = "$dir/gp"
