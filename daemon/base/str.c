@@ -9,17 +9,17 @@
 /* What str_split leaves of a slice that it has used up. */
 static const char used_up[1];
 
-static unsigned char
-fold(char c)
+char
+str_fold(char c)
 {
-	return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
 static bool
 same_folded(const char *a, const char *b, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (fold(a[i]) != fold(b[i]))
+		if (str_fold(a[i]) != str_fold(b[i]))
 			return false;
 	return true;
 }
@@ -178,6 +178,15 @@ str_is_utf8(struct str s)
 			return false;
 	}
 	return true;
+}
+
+int
+str_hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 bool

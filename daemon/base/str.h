@@ -38,6 +38,8 @@ bool str_number(struct str s, uint64_t max, uint64_t *out);
 
 size_t str_character(struct str s);	/* length of the UTF-8 character s begins with; 0: none */
 bool str_is_utf8(struct str s);		/* valid, no surrogates, no overlong */
+char str_fold(char c);				/* ASCII: the small letter of a capital one */
+int str_hex(char c);				/* the digit's value in either case; -1: it is none */
 bool str_is_ascii(struct str s);
 bool str_has_control(struct str s);	/* C0 or DEL anywhere */
 

@@ -30,12 +30,6 @@ struct veil {
 	uint64_t starts[256];		/* by octet: the words that can begin with it */
 };
 
-static unsigned char
-lower(unsigned char c)
-{
-	return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
-}
-
 /* Is that octet, as it was said, one of the word's? */
 static bool
 is_same(const struct word *w, char of_word, unsigned char said)
@@ -44,7 +38,7 @@ is_same(const struct word *w, char of_word, unsigned char said)
 
 	if (w->coded)		/* RFC 4648 5 has another alphabet */
 		return c == said || (c == '+' && said == '-') || (c == '/' && said == '_');
-	return lower(c) == lower(said);
+	return str_fold(of_word) == str_fold((char)said);
 }
 
 /* --- its words --------------------------------------------------------------- */
@@ -155,15 +149,6 @@ veil_unref(struct veil **vp)
 
 /* --- looking for them ----------------------------------------------------------- */
 
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Octets at p that stand for that one of the word's; 0: none.  `escaped': they are those of a form or an address. */
 static size_t
 fits(const struct word *w, char c, const char *p, const char *end, bool escaped)
@@ -172,9 +157,9 @@ fits(const struct word *w, char c, const char *p, const char *end, bool escaped)
 		return 0;
 	if (escaped && *p == '+' && c == ' ')
 		return 1;
-	if (!escaped || *p != '%' || end - p < 3 || hex_value(p[1]) < 0 || hex_value(p[2]) < 0)
+	if (!escaped || *p != '%' || end - p < 3 || str_hex(p[1]) < 0 || str_hex(p[2]) < 0)
 		return is_same(w, c, (unsigned char)*p);
-	return is_same(w, c, (unsigned char)(hex_value(p[1]) << 4 | hex_value(p[2]))) ? 3 : 0;
+	return is_same(w, c, (unsigned char)(str_hex(p[1]) << 4 | str_hex(p[2]))) ? 3 : 0;
 }
 
 /* Where a word goes on that was broken at p: in the next line, behind its enhanced status. */

@@ -146,7 +146,7 @@ check_password(const struct check *ck, const struct upstream *u,
 	if (!has_password(u))
 		return 0;
 	file = &in->tree->in->file[tree_find(in, "password")->file];
-	if ((file->mode & S_IRWXO) != 0 && !guard_is_credential(file->path))
+	if (!guard_is_private(file->path, file->mode))
 		return check_blame(ck, in, "password", "others can read this "
 		    "file (mode %03o); chmod 640 it, or use password_file",
 		    (unsigned)file->mode & 0777);

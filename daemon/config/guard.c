@@ -15,13 +15,27 @@
 
 enum { ENTRY_MAX = 16 << 10 };
 
-bool
-guard_is_credential(const char *path)
+const char *
+guard_credentials(void)
 {
 	const char *dir = getenv("CREDENTIALS_DIRECTORY");
-	size_t n = dir != NULL && dir[0] == '/' ? strlen(dir) : 0;
+
+	return dir != NULL && dir[0] == '/' ? dir : NULL;
+}
+
+static bool
+is_credential(const char *path)
+{
+	const char *dir = guard_credentials();
+	size_t n = dir != NULL ? strlen(dir) : 0;
 
 	return n > 0 && strncmp(path, dir, n) == 0 && path[n] == '/' && strchr(path + n + 1, '/') == NULL;
+}
+
+bool
+guard_is_private(const char *path, mode_t mode)
+{
+	return (mode & S_IRWXO) == 0 || is_credential(path);
 }
 
 /* Where names can be taken away and given anew: not in a directory like /tmp. */
@@ -38,7 +52,7 @@ guard_writers(const char *path, const struct stat *st, struct why *why)
 	struct stat up;
 	int result = 0;
 
-	if (guard_is_credential(path))
+	if (is_credential(path))
 		result = 0;
 	else if (st->st_mode & S_IWOTH)
 		result = fail(why, "anybody can write it (mode %03o); chmod o-w it, after a look at what is in it",
@@ -55,7 +69,7 @@ guard_writers(const char *path, const struct stat *st, struct why *why)
 int
 guard_readers(const char *path, const struct stat *st, struct why *why)
 {
-	if ((st->st_mode & S_IRWXO) == 0 || guard_is_credential(path))
+	if (guard_is_private(path, st->st_mode))
 		return 0;
 	errno = EPERM;
 	return fail(why, "others can read it (mode %03o); chmod 640 or 600 it", (unsigned)st->st_mode & 0777);
@@ -75,7 +89,7 @@ is_named(uid_t uid, const char *user)
 int
 guard_owner(const char *path, const struct stat *st, const char *user, struct why *why)
 {
-	if (st->st_uid == 0 || st->st_uid == geteuid() || guard_is_credential(path) ||
+	if (st->st_uid == 0 || st->st_uid == geteuid() || is_credential(path) ||
 	    (user != NULL && user[0] != '\0' && is_named(st->st_uid, user)))
 		return 0;
 	errno = EPERM;

@@ -7,8 +7,8 @@
 
 #include "base/why.h"
 
-/* Is it one of the credentials that systemd passed?  Those have systemd's modes. */
-bool guard_is_credential(const char *path);
+const char *guard_credentials(void);		/* where systemd put the credentials that it passed; NULL: it passed none */
+bool guard_is_private(const char *path, mode_t mode);	/* others cannot touch it, or it is a credential, which has systemd's mode */
 
 /*
  * Each is 0, or -1 with the reason and the remedy (without the file's name) and errno EPERM.  `path' is as it was opened, `st'

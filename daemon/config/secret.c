@@ -1,6 +1,6 @@
 /*
- * Secrets in files (PROTOCOL.md C.2, C-30): regular files that others can neither
- * read nor replace, of root's or the daemon's user's, no symbolic links, one newline at the end taken off, no NUL, bounded.
+ * Secrets in files (PROTOCOL.md C.2, C-30): regular files that others can neither read nor replace, of root's or the daemon's
+ * user's, no symbolic links, one newline at the end taken off, no NUL, bounded.
  */
 #include "config/secret.h"
 
@@ -14,14 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *
-credentials(void)
-{
-	const char *dir = getenv("CREDENTIALS_DIRECTORY");
-
-	return dir != NULL && dir[0] == '/' ? dir : NULL;
-}
-
 char *
 secret_path(const char *name, const char *dir)
 {
@@ -29,8 +21,8 @@ secret_path(const char *name, const char *dir)
 
 	if (name[0] == '/')
 		return mem_text(name);
-	if (credentials() != NULL && strchr(name, '/') == NULL) {
-		path = mem_printf("%s/%s", credentials(), name);
+	if (guard_credentials() != NULL && strchr(name, '/') == NULL) {
+		path = mem_printf("%s/%s", guard_credentials(), name);
 		if (access(path, F_OK) == 0)
 			return path;
 		free(path);

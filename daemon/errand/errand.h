@@ -40,7 +40,8 @@ struct errand_answer {
 /*
  * servant.c: forks the helper; *fd is for errand_start.  Before any thread, and after privileges that commands shall not have are
  * gone.  The helper has the commands of c, which it frees (as all of the daemon it has no use for), and reads o->file again
- * when it is told to; but no new command from where the daemon may write (`writable', directories).  It ends with the daemon.  When this returns it holds none of the daemon's descriptors any more.
+ * when it is told to; but no new command from where the daemon may write (`writable', directories).  It ends with the daemon.
+ * When this returns it holds none of the daemon's descriptors any more.
  */
 int servant_fork(int *fd, const struct config_options *o, const struct names *writable, struct config *c,
     struct why *why) must_check;

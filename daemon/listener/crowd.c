@@ -136,53 +136,29 @@ few(const struct listener *l)
 	return n < 1 ? 1 : n > FEW_MAX ? FEW_MAX : n;
 }
 
-/* The session of the known that was used least lately, and not within that time, of those that `may' leaves. */
+/*
+ * The session of the known that was used least lately, and not within that time: of who has most; where nobody has many, of the trusted
+ * addresses if most are theirs, else of anybody who is not at work.  A reply that is owed is waited for, but not for ever: who has too
+ * many would always be owed one.
+ */
 static struct session *
-find_known(const struct listener *l, int64_t idle_ms, bool (*may)(const struct session *s, unsigned most_held, int64_t idle_ms),
-    unsigned most_held)
+find_heavy(const struct listener *l, int64_t idle_ms)
 {
 	int64_t until_ms = loop_now_ms(l->loop) - idle_ms;
+	unsigned most_held = heaviest(), least = most_held > few(l) ? most_held : 0;
+	bool by_trust = least == 0 && held_by_trust > held_in_all / 2;
 
+	if (least == 0 && !by_trust && idle_ms < BUSY_MS)
+		return NULL;
 	for (struct node *n = l->known.next; n != &l->known; n = n->next) {
 		struct session *s = container_of(n, struct session, crowd);
 
 		if (s->there_since_ms > until_ms)
 			break;
-		if (may(s, most_held, idle_ms))
+		if (*s->holder >= least && (s->by_trust || !by_trust) && (s->owed == 0 || idle_ms == 0))
 			return s;
 	}
 	return NULL;
-}
-
-/* A reply that is owed is waited for, but not for ever: there would always be one. */
-static bool
-is_heavy(const struct session *s, unsigned most_held, int64_t idle_ms)
-{
-	return *s->holder >= most_held && (s->owed == 0 || idle_ms == 0);
-}
-
-static bool
-is_by_trust(const struct session *s, unsigned most_held, int64_t idle_ms)
-{
-	(void)most_held;
-	return s->by_trust && (s->owed == 0 || idle_ms == 0);
-}
-
-static bool
-is_at_rest(const struct session *s, unsigned most_held, int64_t idle_ms)
-{
-	(void)most_held;
-	return s->owed == 0 && idle_ms >= BUSY_MS;
-}
-
-static struct session *
-find_heavy(const struct listener *l, int64_t idle_ms)
-{
-	unsigned most_held = heaviest();
-
-	if (most_held > few(l))
-		return find_known(l, idle_ms, is_heavy, most_held);
-	return find_known(l, idle_ms, held_by_trust > held_in_all / 2 ? is_by_trust : is_at_rest, most_held);
 }
 
 /* How long a session must have lain there: the longer there are too many, the less.  Each thread knows only its own, so that it is the
@@ -194,13 +170,6 @@ rest_needed_ms(const struct listener *l)
 	int64_t sweeps = l->over_since_ms == 0 ? 0 : (loop_now_ms(l->loop) - l->over_since_ms) / SWEEP_MS;
 
 	return ages_ms[sweeps < 3 ? sweeps : 3];
-}
-
-static void
-sweep_at(struct listener *l, int64_t at_ms)
-{
-	l->is_sweeping = true;
-	loop_timer(l->loop, &l->sweep, at_ms);
 }
 
 /* Counts the session as its holder's.  If that is too many the sweep comes at once. */
@@ -218,7 +187,7 @@ hold(struct session *s)
 	if (s->by_trust)
 		atomic_fetch_add(&held_by_trust, 1);
 	if (atomic_fetch_add(&held_in_all, 1) >= room_for_known(l))
-		sweep_at(l, loop_now_ms(l->loop));
+		loop_timer(l->loop, &l->sweep, loop_now_ms(l->loop));
 }
 
 /* --- who is where -------------------------------------------------------------------------- */
@@ -237,7 +206,7 @@ stand(struct session *s)
 static void
 set_sweep(struct listener *l)
 {
-	sweep_at(l, loop_now_ms(l->loop) + (is_stressed(l) ? SWEEP_MS : CALM_SWEEP_MS));
+	loop_timer(l->loop, &l->sweep, loop_now_ms(l->loop) + (is_stressed(l) ? SWEEP_MS : CALM_SWEEP_MS));
 }
 
 void
@@ -245,7 +214,7 @@ crowd_join(struct session *s)
 {
 	struct listener *l = s->listener;
 
-	if (!l->is_sweeping)
+	if (!heap_has(&l->sweep.node))
 		set_sweep(l);
 	if (l->nsession > l->peak)
 		l->peak = l->nsession;
@@ -423,7 +392,6 @@ crowd_on_sweep(void *arg)
 
 	if (is_starving && over < spare)
 		over = spare + 1;
-	l->is_sweeping = false;
 	l->starved = starved;
 	while (is_stressed(l) && send_away(find_stranger(l, STRANGER_MS), "timeout"))
 		continue;

@@ -67,7 +67,6 @@ struct listener {
 	struct timer sweep;
 	unsigned peak, gave_way;	/* most sessions lately; sent away since that was logged */
 	int64_t over_since_ms;		/* more are known than may be; 0: no */
-	bool is_sweeping;		/* the sweep has its time */
 	int64_t starved, crowded_logged_at_ms, shrunk_at_ms;
 	struct buf out;			/* replies of the session that is being served */
 	struct buf content;		/* unstuffed, on its way to the fix-up */

@@ -103,23 +103,14 @@ on_head_end(struct http_reply *r)
 
 /* --- chunks ---------------------------------------------------------------------- */
 
-static int
-hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static void
 on_chunk_line(struct http_reply *r, struct str line)
 {
 	uint64_t size = 0;
 	size_t i = 0;
 
-	while (i < line.n && i < 8 && hex(line.p[i]) >= 0)
-		size = size * 16 + (uint64_t)hex(line.p[i++]);
+	while (i < line.n && i < 8 && str_hex(line.p[i]) >= 0)
+		size = size * 16 + (uint64_t)str_hex(line.p[i++]);
 	if (i == 0 || (i < line.n && line.p[i] != ';' && line.p[i] != ' ' && line.p[i] != '\t')) {
 		bad(r, "the answer's chunks cannot be read");
 		return;

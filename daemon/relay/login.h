@@ -26,8 +26,8 @@ struct login;
 /* `said': the server's words, or ours; borrowed. */
 typedef void (*login_fn)(void *arg, enum login_end end, const struct outcome *said);
 
-/* The exchange, which hides the password (exchange_hide), and the password are borrowed until fn is called, or login_free; fn never from inside the call.
- * `mechs': from login_common. */
+/* The exchange, which hides the password (exchange_hide), and the password are borrowed until fn is called, or login_free; fn
+ * never from inside the call.  `mechs': from login_common. */
 struct login *login_start(struct exchange *x, const struct upstream *u, unsigned port, const char *password,
     unsigned mechs, login_fn fn, void *arg);
 void login_free(struct login **l);	/* may be called from fn */

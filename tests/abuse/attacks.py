@@ -221,6 +221,17 @@ def full_and_guesses(n):
     hold(n, make, again, 1)
 
 
+def refilled(held, n):
+    """Those on the submit socket that live, and new ones, until they are n or no more come."""
+    held = [s for s in held if not is_dead(s)]
+    while len(held) < n and not is_over():
+        try:
+            held.append(greeted(AT["submit"]))
+        except EXHAUSTED:
+            break
+    return held
+
+
 def nag(some, what=b"NOOP\r\n"):
     for s in some:
         try:
@@ -234,12 +245,7 @@ def full_and_connects(n):
     become_nobody()
     held = []
     while not is_over(0.01):
-        held = [s for s in held if not is_dead(s)]
-        while len(held) < n and not is_over():
-            try:
-                held.append(greeted(AT["submit"]))
-            except EXHAUSTED:
-                break
+        held = refilled(held, n)
         nag(held[:100])
         held = held[100:] + held[:100]
         for _ in range(300):
@@ -254,12 +260,7 @@ def full_and_silent(n):
     become_nobody()
     held, silent = [], []
     while not is_over(0.01):
-        held = [s for s in held if not is_dead(s)]
-        while len(held) < n and not is_over():
-            try:
-                held.append(greeted(AT["submit"]))
-            except EXHAUSTED:
-                break
+        held = refilled(held, n)
         nag(held[:100])
         held = held[100:] + held[:100]
         for _ in range(40):
@@ -433,12 +434,7 @@ def keep_busy(n, what):
     held, began = [], time.monotonic()
     while not is_over(max(0.0, began + 0.01 - time.monotonic())):
         began = time.monotonic()
-        held = [s for s in held if not is_dead(s)]
-        while len(held) < n and not is_over():
-            try:
-                held.append(greeted(AT["submit"]))
-            except EXHAUSTED:
-                break
+        held = refilled(held, n)
         nag(held, what)
 
 

@@ -134,9 +134,9 @@ START_TEST(credentials)
 	ck_assert_str_eq(path, "/abs/key");
 	free(path);
 	/* a way out of the directory is not a credential */
-	ck_assert(!guard_is_credential(scratch_path("cred/../key")));
-	ck_assert(!guard_is_credential(scratch_path("credx")));
-	ck_assert(guard_is_credential(scratch_path("cred/key")));
+	ck_assert(!guard_is_private(scratch_path("cred/../key"), 0644));
+	ck_assert(!guard_is_private(scratch_path("credx"), 0644));
+	ck_assert(guard_is_private(scratch_path("cred/key"), 0644));
 
 	unsetenv("CREDENTIALS_DIRECTORY");
 	path = secret_path("key", "/");
