@@ -35,6 +35,15 @@ auth_leave(struct session *s)
 }
 
 void
+auth_clear(struct session *s)
+{
+	auth_leave(s);
+	if (s->checking)
+		helper_cancel(s->listener->checked, s->self);
+	s->checking = false;
+}
+
+void
 auth_too_long(struct session *s)
 {
 	auth_leave(s);
@@ -111,12 +120,32 @@ find(const struct users *users, struct str name)
 	return user;
 }
 
-/* What cannot be right is checked like the rest, so that it does not show. */
+/* A name that is not a user's may be the password of one, typed in the wrong place, or with a NUL forgotten. */
+static void
+log_failure(const struct session *s, const struct check *c)
+{
+	if (session_may_log(s))
+		log_event(LOG_WARNING, "auth_failed", log_text("user", c->known != NULL ? c->known->name : NULL),
+		    log_text("reason", c->known != NULL ? NULL : c->name[0] != '\0' ? "unknown user" : "malformed"),
+		    log_text("address", s->address), log_text("listener", s->port->name), log_num("failures", s->auth_failures));
+}
+
+static void
+refuse(struct session *s, const struct check *c)
+{
+	int64_t now_ms = loop_now_ms(s->listener->loop);
+
+	s->auth_failures++;
+	count_add(COUNT_AUTH_FAILURES, 1);
+	log_failure(s, c);
+	session_reply_late(s, c->tell_at_ms > now_ms ? c->tell_at_ms - now_ms : 0, 535, "5.7.8", "authentication failed");
+}
+
+/* What cannot be right is refused like the rest, so that it does not show. */
 static enum answer
 check(struct session *s, struct str name, struct str password)
 {
 	struct logins *logins = &s->listener->logins;
-	int64_t now_ms = loop_now_ms(s->listener->loop);
 	const struct user *known, *user;
 	struct check *c;
 
@@ -126,39 +155,29 @@ check(struct session *s, struct str name, struct str password)
 		name = STR("");
 	known = find(logins->users, name);
 	user = is_password(password) ? known : NULL;
-	if (user != NULL && remember_knows(user, password, now_ms)) {
+	if (user != NULL && remember_knows(user, password, loop_now_ms(s->listener->loop))) {
 		log_in(s, logins->users, user);
 		return ANSWERED;
 	}
 	c = check_new(s, logins->users, known, name, password);
 	c->user = user;
-	if (helper_put(&c))
+	if (helper_put(&c)) {
+		s->checking = true;
 		return WILL_ANSWER;
+	}
+	refuse(s, c);
 	helper_free_check(&c);
-	return answer(s, 454, "4.7.0", "too many logins are being checked, try later");
-}
-
-/* A name that is not a user's may be the password of one, typed in the wrong place, or with a NUL forgotten. */
-static void
-log_failure(const struct session *s, const struct check *c)
-{
-	log_event(LOG_WARNING, "auth_failed", log_text("user", c->known != NULL ? c->known->name : NULL),
-	    log_text("reason", c->known != NULL ? NULL : c->name[0] != '\0' ? "unknown user" : "malformed"),
-	    log_text("address", s->address), log_text("listener", s->port->name), log_num("failures", s->auth_failures));
+	return ANSWERED;
 }
 
 void
 auth_checked(struct session *s, const struct check *c)
 {
-	if (c->ok) {
-		remember_put(c->user, (struct str){ c->password, c->password_len }, loop_now_ms(s->listener->loop));
+	s->checking = false;
+	if (c->ok)
 		log_in(s, c->users, c->user);
-	} else {
-		s->auth_failures++;
-		count_add(COUNT_AUTH_FAILURES, 1);
-		log_failure(s, c);
-		session_reply_late(s, c->delay_ms, 535, "5.7.8", "authentication failed");
-	}
+	else
+		refuse(s, c);
 	session_go_on(s);
 }
 

@@ -1,86 +1,107 @@
 /*
- * The password thread: a bounded queue in, each listener's own channel out.  One thread for all,
- * so that guessers cannot take more than one processor and its memory of failures needs no lock.
+ * The password thread.  One for all, so that guessers cannot take more than one processor.
+ *
+ * Who failed least is checked first: guesses make neither an app's first login wait nor one that was right the last time.  A name that is
+ * nobody's is not waited for at all.  Nothing of that shows (A-055, C-26): a failure is told when it had been found if all were
+ * checked in turn, whatever their names, and not before its delay is over.
+ *
+ * What waits is bounded by the sessions: each has one, and takes it along when it ends.
  */
 #include "listener/helper.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/buf.h"
 #include "base/digest.h"
 #include "base/ident.h"
 #include "base/mem.h"
+#include "listener/remember.h"
 
 enum {
-	WAITING_MAX = 128,
-	FAILURES = 1024,		/* places; a collision forgets the elder */
+	PLACES = 1024,			/* a collision forgets the elder */
 	FIRST_DELAY_MS = 500,
 	LAST_DELAY_MS = 30 * 1000,
 	FORGET_MS = 10 * 60 * 1000,
+	CHECK_MS = 30,			/* what one takes, until it is known */
+	DUMMIES_MAX = 8,
+	FAILURES_MAX = 1 << 20,
 	/* Apps of one host share its address: one of them that is set up wrongly must not make
 	 * every other's slip cost half a minute. */
-	PER_ADDRESS = 8
+	PER_ADDRESS = 8,
+	PROVEN = -1			/* a rank: was right the last time */
 };
 
-struct failures {
+struct record {		/* of a name, an address, or a name at an address */
 	uint64_t who;
-	unsigned n;
+	int failures;			/* of late, or PROVEN */
 	int64_t last_at_ms;
 };
 
-/*
- * Whose last login from an address was right does not wait behind those who guess.  Not whose name exists: then a flood would show by the time
- * an answer takes which names do.
- */
-enum queue { PROVEN, OTHERS, QUEUES };
-
-struct waiting {
-	struct link *first, **tail;
-	unsigned n;
-};
-
 static struct {
-	pthread_mutex_t lock;
+	pthread_mutex_t lock;		/* of all that follows */
 	pthread_cond_t work, rest;
 	pthread_t thread;
 	bool running, stop;
-	struct waiting queue[QUEUES];
-	uint64_t proven[FAILURES];	/* addresses and names; 0: none */
-	unsigned char key[32];
+	struct node waiting;		/* in the order they came */
 	const struct channel *busy_for;	/* whose check is being made; NULL: none */
+	unsigned dummies;		/* names that are nobody's, and have not cost their hash yet */
+	int64_t check_ms;		/* what one takes, the dearer ones rather than the mean */
+	int64_t all_done_at_ms;		/* if all that came were checked in turn */
+	struct record name[PLACES], address[PLACES], pair[PLACES];
+	unsigned char key[32];
 } helper = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.work = PTHREAD_COND_INITIALIZER,
 	.rest = PTHREAD_COND_INITIALIZER,
+	.waiting = { &helper.waiting, &helper.waiting },
 };
 
-/* --- who failed: the thread's own ------------------------------------------- */
+/* --- who failed: all under the lock ------------------------------------------- */
 
-struct blame {
-	struct failures by_name[FAILURES], by_address[FAILURES];
-};
-
-static uint64_t
-who_is(const char *text)
+static struct record *
+find_record(struct record *table, struct str text, int64_t now_ms)
 {
-	return digest_number(helper.key, str_of(text));
+	uint64_t who = digest_number(helper.key, text);
+	struct record *r = &table[who % PLACES];
+
+	if (r->who != who || (r->failures > 0 && now_ms - r->last_at_ms > FORGET_MS))
+		*r = (struct record){ .who = who };
+	r->last_at_ms = now_ms;
+	return r;
 }
 
-static struct failures *
-failures_of(struct failures *table, const char *text, int64_t now_ms)
+/* With the address, so that a guess from elsewhere takes nothing from whose name it is. */
+static struct record *
+find_pair(const struct check *c)
 {
-	uint64_t who = who_is(text);
-	struct failures *f = &table[who % FAILURES];
+	struct record *r;
+	struct buf b = { 0 };
 
-	if (f->who != who || now_ms - f->last_at_ms > FORGET_MS)
-		*f = (struct failures){ .who = who, .last_at_ms = now_ms };
-	return f;
+	buf_room(&b, strlen(c->address) + strlen(c->name) + 64);	/* growing would leave copies behind */
+	buf_printf(&b, "%s\n%s", c->address, c->name);
+	r = find_record(helper.pair, buf_str(&b), c->at_ms);
+	buf_wipe(&b);
+	return r;
+}
+
+static int
+count_failure(struct record *r)	/* how many there were before */
+{
+	return r->failures < FAILURES_MAX ? r->failures++ : r->failures;
+}
+
+/* Taken for a failure until it is known better, so that one guess of many at once goes before another's second. */
+static int
+rank(const struct check *c)
+{
+	return count_failure(find_pair(c));
 }
 
 static int64_t
-doubled(unsigned times)
+doubled(int times)
 {
 	int64_t ms = FIRST_DELAY_MS;
 
@@ -89,182 +110,219 @@ doubled(unsigned times)
 	return ms < LAST_DELAY_MS ? ms : LAST_DELAY_MS;
 }
 
+/* What was found is what will be remembered, and a failure gets its time. */
 static void
-weigh(struct blame *b, struct check *c)
+weigh(struct check *c)
 {
-	struct failures *name = failures_of(b->by_name, c->name, c->at_ms);
-	struct failures *address = failures_of(b->by_address, c->address, c->at_ms);
-	int64_t by_address;
+	struct record *name = find_record(helper.name, str_of(c->name), c->at_ms);
+	struct record *address;
+	int64_t delay_ms, by_address_ms;
 
 	if (c->ok) {
-		name->n = 0;
+		name->failures = 0;
+		find_pair(c)->failures = PROVEN;
 		return;
 	}
-	c->delay_ms = doubled(name->n++);
-	by_address = doubled(address->n++ / PER_ADDRESS);
-	if (by_address > c->delay_ms)
-		c->delay_ms = by_address;
-	name->last_at_ms = address->last_at_ms = c->at_ms;
+	address = find_record(helper.address, str_of(c->address), c->at_ms);
+	delay_ms = doubled(count_failure(name));
+	by_address_ms = doubled(count_failure(address) / PER_ADDRESS);
+	c->tell_at_ms = c->at_ms + (delay_ms > by_address_ms ? delay_ms : by_address_ms);
+	if (c->tell_at_ms < c->turn_at_ms)
+		c->tell_at_ms = c->turn_at_ms;
+}
+
+/* When it would be done behind all that came before. */
+static int64_t
+turn_ms(int64_t now_ms)
+{
+	int64_t last_ms = now_ms + LAST_DELAY_MS;
+
+	if (helper.all_done_at_ms < now_ms)
+		helper.all_done_at_ms = now_ms;
+	helper.all_done_at_ms += helper.check_ms;
+	if (helper.all_done_at_ms > last_ms)
+		helper.all_done_at_ms = last_ms;
+	return helper.all_done_at_ms;
 }
 
 /* --- the thread --------------------------------------------------------------- */
 
 static struct check *
-next_check(void)	/* under the lock; NULL: stop */
+choose(void)	/* under the lock; NULL: nothing waits */
 {
-	struct waiting *w;
-	struct check *c;
+	struct check *best = NULL;
 
-	while (helper.queue[PROVEN].n + helper.queue[OTHERS].n == 0 && !helper.stop)
-		pthread_cond_wait(&helper.work, &helper.lock);
-	if (helper.stop)
-		return NULL;
-	w = &helper.queue[helper.queue[PROVEN].n > 0 ? PROVEN : OTHERS];
-	c = container_of(w->first, struct check, link);
-	w->first = c->link.next;
-	if (w->first == NULL)
-		w->tail = &w->first;
-	w->n--;
-	helper.busy_for = c->back;
-	return c;
+	for (struct node *n = helper.waiting.next; n != &helper.waiting; n = n->next) {
+		struct check *c = container_of(n, struct check, waiting);
+
+		if (best == NULL || c->rank < best->rank)
+			best = c;
+	}
+	return best;
 }
 
-/* With the address, so that a guess from elsewhere takes nothing from whose name it is. */
-static uint64_t
-whence(const struct check *c)
+static int64_t
+now_ms(void)	/* of a real clock, for what work takes */
 {
-	struct buf b = { 0 };
-	uint64_t who;
+	struct timespec t;
 
-	buf_room(&b, strlen(c->address) + strlen(c->name) + 64);	/* growing would leave copies behind */
-	buf_printf(&b, "%s\n%s", c->address, c->name);
-	who = digest_number(helper.key, buf_str(&b));
-	buf_wipe(&b);
-	return who;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* An app that opens many sessions at once has its password checked for the first of them. */
+static bool
+is_right(const struct check *c)
+{
+	struct str password = { c->password, c->password_len };
+
+	if (remember_knows(c->user, password, c->at_ms))
+		return true;
+	if (!users_check(c->user, c->password))
+		return false;
+	remember_put(c->user, password, c->at_ms);
+	return true;
 }
 
 static void
-prove(const struct check *c)	/* under the lock */
+look_at(struct check *c)	/* under the lock, which it gives up meanwhile */
 {
-	uint64_t who = whence(c), *place = &helper.proven[who % FAILURES];
+	int64_t began_ms = now_ms(), took_ms;
 
-	if (c->ok)
-		*place = who;
-	else if (*place == who)
-		*place = 0;
+	list_remove(&c->waiting);
+	helper.busy_for = c->back;
+	pthread_mutex_unlock(&helper.lock);
+	c->ok = is_right(c);
+	pthread_mutex_lock(&helper.lock);
+	took_ms = now_ms() - began_ms;
+	helper.check_ms -= helper.check_ms / 16;
+	if (helper.check_ms < took_ms)
+		helper.check_ms = took_ms < LAST_DELAY_MS ? took_ms : LAST_DELAY_MS;
+	weigh(c);
+	channel_post(c->back, &c->link);
+	helper.busy_for = NULL;
+	pthread_cond_broadcast(&helper.rest);
+}
+
+/* A name that is nobody's takes a processor the same time as others do, when nothing else waits: that shows, too. */
+static void
+look_at_dummy(void)	/* the same */
+{
+	helper.dummies--;
+	pthread_mutex_unlock(&helper.lock);
+	(void)users_check(NULL, "");
+	pthread_mutex_lock(&helper.lock);
 }
 
 static void *
 run(void *arg)
 {
-	struct blame *b = arg;
 	struct check *c;
 
+	(void)arg;
 	pthread_setname_np(pthread_self(), "passwords");
 	pthread_mutex_lock(&helper.lock);
-	while ((c = next_check()) != NULL) {
-		pthread_mutex_unlock(&helper.lock);
-		c->ok = users_check(c->user, c->password) && c->user != NULL;
-		weigh(b, c);
-		pthread_mutex_lock(&helper.lock);
-		prove(c);
-		channel_post(c->back, &c->link);
-		helper.busy_for = NULL;
-		pthread_cond_broadcast(&helper.rest);
+	while (!helper.stop) {
+		if ((c = choose()) != NULL)
+			look_at(c);
+		else if (helper.dummies > 0)
+			look_at_dummy();
+		else
+			pthread_cond_wait(&helper.work, &helper.lock);
 	}
 	pthread_mutex_unlock(&helper.lock);
-	free(b);
 	return NULL;
 }
 
 void
 helper_start(void)
 {
-	struct blame *b = mem_zero(sizeof *b);
 	int error;
 
+	pthread_mutex_lock(&helper.lock);
 	ident_random(helper.key, sizeof helper.key);
-	for (int i = 0; i < QUEUES; i++)
-		helper.queue[i] = (struct waiting){ .tail = &helper.queue[i].first };
-	memset(helper.proven, 0, sizeof helper.proven);
+	memset(helper.name, 0, sizeof helper.name);
+	memset(helper.address, 0, sizeof helper.address);
+	memset(helper.pair, 0, sizeof helper.pair);
+	helper.check_ms = CHECK_MS;
+	helper.all_done_at_ms = 0;
+	helper.dummies = 0;
 	helper.stop = false;
-	error = pthread_create(&helper.thread, NULL, run, b);
+	pthread_mutex_unlock(&helper.lock);
+	error = pthread_create(&helper.thread, NULL, run, NULL);
 	if (error != 0)
 		bug("no thread for passwords: %s", strerror(error));
 	helper.running = true;
 }
 
-static void
-drop_from(struct waiting *w, const struct channel *back)
-{
-	struct link **at = &w->first;
-
-	while (*at != NULL) {
-		struct check *c = container_of(*at, struct check, link);
-
-		if (back == NULL || c->back == back) {
-			*at = c->link.next;
-			w->n--;
-			helper_free_check(&c);
-		} else {
-			at = &c->link.next;
-		}
-	}
-	w->tail = at;
-}
-
-/* Takes out, and frees, what waits for `back', or for anyone with NULL. */
-static void
-drop(const struct channel *back)	/* under the lock */
-{
-	for (int i = 0; i < QUEUES; i++)
-		drop_from(&helper.queue[i], back);
-}
-
 void
 helper_stop(void)
 {
-	pthread_mutex_lock(&helper.lock);
-	if (!helper.running) {
-		pthread_mutex_unlock(&helper.lock);
+	if (!helper.running)
 		return;
-	}
 	helper.running = false;
+	pthread_mutex_lock(&helper.lock);
 	helper.stop = true;
-	drop(NULL);
 	pthread_cond_signal(&helper.work);
 	pthread_mutex_unlock(&helper.lock);
 	pthread_join(helper.thread, NULL);
 }
 
+/* --- to and from the listeners -------------------------------------------------- */
+
 bool
-helper_put(struct check **c)
+helper_put(struct check **cp)
 {
-	uint64_t who = whence(*c);
-	struct waiting *w;
-	bool ok;
+	struct check *c = *cp;
+	bool waits = c->user != NULL;
 
 	pthread_mutex_lock(&helper.lock);
-	w = &helper.queue[helper.proven[who % FAILURES] == who ? PROVEN : OTHERS];
-	ok = helper.running && w->n < WAITING_MAX;
-	if (ok) {
-		(*c)->link.next = NULL;
-		*w->tail = &(*c)->link;
-		w->tail = &(*c)->link.next;
-		w->n++;
-		*c = NULL;
-		pthread_cond_signal(&helper.work);
+	c->turn_at_ms = turn_ms(c->at_ms);
+	if (waits) {
+		c->rank = rank(c);
+		list_put(&helper.waiting, &c->waiting);
+		*cp = NULL;
+	} else {
+		weigh(c);
+		if (helper.dummies < DUMMIES_MAX)
+			helper.dummies++;
 	}
+	pthread_cond_signal(&helper.work);
 	pthread_mutex_unlock(&helper.lock);
-	return ok;
+	return waits;
+}
+
+/* Those of one session, or all with NULL. */
+static void
+drop(const struct channel *back, const struct handle *session)	/* under the lock */
+{
+	struct node *next;
+
+	for (struct node *n = helper.waiting.next; n != &helper.waiting; n = next) {
+		struct check *c = container_of(n, struct check, waiting);
+
+		next = n->next;
+		if (c->back == back && (session == NULL ||
+		    (c->session.slot == session->slot && c->session.generation == session->generation))) {
+			list_remove(n);
+			helper_free_check(&c);
+		}
+	}
 }
 
 void
-helper_forget(struct channel *back)
+helper_cancel(const struct channel *back, struct handle session)
 {
 	pthread_mutex_lock(&helper.lock);
-	if (helper.running)
-		drop(back);
+	drop(back, &session);
+	pthread_mutex_unlock(&helper.lock);
+}
+
+void
+helper_forget(const struct channel *back)
+{
+	pthread_mutex_lock(&helper.lock);
+	drop(back, NULL);
 	while (helper.busy_for == back)
 		pthread_cond_wait(&helper.rest, &helper.lock);
 	pthread_mutex_unlock(&helper.lock);

@@ -166,7 +166,7 @@ bury(struct session *s)
 	struct listener *l = s->listener;
 
 	transaction_reset(s);
-	auth_leave(s);
+	auth_clear(s);
 	loop_cancel(l->loop, &s->timer);
 	crowd_leave(s);
 	listener_remove(l, s);

@@ -123,6 +123,7 @@ struct session {
 	bool esmtp, secure, trusted;
 	bool by_trust;			/* in crowd.c: it has a holder, and that is an address */
 	bool plain_auth;		/* may log in without TLS */
+	bool checking;			/* helper.h has a password of it */
 	bool tls_due;			/* when what was said has been written */
 	bool paused, eof, is_abrupt;
 	bool more_input;		/* more stands behind what has been handled */
@@ -197,6 +198,7 @@ enum answer auth_begin(struct session *s, struct command *c);
 enum answer auth_line(struct session *s, struct str line);
 void auth_too_long(struct session *s);
 void auth_leave(struct session *s);	/* forgets a dialogue */
+void auth_clear(struct session *s);	/* and a password that waits to be checked */
 struct check;
 void auth_checked(struct session *s, const struct check *c);
 

@@ -27,7 +27,7 @@ THREADS = int(os.environ.get("ABUSE_THREADS", "4"))     # as on a machine with f
 LIMIT_FDS = 1000 + THREADS * 128 + 50   # sessions, and what each thread may keep open for farewells
 CALM_S = 15             # until everything is back
 TARPIT_S = 40           # the same where wrong passwords were given: their answers wait for up to 30 s, whoever still listens
-SHORT = ("idle_plain", "slow_handshakes", "connects", "handshakes", "brute_force", "huge_lines", "mute_pipelines", "submit_nagging", "submit_busy", "submit_few", "many_addresses", "full_and_guesses", "farewells",
+SHORT = ("idle_plain", "slow_handshakes", "connects", "handshakes", "brute_force", "guesses", "huge_lines", "mute_pipelines", "submit_nagging", "submit_busy", "submit_few", "many_addresses", "full_and_guesses", "farewells",
          "starved")
 
 BESIDE = ("idle_plain", "idle_tls", "slow_commands", "slow_handshakes", "connects", "handshakes", "mute_pipelines", "floods")
@@ -54,6 +54,7 @@ ATTACKS = {
     "handshakes": (1000, 10000, "full TLS handshakes"),
     "brute_force": (200, 500, "a wrong password on each connection"),
     "brute_force_name": (200, 500, "the same for the app's own name"),
+    "guesses": (200, 500, "half for new names, half for a user's; the app logs in for the first time each time"),
     "half_logins": (300, 1000, "AUTH LOGIN, left half way"),
     "huge_lines": (8, 8, "lines without an end"),
     "mute_pipelines": (50, 200, "pipelined commands, no reply is read"),
@@ -73,6 +74,8 @@ ATTACKS = {
 }
 
 CONNECTIONS = {"submit_busy": 100, "submit_pipelines": 100, "submit_few": 9}
+NEWCOMERS = ("guesses",)          # the app is another user with each message
+NEWCOMERS_MAX = 1000
 THINKS = ("many_addresses", "submit_busy")      # the app takes its time between login and mail
 
 CONFIG = """hostname = "relay.example"
@@ -136,6 +139,10 @@ class Daemon:
         for user, password in (("app", "app-secret"), ("rogue", "rogue-secret")):
             subprocess.run([GATEPOST, "passwd", "-c", self.conf, user], input=password + "\n", text=True, check=True,
                            stdout=subprocess.DEVNULL)
+        with open(f"{self.dir}/users", "r+") as f:
+            fields = next(line for line in f if line.startswith("app:")).split(":", 1)[1]
+            f.seek(0, os.SEEK_END)
+            f.writelines(f"app{i}:{fields}" for i in range(NEWCOMERS_MAX))
         self.log = open(f"{self.dir}/log", "w")
 
         def limit():
@@ -276,8 +283,8 @@ postlog unix-dgram n - n - 1 postlogd
 
 
 class App:
-    def __init__(self, daemon, think_s=0.0):
-        login = ("app", "app-secret") if isinstance(daemon, Daemon) else ("", "")
+    def __init__(self, daemon, user="app", think_s=0.0):
+        login = (user, "app-secret") if isinstance(daemon, Daemon) else ("", "")
         self.process = subprocess.Popen([sys.executable, f"{HERE}/app.py", str(daemon.at["starttls"]), *login, str(think_s)],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         os.set_blocking(self.process.stdout.fileno(), False)
@@ -334,7 +341,7 @@ def settle(daemon, before, patience_s):
 
 def trial(name, short, postfix=False):
     daemon = Postfix() if postfix else Daemon(256 if name == "starved" else None, CONNECTIONS.get(name, 1000))
-    app = App(daemon, 0.3 if name in THINKS else 0.0)
+    app = App(daemon, "app%d" if name in NEWCOMERS else "app", 0.3 if name in THINKS else 0.0)
     try:
         return judge(name, short, daemon, app)
     finally:

@@ -1,6 +1,6 @@
 """The well-behaved app: logs in over TLS and submits a message every 200 ms, each on a connection of its own.  Says for each how
 many seconds it took, or what went wrong, until its standard input ends.  app.py PORT USER PASSWORD THINK; without a user it does not log in;
-THINK seconds lie between login and mail, and do not count."""
+THINK seconds lie between login and mail, and do not count.  A %d in the user's name is another number each time: nobody has logged in by it."""
 import re
 import select
 import socket
@@ -46,14 +46,17 @@ def submit(port, login, tls, n, think_s):
 def main():
     port, user, password = int(sys.argv[1]), sys.argv[2], sys.argv[3]
     think_s = float(sys.argv[4])
-    login = b64encode(f"\0{user}\0{password}".encode()) if user else b""
+
+    def login():
+        return b64encode(f"\0{user.replace('%d', str(n))}\0{password}".encode()) if user else b""
+
     tls = ssl.create_default_context()
     tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
     n = 0
     while True:
         began = time.monotonic()
         try:
-            submit(port, login, tls, n, think_s)
+            submit(port, login(), tls, n, think_s)
             print(f"{time.monotonic() - began - think_s:.3f} ok", flush=True)
         except OSError as e:
             print(f"{time.monotonic() - began:.3f} failed {re.sub(r'[^ -~]', '?', str(e))}", flush=True)

@@ -340,6 +340,21 @@ def brute_force_name(n):
             waiting.pop(0).close()
 
 
+def guesses(n):
+    """Sessions that are ended as soon as they have guessed: a new name each, and every second time one that is a user's."""
+    nth = itertools.count()
+    waiting = []
+    while not is_over(0.001):
+        try:
+            s, i = secure(), next(nth)
+            talk(s, b"EHLO x\r\n", b"AUTH PLAIN " + b64encode(b"\0%s\0wrong" % (b"guess%d" % i if i % 2 else b"rogue")) + b"\r\n")
+            waiting.append(s)
+        except EXHAUSTED:
+            pass
+        if len(waiting) > n:
+            waiting.pop(0).close()
+
+
 def half_logins(n):
     def make():
         s = secure()

@@ -1,4 +1,4 @@
-/* The password thread: a bounded queue (C-27), answers to whom they belong, and who is not answered. */
+/* The password thread: who is checked first (C-27), what does not show (A-055, C-26), answers to whom they belong, and who is not answered. */
 #include "listener/helper.h"
 
 #include <crypt.h>
@@ -11,12 +11,29 @@
 
 #include <check.h>
 
+enum { USERS = 24 };
+
 struct asker {
 	struct loop *loop;
 	struct channel *channel;
 	unsigned answers, good;
-	int64_t delay_ms;
+	int64_t tell_at_ms;
 };
+
+/* Whose password is not "p" but for the first's. */
+static struct user user[USERS];
+static char hash[2][128], name[USERS][8];
+
+static void
+make_users(void)
+{
+	snprintf(hash[0], sizeof hash[0], "%s", crypt("p", "$6$rounds=20000$saltsalt$"));
+	snprintf(hash[1], sizeof hash[1], "%s", crypt("other", "$6$rounds=20000$saltsalt$"));
+	for (unsigned i = 0; i < USERS; i++) {
+		snprintf(name[i], sizeof name[i], "u%u", i);
+		user[i] = (struct user){ .name = name[i], .hash = hash[i > 0], .allowed = "" };
+	}
+}
 
 static void
 on_answer(void *arg, struct link *link)
@@ -26,7 +43,7 @@ on_answer(void *arg, struct link *link)
 
 	a->answers++;
 	a->good += c->ok;
-	a->delay_ms = c->delay_ms;
+	a->tell_at_ms = c->tell_at_ms;
 	helper_free_check(&c);
 }
 
@@ -46,122 +63,196 @@ asker_clear(struct asker *a)
 	loop_free(&a->loop);
 }
 
-static bool
-ask_from(struct asker *a, const char *address, const struct user *user, const char *name, int64_t at_ms)
+static struct check *
+check_of(struct asker *a, const char *address, const struct user *u, const char *text, int64_t at_ms)
 {
 	struct check *c = mem_zero(sizeof *c);
-	bool taken;
 
 	c->back = a->channel;
-	c->user = user;
-	c->name = mem_text(name);
+	c->user = u;
+	c->name = mem_text(text);
 	c->password = mem_text("p");
 	c->password_len = 1;
 	snprintf(c->address, sizeof c->address, "%s", address);
 	c->at_ms = at_ms;
-	taken = helper_put(&c);
-	ck_assert_int_eq(taken, c == NULL);
+	return c;
+}
+
+static void
+ask_from(struct asker *a, const char *address, const struct user *u, int64_t at_ms)
+{
+	struct check *c = check_of(a, address, u, u->name, at_ms);
+
+	ck_assert(helper_put(&c));
+	ck_assert_ptr_null(c);
+}
+
+/* A name that is nobody's: when it is told so. */
+static int64_t
+ask_nobody(struct asker *a, const char *address, const char *text, int64_t at_ms)
+{
+	struct check *c = check_of(a, address, NULL, text, at_ms);
+	int64_t tell_at_ms;
+
+	ck_assert(!helper_put(&c));
+	ck_assert(!c->ok);
+	tell_at_ms = c->tell_at_ms;
 	helper_free_check(&c);
-	return taken;
+	return tell_at_ms;
 }
 
-static bool
-ask_user(struct asker *a, const struct user *user, const char *name, int64_t at_ms)
+static void
+await(struct asker *a, unsigned answers)
 {
-	return ask_from(a, "127.0.0.1", user, name, at_ms);
+	while (a->answers < answers)
+		loop_turn(a->loop, true);
 }
 
-static bool
-ask(struct asker *a, const char *name, int64_t at_ms)
+/* What waits goes with its session, and with its listener; others' stays. */
+START_TEST(test_forgotten)
 {
-	return ask_user(a, NULL, name, at_ms);
-}
-
-START_TEST(test_bound)
-{
-	unsigned taken = 0;
+	static const struct handle gone = { 7, 1 };
 	struct asker a, b;
+	struct check *c;
 
 	asker_init(&a);
 	asker_init(&b);
-	ck_assert(!ask(&a, "x", 0));	/* nobody is there */
+	for (int i = 0; i < 3; i++) {	/* nobody is there to check them */
+		c = check_of(&a, "127.0.0.1", &user[0], "u0", 0);
+		if (i == 1)
+			c->session = gone;
+		ck_assert(helper_put(&c));
+	}
+	ask_from(&b, "127.0.0.1", &user[0], 0);
+	helper_cancel(b.channel, gone);	/* another's, by chance of the same number */
+	helper_cancel(a.channel, gone);
 	helper_start();
-	for (int i = 0; i < 500; i++)
-		taken += ask(&a, "x", 0);
-	ck_assert_uint_lt(taken, 500);
-	ck_assert_uint_ge(taken, 128);
+	await(&a, 2);
+	await(&b, 1);
+	ck_assert_uint_eq(a.good + b.good, 3);
+	helper_stop();
+	ask_from(&a, "127.0.0.1", &user[0], 0);
+	ask_from(&b, "127.0.0.1", &user[0], 0);
 	helper_forget(a.channel);
-	while (!ask(&b, "x", 0))
-		continue;
-	while (b.answers == 0)
-		loop_turn(b.loop, true);
-	channel_drain(a.channel);
-	ck_assert_uint_lt(a.answers, taken);
-	ck_assert_uint_eq(a.good + b.good, 0);
-	ask(&a, "x", 0);
+	helper_start();
+	await(&b, 2);
+	loop_turn(a.loop, false);
+	ck_assert_uint_eq(a.answers, 2);
 	asker_clear(&a);
-	helper_stop();
-	helper_stop();
 	asker_clear(&b);
+	helper_stop();
+	helper_stop();
 }
 END_TEST
 
-/* each failure of an account doubles its delay up to half a minute; ten minutes forgive. */
+/* each failure of an account doubles its delay up to half a minute; ten minutes forgive.  One that is nobody's alike. */
 START_TEST(test_doubling)
 {
 	static const int64_t want[] = { 500, 1000, 2000, 4000, 8000, 16000, 30000, 30000 };
 	struct asker a;
+	int64_t at_ms = 0;
 
 	asker_init(&a);
 	helper_start();
-	for (int i = 0; i < 8; i++) {
-		ck_assert(ask(&a, "nobody", i));
-		while (a.answers <= (unsigned)i)
-			loop_turn(a.loop, true);
-		ck_assert_int_eq(a.delay_ms, want[i]);
+	for (unsigned i = 0; i < 8; i++, at_ms += 1000) {
+		if (_i == 0) {
+			ask_from(&a, "127.0.0.1", &user[1], at_ms);
+			await(&a, i + 1);
+		} else {
+			a.tell_at_ms = ask_nobody(&a, "127.0.0.1", "nobody", at_ms);
+		}
+		ck_assert_int_eq(a.tell_at_ms - at_ms, want[i]);
 	}
-	ck_assert(ask(&a, "another", 9));	/* eight failures of its address */
-	while (a.answers <= 8)
-		loop_turn(a.loop, true);
-	ck_assert_int_eq(a.delay_ms, 1000);
-	ck_assert(ask(&a, "nobody", 11 * 60 * 1000));
-	while (a.answers <= 9)
-		loop_turn(a.loop, true);
-	ck_assert_int_eq(a.delay_ms, 500);
+	ck_assert_int_eq(ask_nobody(&a, "127.0.0.1", "another", at_ms) - at_ms, 1000);	/* eight failures of its address */
+	ck_assert_int_eq(ask_nobody(&a, "127.0.0.2", "another", at_ms) - at_ms, 1000);
+	at_ms += 11 * 60 * 1000;
+	ck_assert_int_eq(ask_nobody(&a, "127.0.0.1", "nobody", at_ms) - at_ms, 500);
 	asker_clear(&a);
 	helper_stop();
 }
 END_TEST
 
-/* C-27: who was right the last time does not wait behind those who guess, nor is turned away for them. */
-START_TEST(test_proven_first)
+/* A-055, C-26: under a flood of guesses all hear of it as late as if each had been checked in turn, those that were and those that were not. */
+START_TEST(test_flood_shows_nothing)
 {
-	struct user app = { .name = "app", .hash = "", .allowed = "" };
-	char *hash = mem_text(crypt("p", "$6$rounds=1000$saltsalt$"));
-	struct asker a, guesser;
+	char address[48];
+	int64_t last_ms = 0;
+	struct asker a;
 
-	app.hash = hash;
+	asker_init(&a);
+	helper_start();
+	for (int i = 0; i < 100; i++) {	/* from everywhere, so that no delay has doubled */
+		snprintf(address, sizeof address, "10.0.0.%d", i);
+		snprintf(name[1], sizeof name[1], "n%d", i);
+		last_ms = ask_nobody(&a, address, name[1], 0);
+		ck_assert_int_eq(last_ms, i < 16 ? 500 : (i + 1) * 30);
+	}
+	snprintf(name[1], sizeof name[1], "u1");
+	ask_from(&a, "10.0.1.1", &user[1], 0);
+	await(&a, 1);
+	ck_assert_int_eq(a.tell_at_ms, last_ms + 30);
+	ask_from(&a, "10.0.1.2", &user[0], 0);	/* and who is right need not wait to hear it */
+	await(&a, 2);
+	ck_assert_uint_eq(a.good, 1);
+	for (int i = 0; i < 3000; i++)
+		last_ms = ask_nobody(&a, "10.0.1.3", "n", 1);
+	ck_assert_int_eq(last_ms, 30001);	/* no longer than the longest delay */
+	asker_clear(&a);
+	helper_stop();
+}
+END_TEST
+
+/* C-27: neither a first login (0) nor one that was right the last time (1) waits behind those who guess at users' names, one (2) at its own. */
+START_TEST(test_guesses_wait)
+{
+	struct asker a, guesser;
+	struct check *c;
+	unsigned before;
+
 	asker_init(&a);
 	asker_init(&guesser);
 	helper_start();
-	ck_assert(ask_user(&a, &app, "app", 0));
-	while (a.answers < 1)
-		loop_turn(a.loop, true);
-	ck_assert_uint_eq(a.good, 1);
-	ck_assert(ask_from(&guesser, "127.0.0.2", NULL, _i == 0 ? "guess" : "app", 1));	/* takes nothing from whose name it is */
-	while (guesser.answers < 1)
-		loop_turn(guesser.loop, true);
-	while (ask_from(&guesser, "127.0.0.2", NULL, _i == 0 ? "guess" : "app", 1))
-		continue;
-	ck_assert(ask_user(&a, &app, "app", 1));
-	while (a.answers < 2)
-		loop_turn(a.loop, true);
+	if (_i == 1) {
+		ask_from(&a, "127.0.0.1", &user[0], 0);
+		await(&a, 1);
+	}
+	for (unsigned round = 0; round < 8; round++)
+		for (unsigned i = 1; i < USERS; i++)
+			ask_from(&guesser, "127.0.0.1", &user[i], 1);
+	for (unsigned i = 0; i < 100 && _i == 2; i++) {
+		c = check_of(&guesser, "127.0.0.2", &user[0], "u0", 1);
+		c->password[0] = 'q';
+		ck_assert(helper_put(&c));
+	}
+	await(&guesser, USERS + 10);	/* each name once */
+	before = a.answers;
+	ask_from(&a, "127.0.0.1", &user[0], 1);
+	await(&a, before + 1);
 	loop_turn(guesser.loop, false);
-	ck_assert_uint_lt(guesser.answers, 100);	/* of 128 and more */
+	ck_assert_uint_lt(guesser.answers, 8 * (USERS - 1) - 20);
 	asker_clear(&guesser);
 	asker_clear(&a);
 	helper_stop();
-	free(hash);
+}
+END_TEST
+
+/* An app that opens many sessions at once: one check is enough for all.  Each alone would take longer than this test may. */
+START_TEST(test_sessions_of_one_app)
+{
+	struct user dear = { .name = "dear", .allowed = "" };
+	char *text = mem_text(crypt("p", "$6$rounds=200000$saltsalt$"));
+	struct asker a;
+
+	dear.hash = text;
+	asker_init(&a);
+	helper_start();
+	for (int i = 0; i < 1000; i++)
+		ask_from(&a, "127.0.0.1", &dear, 0);
+	await(&a, 1000);
+	ck_assert_uint_eq(a.good, 1000);
+	asker_clear(&a);
+	helper_stop();
+	free(text);
 }
 END_TEST
 
@@ -174,9 +265,12 @@ test_helper(void)
 	TCase *t = tcase_create("passwords");
 
 	tcase_set_timeout(t, 30);
-	tcase_add_test(t, test_bound);
-	tcase_add_test(t, test_doubling);
-	tcase_add_loop_test(t, test_proven_first, 0, 2);
+	make_users();
+	tcase_add_test(t, test_forgotten);
+	tcase_add_loop_test(t, test_doubling, 0, 2);
+	tcase_add_test(t, test_flood_shows_nothing);
+	tcase_add_loop_test(t, test_guesses_wait, 0, 3);
+	tcase_add_test(t, test_sessions_of_one_app);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -18,15 +18,24 @@ helper_put(struct check **cp)
 {
 	struct check *c = *cp;
 
+	c->tell_at_ms = c->at_ms + 500;
+	if (c->user == NULL)
+		return false;
 	*cp = NULL;
-	c->ok = c->user != NULL && strcmp(c->password, "p") == 0;
-	c->delay_ms = c->ok ? 0 : 500;
+	c->ok = strcmp(c->password, "p") == 0;
 	channel_post(c->back, &c->link);
 	return true;
 }
 
 void
-helper_forget(struct channel *back)
+helper_cancel(const struct channel *back, struct handle session)
+{
+	(void)back;
+	(void)session;
+}
+
+void
+helper_forget(const struct channel *back)
 {
 	(void)back;
 }
