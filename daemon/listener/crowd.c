@@ -10,7 +10,8 @@
  *
  * Among strangers there is stress when nine tenths of all are in use: then each has ten seconds, and when hardly any session is left
  * the one that came first gives way to whoever comes.  Everybody has a moment before that, one whose password is being looked at
- * a longer one, and one who says nothing a shorter; meanwhile newcomers wait in the kernel's queue.
+ * a longer one, and one who says nothing a shorter; meanwhile newcomers wait in the kernel's queue.  When that goes on, to pause is to
+ * give way: an app on its way to a login seldom lets us wait.
  *
  * Who gives way is sent away by the sweep or before a newcomer is accepted, never while another session is being served: replies
  * to be written stand in the listener then.
@@ -30,7 +31,9 @@
 enum {
 	STRANGER_MS = 10 * 1000,	/* under stress, from the first octet to the login */
 	GRACE_MS = 100,			/* a login takes less */
-	SILENT_MS = 20,			/* the same, while nothing is said */
+	SILENT_MS = 20,			/* the same, while nothing is said, and for those who pause once it is full for long: */
+	FULL_MS = 200,			/* for so long */
+	FULL_AGAIN_MS = 500,		/* what lies less apart is one time */
 	CHECKED_MS = 500,		/* the same, while its password is being looked at */
 	BUSY_MS = 20,			/* used since: at work */
 	YOUNG_MS = 1000,		/* used since: others go first */
@@ -278,8 +281,9 @@ send_away(struct session *s, const char *what)
 	return true;
 }
 
+/* One that has said nothing, or nothing for so long. */
 static struct session *
-find_silent(const struct listener *l)
+find_silent(const struct listener *l, bool who_spoke)
 {
 	int64_t until_ms = loop_now_ms(l->loop) - SILENT_MS;
 
@@ -288,7 +292,7 @@ find_silent(const struct listener *l)
 
 		if (s->there_since_ms > until_ms)
 			break;
-		if (s->owed == 0 && stream_is_silent(s->stream))
+		if (s->owed == 0 && stream_is_silent(s->stream, who_spoke ? until_ms : 0))
 			return s;
 	}
 	return NULL;
@@ -314,6 +318,24 @@ find_stranger(const struct listener *l, int64_t age_ms)
 	return checked;
 }
 
+static bool
+is_full_for_long(const struct listener *l)
+{
+	int64_t now_ms = loop_now_ms(l->loop);
+
+	return l->full_at_ms != 0 && now_ms - l->full_at_ms <= FULL_AGAIN_MS && now_ms - l->full_since_ms >= FULL_MS;
+}
+
+static void
+note_full(struct listener *l)
+{
+	int64_t now_ms = loop_now_ms(l->loop);
+
+	if (l->full_at_ms == 0 || now_ms - l->full_at_ms > FULL_AGAIN_MS)
+		l->full_since_ms = now_ms;
+	l->full_at_ms = now_ms;
+}
+
 /* Of the known only where they have more than they may, or have all and lie there for long; then of the strangers. */
 static struct session *
 find_any(const struct listener *l, bool is_starving)
@@ -326,7 +348,9 @@ find_any(const struct listener *l, bool is_starving)
 	if (s == NULL)
 		s = find_stranger(l, GRACE_MS);
 	if (s == NULL)
-		s = find_silent(l);
+		s = find_silent(l, false);
+	if (s == NULL && is_full_for_long(l))
+		s = find_silent(l, true);
 	if (s == NULL && (is_starving || held_in_all >= room))
 		s = find_heavy(l, IDLE_MS);
 	return s;
@@ -340,9 +364,12 @@ will_be_room(const struct listener *l)
 }
 
 bool
-crowd_may_come(const struct listener *l)
+crowd_may_come(struct listener *l)
 {
-	return sessions() < most(l) || find_any(l, false) != NULL || !will_be_room(l);
+	if (sessions() < most(l))
+		return true;
+	note_full(l);
+	return find_any(l, false) != NULL || !will_be_room(l);
 }
 
 bool

@@ -67,6 +67,7 @@ struct listener {
 	struct timer sweep;
 	unsigned peak, gave_way;	/* most sessions lately; sent away since that was logged */
 	int64_t over_since_ms;		/* more are known than may be; 0: no */
+	int64_t full_since_ms, full_at_ms;	/* newcomers found it so, again and again */
 	int64_t starved, crowded_logged_at_ms, shrunk_at_ms;
 	struct buf out;			/* replies of the session that is being served */
 	struct buf content;		/* unstuffed, on its way to the fix-up */
@@ -170,7 +171,7 @@ void peer_identify(struct session *s);
 
 /* --- crowd.c: who gives way when it gets crowded ----------------------------- */
 
-bool crowd_may_come(const struct listener *l);	/* false: there is no room yet, but will be */
+bool crowd_may_come(struct listener *l);	/* false: there is no room yet, but will be */
 bool crowd_admit(struct listener *l);		/* room for one more, perhaps because another gave way */
 void crowd_join(struct session *s);
 void crowd_welcome(struct session *s);		/* who it is has changed */

@@ -57,7 +57,7 @@ struct stream {
 	bool ended, told;	/* the peer's end was seen, and told to fn */
 	bool crossed;		/* TLS must read to write, or write to read */
 	bool in_drained;
-	bool heard;		/* something has come */
+	int64_t heard_at_ms;	/* when something came last; 0: nothing did */
 };
 
 static void
@@ -361,7 +361,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd, (void)what;
 	loop_awake(s->loop);
-	s->heard = true;
+	s->heard_at_ms = loop_now_ms(s->loop);
 	if (s->phase == SWITCHING && s->plain == 0) {
 		shake(s);
 	} else if (!may_read(s)) {
@@ -638,12 +638,12 @@ stream_fd(const struct stream *s)
 }
 
 bool
-stream_is_silent(const struct stream *s)
+stream_is_silent(const struct stream *s, int64_t since_ms)
 {
 	char octet;
 
 	/* What has come in this turn may not have been told yet. */
-	return !s->heard && recv(s->wire.fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+	return s->heard_at_ms <= since_ms && recv(s->wire.fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
 void

@@ -101,7 +101,7 @@ enum stream_fault stream_fault(const struct stream *s);
 const char *stream_why(const struct stream *s);	/* in words, for people: "no answer to TCP in 10 s" is the
 						 * caller's to say; this is "connection refused", "certificate has expired"… */
 int stream_fd(const struct stream *s);		/* for peer credentials only */
-bool stream_is_silent(const struct stream *s);	/* not an octet has come so far */
+bool stream_is_silent(const struct stream *s, int64_t since_ms);	/* not an octet has come since that moment; 0: so far */
 void stream_peer(const struct stream *s, char *address, size_t size, uint16_t *port); /* "127.0.0.1"; "" on unix sockets;
 						 * IPv4-mapped addresses are given as IPv4 */
 #endif

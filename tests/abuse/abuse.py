@@ -49,6 +49,7 @@ ATTACKS = {
     "full_and_guesses": (1200, 1200, "the submit socket: 960 that are used; and 240 that guess names"),
     "full_and_connects": (1000, 1000, "the submit socket: 1000 that are used; and connects without end"),
     "full_and_silent": (1000, 1000, "the same; and connects that stay, and say nothing"),
+    "full_and_greeted": (1000, 1000, "the same; and connects that say EHLO and stay"),
     "farewells": (2000, 4000, "QUIT, and never closed"),
     "connects": (3000, 10000, "connect and close"),
     "handshakes": (1000, 10000, "full TLS handshakes"),

@@ -1,5 +1,6 @@
 """What strangers, runaway apps and local users may do to a submission server.  Each attack goes on until its standard input ends.
 attacks.py NAME HOW-MANY, and the places to attack as JSON in ABUSE."""
+import collections
 import itertools
 import json
 import os
@@ -255,22 +256,39 @@ def full_and_connects(n):
                 break
 
 
-def full_and_silent(n):
-    """The same, and connections that stay, and say nothing."""
+def full_and(n, said):
+    """The same, and connections that stay, having said that: as many as one process can make."""
     become_nobody()
-    held, silent = [], []
-    while not is_over(0.01):
+    if os.fork() == 0:
+        keep_connecting(said)
+        os._exit(0)
+    held = []
+    while not is_over(0.1):
         held = refilled(held, n)
         nag(held[:100])
         held = held[100:] + held[:100]
+    os.wait()
+
+
+def keep_connecting(said):
+    kept = collections.deque()
+    while not is_over():
         for _ in range(40):
             try:
-                silent.append(connect(AT["starttls"], 0.2))
+                kept.append(connect(AT["starttls"], 0.2))
+                kept[-1].sendall(said)
             except EXHAUSTED:
                 break
-        for s in silent[:-5000]:
-            s.close()
-        silent = silent[-5000:]
+        while len(kept) > 5000:
+            kept.popleft().close()
+
+
+def full_and_silent(n):
+    full_and(n, b"")
+
+
+def full_and_greeted(n):
+    full_and(n, b"EHLO stay\r\n")
 
 
 def farewells(n):

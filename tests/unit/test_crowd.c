@@ -324,6 +324,31 @@ START_TEST(the_silent_give_way_sooner)
 }
 END_TEST
 
+/* Where it has been full for a while, one who pauses gives way as soon, and one who goes on does not. */
+START_TEST(who_pauses_gives_way_when_it_stays_full)
+{
+	struct rig r;
+
+	rig_start(&r, "limits { connections = 3 }\n");
+	for (unsigned i = 0; i < 9; i++)	/* three come in, and three, and three */
+		arrive(&r, i, RIG_PLAIN, HI);
+	rig_pass(&r, 40);
+	ck_assert_uint_eq(count_gone(0, 9), 0);	/* all have a moment */
+	for (unsigned i = 0; i < 12 && strstr(look(8), "250 HELP") == NULL; i++)
+		rig_pass(&r, 20);
+	ck_assert_uint_eq(count_gone(0, 6), 6);
+	rig_pass(&r, 15);
+	(void)send(held[6].fd, "NOOP\r\n", 6, MSG_NOSIGNAL);
+	(void)send(held[8].fd, "NOOP\r\n", 6, MSG_NOSIGNAL);
+	rig_pass(&r, 10);
+	arrive(&r, 9, RIG_PLAIN, HI);
+	rig_pass(&r, 10);
+	ck_assert(strstr(look(9), "250 HELP") != NULL);
+	ck_assert(!is_gone(6) && is_gone(7) && !is_gone(8));
+	leave(&r, 10);
+}
+END_TEST
+
 /* A sweep comes a second after the first, however often somebody comes again, and again is the only one. */
 START_TEST(a_sweep_is_not_put_off)
 {
@@ -444,6 +469,7 @@ test_crowd(void)
 	tcase_add_loop_test(t, being_busy_keeps_no_place, 0, 2);
 	tcase_add_test(t, trusted_addresses_go_before_users);
 	tcase_add_test(t, the_silent_give_way_sooner);
+	tcase_add_test(t, who_pauses_gives_way_when_it_stays_full);
 	tcase_add_test(t, a_sweep_is_not_put_off);
 	tcase_add_loop_test(t, who_has_most_gives_way, 0, 3);
 	tcase_add_test(t, who_has_most_replaces_his_own);
