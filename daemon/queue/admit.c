@@ -11,6 +11,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
+enum { SMALL = 4096 };		/* octets: where no such message fits there is no room */
+
 struct user_bucket {
 	char *user;
 	struct bucket bucket;
@@ -46,14 +48,22 @@ admit_clear(struct queue *q)	/* also after a reload: the rate may be another */
 	q->nuser_bucket = 0;
 }
 
+/* Octets until spool_size.  The spool counts them, as they lie there: content, envelope, notes and what is set aside for them.  A message
+ * takes all of that until its last recipient is through. */
+static uint64_t
+spool_left(const struct queue *q)
+{
+	uint64_t most = q->config->limits.spool_size, live = spool_live_bytes(q->spool);
+
+	if (most == 0)
+		return UINT64_MAX;
+	return most > live ? most - live : 0;
+}
+
 static bool
 has_space(struct queue *q, uint64_t octets)
 {
-	uint64_t most = q->config->limits.spool_size;
-
-	if (most > 0 && q->totals.bytes + octets > most)
-		return false;
-	return spool_has_room(q->spool, octets);
+	return octets <= spool_left(q) && spool_has_room(q->spool, octets);
 }
 
 static void
@@ -64,29 +74,39 @@ refuse(struct submit *m, enum verdict v)
 	memo_post(m->back, &m->memo);
 }
 
+static enum verdict
+put(struct queue *q, struct entry *e, struct submit *m, struct str meta)
+{
+	const struct str text[] = { buf_str(&m->prefix), buf_str(&m->text) };
+	unsigned nrcpt = m->envelope->nrcpt;
+	struct why why;
+
+	if (!has_space(q, spool_weigh(q->spool, nrcpt, meta, text, 2, m->blob)))
+		return VERDICT_NO_SPACE;
+	if (!is_within_rate(q, m->envelope->user))
+		return VERDICT_TOO_FAST;
+	if (spool_put(q->spool, &e->item, m->id, nrcpt, meta, text, 2, &m->blob, &why) < 0) {
+		bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG || errno == EROFS;
+
+		log_event(LOG_WARNING, "not_accepted", log_text("reason", why.text));
+		return full ? VERDICT_NO_SPACE : VERDICT_LOCAL_ERROR;
+	}
+	return VERDICT_KEPT;
+}
+
 void
 admit(struct queue *q, struct submit *m)
 {
-	const struct str text[] = { buf_str(&m->prefix), buf_str(&m->text) };
-	struct entry *e;
-	struct why why;
+	struct buf meta = { 0 };
+	struct entry *e = store_begin(q, m->envelope, &meta);
+	enum verdict v = put(q, e, m, buf_str(&meta));
 
-	if (!has_space(q, m->envelope->size)) {
-		refuse(m, VERDICT_NO_SPACE);
-		admit_limits(q, false);
-		return;
-	}
-	if (!is_within_rate(q, m->envelope->user)) {
-		refuse(m, VERDICT_TOO_FAST);
-		return;
-	}
-	e = entry_new(q);
-	if (store_put(q, e, m->id, m->envelope, text, 2, &m->blob, &why) < 0) {
-		bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG || errno == EROFS;
-
+	buf_clear(&meta);
+	if (v != VERDICT_KEPT) {
 		entry_free(q, e);
-		log_event(LOG_WARNING, "not_accepted", log_text("reason", why.text));
-		refuse(m, full ? VERDICT_NO_SPACE : VERDICT_LOCAL_ERROR);
+		refuse(m, v);
+		if (v == VERDICT_NO_SPACE)
+			admit_limits(q, false);
 		return;
 	}
 	e->envelope = m->envelope;
@@ -99,11 +119,15 @@ admit(struct queue *q, struct submit *m)
 int
 admit_own(struct queue *q, struct envelope **env, uint64_t id, struct str text, struct why *why)
 {
-	struct spool_blob *blob = NULL;
-	struct entry *e = entry_new(q);
+	struct buf meta = { 0 };
+	struct entry *e;
+	int rc;
 
 	(*env)->size = text.n;
-	if (store_put(q, e, id, *env, &text, 1, &blob, why) < 0) {
+	e = store_begin(q, *env, &meta);
+	rc = spool_put(q->spool, &e->item, id, (*env)->nrcpt, buf_str(&meta), &text, 1, NULL, why);
+	buf_clear(&meta);
+	if (rc < 0) {
 		entry_free(q, e);
 		return -1;
 	}
@@ -163,17 +187,26 @@ tell_limits(struct queue *q, const struct limits *now)
 	}
 }
 
+/* The largest message that may come, and UINT64_MAX where that is any: others need not hear of every change. */
+static uint64_t
+find_free(struct queue *q)
+{
+	uint64_t any = q->config->limits.message_size, n = any, left = spool_left(q);
+
+	while (n > 0 && !spool_has_room(q->spool, n))
+		n /= 2;
+	if (left < n)
+		n = left;
+	return n < any ? n : UINT64_MAX;
+}
+
 void
 admit_limits(struct queue *q, bool force)
 {
 	struct limits now = { 0 };
 
-	now.room = has_space(q, 0);
-	now.free_octets = UINT64_MAX;
-	if (!spool_has_room(q->spool, q->config->limits.message_size))
-		for (now.free_octets = q->config->limits.message_size;
-		    now.free_octets > 0 && !spool_has_room(q->spool, now.free_octets);)
-			now.free_octets /= 2;
+	now.room = has_space(q, SMALL);
+	now.free_octets = find_free(q);
 	now.config = config_ref(q->config);
 	measure_routes(q, &now);
 	if (!force && !has_changed(q, &now)) {

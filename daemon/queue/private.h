@@ -272,8 +272,8 @@ void entry_unfinished(void *arg, uint64_t id, const char *file, const char *what
 bool entry_is_local(int error);	/* an errno of ours, not of the disk's */
 
 /* store.c: what goes to the spool and comes back */
-int store_put(struct queue *q, struct entry *e, uint64_t id, const struct envelope *env,
-    const struct str *text, unsigned ntext, struct spool_blob **blob, struct why *why) must_check;
+/* A new entry for it, which is nowhere yet, and the meta that spool_put wants. */
+struct entry *store_begin(struct queue *q, const struct envelope *env, struct buf *meta) must_check;
 void store_note(struct queue *q, struct entry *e);
 void store_done(struct queue *q, struct entry *e);	/* and forgets it */
 void store_memory(struct queue *q);			/* clock and ports */

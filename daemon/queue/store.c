@@ -19,27 +19,21 @@
 enum { META_VERSION = 1, NOTE_VERSION = 1, MEMORY_VERSION = 1, NOTE_TEXT_MAX = 400, NOTE_HELD_MAX = 100 };
 enum { NOTE_HELD = 1, NOTE_WARNED = 2 };
 
-int
-store_put(struct queue *q, struct entry *e, uint64_t id, const struct envelope *env,
-    const struct str *text, unsigned ntext, struct spool_blob **blob, struct why *why)
+struct entry *
+store_begin(struct queue *q, const struct envelope *env, struct buf *meta)
 {
-	struct buf meta = { 0 };
-	int rc;
+	struct entry *e = entry_new(q);
 
 	e->arrived_queue_s = (uint32_t)retry_clock_s(q);
-	buf_put_u8(&meta, META_VERSION);
-	buf_put_u32(&meta, e->arrived_queue_s);
-	envelope_encode(&meta, env);
-	rc = spool_put(q->spool, &e->item, id, env->nrcpt, buf_str(&meta), text, ntext, blob, why);
-	buf_clear(&meta);
-	if (rc < 0)
-		return -1;
+	buf_put_u8(meta, META_VERSION);
+	buf_put_u32(meta, e->arrived_queue_s);
+	envelope_encode(meta, env);
 	e->size = env->size;
 	e->recipients = e->all_recipients = env->nrcpt;
 	e->is_8bit = env->is_8bit;
 	e->is_utf8 = env->is_utf8;
 	e->is_bounce = env->is_bounce;
-	return 0;
+	return e;
 }
 
 static void

@@ -37,6 +37,7 @@ account_message(struct spool *s, struct spool_item *item, const struct place *at
 		item->reserved = stage_reserve(s, f->recipients);
 		s->reserved += item->reserved;
 		s->live += item->reserved;
+		item->blob_octets = 0;
 		s->messages++;
 	}
 	item->id = f->id;
@@ -46,6 +47,13 @@ account_message(struct spool *s, struct spool_item *item, const struct place *at
 	item->has_blob = (f->flags & FRAME_BLOB) != 0;
 	at->segment->live++;
 	s->live += at->size;
+}
+
+void
+account_blob(struct spool *s, struct spool_item *item, uint64_t octets)
+{
+	item->blob_octets = octets;
+	s->blob_octets += octets;
 }
 
 void
@@ -68,5 +76,7 @@ account_end(struct spool *s, struct spool_item *item)
 	s->reserved -= item->reserved;
 	s->live -= item->reserved;
 	item->reserved = 0;
+	s->blob_octets -= item->blob_octets;
+	item->blob_octets = 0;
 	s->messages--;
 }

@@ -196,14 +196,11 @@ blob_open(struct spool_blobs *b, uint64_t id)
 	return disk_open(b->dir, name, O_RDONLY);
 }
 
-uint64_t
+void
 blob_unlink(struct spool_blobs *b, uint64_t id)
 {
-	struct disk_stat st = { 0 };
 	char name[IDENT_TEXT];
 
 	ident_print(name, id);
-	if (disk_stat(b->dir, name, &st) < 0 || disk_unlink(b->dir, name) < 0)
-		return 0;
-	return st.size;
+	disk_unlink(b->dir, name);
 }

@@ -36,6 +36,6 @@ void blob_promise(struct spool_blob *b, struct node *list, uint64_t id);
 /* Makes its content durable and gives it its name; to sync the directory is the caller's. */
 int blob_keep(struct spool_blob *b, struct why *why) must_check;
 int blob_open(struct spool_blobs *b, uint64_t id) must_check;
-uint64_t blob_unlink(struct spool_blobs *b, uint64_t id);	/* the octets it had */
+void blob_unlink(struct spool_blobs *b, uint64_t id);
 
 #endif

@@ -327,8 +327,7 @@ on_blob(void *arg, const char *name)
 	if (!ident_parse(str_of(name), &id) || map_find(&r->blobs, id) == NULL) {
 		buf_put(&r->orphans, name, strlen(name) + 1);
 	} else if (disk_stat(blob_get_dir(r->s->blobs), name, &st) == 0 && st.is_file) {
-		map_take(&r->blobs, id);
-		r->s->blob_octets += st.size;
+		account_blob(r->s, map_take(&r->blobs, id), st.size);
 	}
 }
 

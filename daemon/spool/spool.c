@@ -206,17 +206,33 @@ describe(uint64_t id, unsigned recipients, const struct spool_blob *blob, struct
 	return f;
 }
 
+static uint64_t
+record_length(const struct spool_blob *blob, struct str meta, const struct str *text, unsigned ntext)
+{
+	uint64_t length = (blob != NULL ? FRAME_BLOB_HEAD : 0) + (uint64_t)meta.n;
+
+	for (unsigned i = 0; i < ntext; i++)
+		length += text[i].n;
+	return length;
+}
+
+uint64_t
+spool_weigh(const struct spool *s, unsigned recipients, struct str meta, const struct str *text, unsigned ntext,
+    const struct spool_blob *blob)
+{
+	return frame_size(record_length(blob, meta, text, ntext)) + stage_reserve(s, recipients) +
+	    (blob != NULL ? spool_blob_octets(blob) : 0);
+}
+
 int
 spool_put(struct spool *s, struct spool_item *item, uint64_t id, unsigned recipients, struct str meta,
     const struct str *text, unsigned ntext, struct spool_blob **blob, struct why *why)
 {
 	struct spool_blob *large = blob != NULL ? *blob : NULL;
-	uint64_t length = (large != NULL ? FRAME_BLOB_HEAD : 0) + (uint64_t)meta.n;
+	uint64_t length = record_length(large, meta, text, ntext);
 	struct place at;
 	struct frame f;
 
-	for (unsigned i = 0; i < ntext; i++)
-		length += text[i].n;
 	if (frame_size(length) > segment_capacity(s->segment_bytes) / 2) {
 		errno = EMSGSIZE;
 		return fail(why, "a record of %" PRIu64 " octets is too large for the spool", length);
@@ -229,7 +245,7 @@ spool_put(struct spool *s, struct spool_item *item, uint64_t id, unsigned recipi
 	*item = (struct spool_item){ 0 };
 	account_message(s, item, &at, &f);
 	if (large != NULL) {
-		s->blob_octets += spool_blob_octets(large);
+		account_blob(s, item, spool_blob_octets(large));
 		blob_promise(large, &s->next->new_blobs, id);
 		*blob = NULL;
 	}

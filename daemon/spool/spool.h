@@ -32,6 +32,7 @@ struct spool_item {
 	uint32_t note_segment, note_offset, note_length; /* its newest note; segment 0: none */
 	uint32_t reserved;	/* octets set aside for its notes and its end */
 	bool has_blob;
+	uint64_t blob_octets;	/* as counted: taken off by the same number */
 };
 
 /* What the spool asks of the queue, while it opens and while it compacts. */
@@ -94,10 +95,14 @@ void spool_done(struct spool *s, struct spool_item *item);
 /* Moves a message that cannot be read into damaged/, and ends it. */
 void spool_set_aside(struct spool *s, struct spool_item *item, const char *what);
 
-bool spool_has_room(struct spool *s, uint64_t octets);	/* disk has min_free + octets; cheap, cached 100 ms */
-/* For tests: what the spool takes on disk, and what of it is live. */
-uint64_t spool_disk_bytes(const struct spool *s);
+/* What a message takes of the spool: its record, its blob, and what is set aside for its notes and its end. */
+uint64_t spool_weigh(const struct spool *s, unsigned recipients, struct str meta, const struct str *text, unsigned ntext,
+    const struct spool_blob *blob);
+/* What all do that are in it: the weights, and each one's newest note.  Dead records do not count: compaction keeps them few. */
 uint64_t spool_live_bytes(const struct spool *s);
+
+bool spool_has_room(struct spool *s, uint64_t octets);	/* disk has min_free + octets; cheap, cached 100 ms */
+uint64_t spool_disk_bytes(const struct spool *s);	/* for tests: what its files take */
 
 /* --- group commit -------------------------------------------------------- */
 

@@ -32,7 +32,6 @@ struct spool_sync {
 	struct node retired;		/* struct segment, oldest first: nothing in them is needed */
 	bool entries;			/* files were made in log/ */
 	uint64_t first_seq;		/* of its first record */
-	uint64_t blob_octets_gone;
 };
 
 struct spool {
@@ -55,7 +54,7 @@ struct spool {
 	uint64_t messages;		/* live ones */
 	uint64_t live;			/* octets: their records, newest notes and reservations */
 	uint64_t reserved;		/* octets promised to notes and ends */
-	uint64_t blob_octets;
+	uint64_t blob_octets;		/* of live messages' blobs */
 
 	struct spool_sync *next;	/* being staged */
 	struct spool_sync *flight;	/* handed out by spool_write */
@@ -125,6 +124,7 @@ void stage_leave(struct spool *s, struct segment *g);	/* g is no part of the log
 /* --- account.c: what lives where ------------------------------------------ */
 
 void account_message(struct spool *s, struct spool_item *item, const struct place *at, const struct frame *f);
+void account_blob(struct spool *s, struct spool_item *item, uint64_t octets);	/* after account_message */
 void account_note(struct spool *s, struct spool_item *item, const struct place *at);
 void account_no_note(struct spool *s, struct spool_item *item);
 void account_end(struct spool *s, struct spool_item *item);	/* item's places are cleared */

@@ -139,7 +139,7 @@ spool_sync_run(struct spool_sync *y, struct why *why)
 		uint64_t which;
 
 		memcpy(&which, y->dead_blobs.data + at, sizeof which);
-		y->blob_octets_gone += blob_unlink(y->blobs, which);
+		blob_unlink(y->blobs, which);
 	}
 	list_each(n, &y->retired) {
 		if (remove_segment(y, container_of(n, struct segment, node), why) < 0)
@@ -179,7 +179,6 @@ spool_sync_end(struct spool *s, struct spool_sync **out)
 		if (old->spare != 0)
 			take_back(s, old);
 	}
-	s->blob_octets -= y->blob_octets_gone;
 	s->flight = NULL;
 	stage_free(s, &y);
 }

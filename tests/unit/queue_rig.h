@@ -52,7 +52,11 @@ struct rig {
 	const char *refuse_as;		/* so many jobs are refused by the relay itself, with this status */
 	unsigned refusals;
 	struct route_limit told;	/* of the first route, last */
+	bool room;
+	uint64_t free_octets;		/* the same */
 	uint64_t claim;			/* size that submitted messages claim; 0: the true one */
+	size_t octets;			/* of a longer text */
+	unsigned many;			/* further recipients */
 	char sent_to[4096];		/* "upstream:recipient " each */
 	struct buf last_body;
 	char last_sender[128];
@@ -83,6 +87,8 @@ on_listener(void *arg, struct link *l)
 
 		ck_assert_int_eq(m->kind, MEMO_LIMITS);
 		r->told = limits->route[0];
+		r->room = limits->room;
+		r->free_octets = limits->free_octets;
 		memo_limits_clear(limits);
 		free(m);
 	}
@@ -303,10 +309,18 @@ submit_whole(struct rig *r, const char *user, const char *sender, const char *to
 	envelope_add(s->envelope, to1, NULL, 0);
 	if (to2 != NULL)
 		envelope_add(s->envelope, to2, NULL, 0);
+	for (unsigned i = 0; i < r->many; i++) {
+		char to[32];
+
+		snprintf(to, sizeof to, "%u@many.example", i);
+		envelope_add(s->envelope, to, NULL, 0);
+	}
 	s->id = memo_next_id();
 	s->back = r->listener;
 	buf_puts(&s->prefix, "Received: by relay.example\r\n");
 	buf_puts(&s->text, "Subject: hello\r\n\r\nbody\r\n");
+	for (size_t i = 0; i < r->octets; i += 10)
+		buf_puts(&s->text, "12345678\r\n");
 	s->envelope->size = r->claim > 0 ? r->claim : s->prefix.len + s->text.len;
 	r->last_id = s->id;
 	memo_post(queue_get_channel(r->queue), &s->memo);

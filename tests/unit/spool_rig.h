@@ -185,6 +185,7 @@ rig_try_put(uint64_t id, size_t n, size_t large)
 	char *content = rig_content(id, n);
 	struct str text = { content, n - large };
 	struct spool_blob *b = NULL;
+	uint64_t live = spool_live_bytes(rig.s), weight;
 	int r;
 
 	if (large > 0) {
@@ -192,7 +193,9 @@ rig_try_put(uint64_t id, size_t n, size_t large)
 		ck_assert_int_eq(spool_blob_write(b, content + n - large, large, &rig.why), 0);
 		ck_assert_uint_eq(spool_blob_octets(b), large);
 	}
+	weight = spool_weigh(rig.s, 1, rig_meta(id), &text, 1, b);
 	r = spool_put(rig.s, &k->item, id, 1, rig_meta(id), &text, 1, &b, &rig.why);
+	ck_assert_uint_eq(spool_live_bytes(rig.s), live + (r == 0 ? weight : 0));
 	if (r == 0)
 		map_put(&rig.kept, id, k);
 	else

@@ -615,26 +615,6 @@ START_TEST(draining_waits_for_what_is_out_and_starts_nothing)
 }
 END_TEST
 
-START_TEST(over_spool_size_nothing_is_accepted)	/* D-33 */
-{
-	struct rig r;
-
-	rig_up(&r, "limits { spool_size = \"1M\" }\n"
-	    "upstream \"up\" { host = \"127.0.0.1\" chain = {\"2525/none\"} auth = \"none\" }\n");
-	r.open_result = OPENED_ALL_FAILED;
-	r.claim = 100000;
-	for (unsigned i = 0; i < 40; i++)
-		submit(&r, "a@b.example", NULL);
-	turn_until(&r, r.verdicts == 40);
-	ck_assert_uint_lt(totals(&r).messages, 40);
-	ck_assert_uint_gt(totals(&r).messages, 5);
-	submit(&r, "a@b.example", NULL);
-	turn_until(&r, r.verdicts == 41);
-	ck_assert_int_eq(r.last_verdict, VERDICT_NO_SPACE);
-	rig_down(&r);
-}
-END_TEST
-
 START_TEST(the_upstream_hears_the_sender_that_it_wants)
 {
 	struct rig r;
@@ -926,7 +906,6 @@ test_queue(void)
 	tcase_add_test(t, hold_release_delete);
 	tcase_add_test(t, a_reload_routes_queued_mail_anew);
 	tcase_add_test(t, draining_waits_for_what_is_out_and_starts_nothing);
-	tcase_add_test(t, over_spool_size_nothing_is_accepted);
 	tcase_add_test(t, the_upstream_hears_the_sender_that_it_wants);
 	tcase_add_test(t, who_is_back_is_found_without_mail);
 	tcase_add_test(t, a_login_told_later_is_tried_again_only_for_mail);

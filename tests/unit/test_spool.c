@@ -231,6 +231,37 @@ START_TEST(blobs_lost_and_left_over)
 }
 END_TEST
 
+/* What is counted of a message is taken off again, whatever has become of its files. */
+START_TEST(live_octets_do_not_drift)
+{
+	uint64_t live;
+	char name[IDENT_TEXT], path[128];
+
+	rig_open();
+	for (uint64_t id = 1; id <= 4; id++)
+		ck_assert_int_eq(rig_try_put(id, 20000, id % 2 == 0 ? 19000 : 0), 0);
+	rig_commit();
+	rig_note(1, "a note");
+	rig_note(2, "a note");
+	rig_note(2, "a longer note in its place");
+	rig_commit();
+	live = spool_live_bytes(rig.s);
+	ck_assert_uint_gt(live, 80000);
+	rig_kill();
+	rig_open();
+	ck_assert_uint_eq(spool_live_bytes(rig.s), live);
+	ident_print(name, 2);
+	snprintf(path, sizeof path, "%s/blob/%s", rig.dir, name);
+	ck_assert_int_eq(truncate(path, 100000), 0);
+	spool_set_aside(rig.s, rig_item(4), "looks odd");	/* its blob is renamed, not removed */
+	for (uint64_t id = 1; id <= 3; id++)
+		rig_done(id);
+	ck_assert_uint_eq(spool_live_bytes(rig.s), 0);
+	rig_commit();
+	ck_assert_uint_eq(spool_live_bytes(rig.s), 0);
+}
+END_TEST
+
 START_TEST(set_aside)
 {
 	struct buf raw = { 0 };
@@ -478,6 +509,7 @@ test_spool(void)
 	tcase_add_test(tc, readers_outlive_segments);
 	tcase_add_test(tc, blobs);
 	tcase_add_test(tc, blobs_lost_and_left_over);
+	tcase_add_test(tc, live_octets_do_not_drift);
 	tcase_add_test(tc, set_aside);
 	tcase_add_test(tc, one_at_a_time);
 	tcase_add_test(tc, newer_format);
