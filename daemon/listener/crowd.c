@@ -18,7 +18,6 @@
  */
 #include "listener/session.h"
 
-#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -41,7 +40,6 @@ enum {
 	CALM_SWEEP_MS = 1000,
 	SWEEP_MS = 100,
 	MANY = 16,			/* sessions whose memory is worth giving back */
-	SHRUNK_MS = 6 * 1000,
 	LOGGED_MS = 10 * 1000,		/* one line stands for all in so long */
 	FEW_MAX = 16,			/* that many are nobody's abuse, and many holders of one may be one's */
 	HOLDERS = 4096
@@ -219,8 +217,7 @@ crowd_join(struct session *s)
 
 	if (!heap_has(&l->sweep.node))
 		set_sweep(l);
-	if (l->nsession > l->peak)
-		l->peak = l->nsession;
+	peak_note(&l->peak, l->nsession);
 	crowd_welcome(s);
 }
 
@@ -379,22 +376,6 @@ crowd_admit(struct listener *l)
 	return sessions() < most(l) || send_away(find_any(l, false), "too many connections") || will_be_room(l);
 }
 
-/* Memory of many sessions goes back to the system, not to the next crowd; when the last farewells are over. */
-static void
-give_back(struct listener *l)
-{
-	int64_t now_ms = loop_now_ms(l->loop);
-
-	if (l->peak < MANY || l->nsession > l->peak / 2) {
-		l->shrunk_at_ms = 0;
-	} else if (l->shrunk_at_ms == 0) {
-		l->shrunk_at_ms = now_ms;
-	} else if (now_ms - l->shrunk_at_ms >= SHRUNK_MS) {
-		l->peak = l->nsession;
-		malloc_trim(0);
-	}
-}
-
 static void
 trim(struct listener *l)
 {
@@ -425,7 +406,7 @@ crowd_on_sweep(void *arg)
 	trim(l);
 	while (over-- > 0 && send_away(find_any(l, is_starving), "too many connections"))
 		continue;
-	give_back(l);
-	if (l->nsession > 0 || l->peak >= MANY)
+	peak_look(&l->peak, l->nsession, MANY, loop_now_ms(l->loop));
+	if (l->nsession > 0 || l->peak.most >= MANY)
 		set_sweep(l);
 }

@@ -10,6 +10,7 @@
 #ifndef LISTENER_SESSION_H
 #define LISTENER_SESSION_H
 
+#include "base/peak.h"
 #include "listener/logins.h"
 #include "listener/remark.h"
 #include "mail/fixup.h"
@@ -65,10 +66,11 @@ struct listener {
 	unsigned descriptors;		/* sessions that the process has descriptors for */
 	struct node strangers, known;	/* sessions: who came first; who was used least lately */
 	struct timer sweep;
-	unsigned peak, gave_way;	/* most sessions lately; sent away since that was logged */
+	struct peak peak;		/* most sessions lately */
+	unsigned gave_way;		/* sent away since that was logged */
 	int64_t over_since_ms;		/* more are known than may be; 0: no */
 	int64_t full_since_ms, full_at_ms;	/* newcomers found it so, again and again */
-	int64_t starved, crowded_logged_at_ms, shrunk_at_ms;
+	int64_t starved, crowded_logged_at_ms;
 	struct buf out;			/* replies of the session that is being served */
 	struct buf content;		/* unstuffed, on its way to the fix-up */
 };

@@ -109,9 +109,7 @@ admit(struct queue *q, struct submit *m)
 			admit_limits(q, false);
 		return;
 	}
-	e->envelope = m->envelope;
-	m->envelope = NULL;
-	q->nopen++;
+	entry_open(q, e, &m->envelope);
 	entry_list(q, e);
 	commit_add(q, m);
 }
@@ -131,9 +129,7 @@ admit_own(struct queue *q, struct envelope **env, uint64_t id, struct str text, 
 		entry_free(q, e);
 		return -1;
 	}
-	e->envelope = *env;
-	*env = NULL;
-	q->nopen++;
+	entry_open(q, e, env);
 	entry_list(q, e);
 	commit_add_own(q, id);
 	return 0;

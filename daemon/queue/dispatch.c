@@ -57,7 +57,7 @@ put_ready(struct queue *q, struct entry *e)
 {
 	list_put(&q->way[e->way].ready, &e->at.ready);
 	q->way[e->way].nready++;
-	if (q->nopen > OPEN_MAX && e->envelope != NULL)
+	if ((q->nopen > OPEN_MAX || q->nopen_rcpt > OPEN_RCPT_MAX) && e->envelope != NULL)
 		entry_park_later(q, e);
 }
 

@@ -138,6 +138,26 @@ entry_count_left(struct queue *q, struct entry *e, uint32_t left)
 }
 
 void
+entry_open(struct queue *q, struct entry *e, struct envelope **env)
+{
+	e->envelope = *env;
+	*env = NULL;
+	q->nopen++;
+	q->nopen_rcpt += e->envelope->nrcpt;
+	peak_note(&q->open_peak, q->nopen_rcpt);
+}
+
+static void
+drop_envelope(struct queue *q, struct entry *e)
+{
+	if (e->envelope == NULL)
+		return;
+	q->nopen--;
+	q->nopen_rcpt -= e->envelope->nrcpt;
+	envelope_free(&e->envelope);
+}
+
+void
 entry_free(struct queue *q, struct entry *e)
 {
 	leave(q, e);
@@ -149,10 +169,7 @@ entry_free(struct queue *q, struct entry *e)
 		q->totals.recipients -= e->recipients;
 		q->totals.bytes -= e->size;
 	}
-	if (e->envelope != NULL) {
-		envelope_free(&e->envelope);
-		q->nopen--;
-	}
+	drop_envelope(q, e);
 	e->at.ready.next = (struct node *)(void *)q->free_entries;
 	q->free_entries = e;
 }
@@ -174,6 +191,7 @@ entry_load(struct queue *q, struct entry *e, struct why *why)
 {
 	struct spool_reader *r;
 	struct buf note = { 0 };
+	struct envelope *env;
 	struct str meta;
 	int rc = -1;
 
@@ -183,12 +201,12 @@ entry_load(struct queue *q, struct entry *e, struct why *why)
 	if (spool_read_open(q->spool, &e->item, &r, why) < 0)
 		return -1;
 	meta = spool_read_meta(r);
-	e->envelope = envelope_decode(str_from(meta, 5));	/* behind store_put's own head */
-	if (e->envelope == NULL) {
+	env = envelope_decode(str_from(meta, 5));	/* behind store_begin's own head */
+	if (env == NULL) {
 		fail(why, "the envelope is not readable");
 		goto out;
 	}
-	q->nopen++;
+	entry_open(q, e, &env);
 	if (read_note(q, e, &note, why) < 0)
 		goto out;
 	if (note.len > 0 && !store_note_decode(q, NULL, e->envelope, buf_str(&note))) {
@@ -197,10 +215,8 @@ entry_load(struct queue *q, struct entry *e, struct why *why)
 	}
 	rc = 0;
 out:
-	if (rc < 0 && e->envelope != NULL) {
-		envelope_free(&e->envelope);
-		q->nopen--;
-	}
+	if (rc < 0)
+		drop_envelope(q, e);
 	buf_clear(&note);
 	spool_read_close(&r);
 	return rc;
@@ -233,8 +249,7 @@ entry_park(struct queue *q, struct entry *e)
 {
 	if (e->envelope == NULL || e->pinned || e->state == ENTRY_OUT)
 		return;
-	envelope_free(&e->envelope);
-	q->nopen--;
+	drop_envelope(q, e);
 }
 
 /* The disk's, and perhaps not for ever: it has not given other octets, but none. */

@@ -10,6 +10,7 @@
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "base/peak.h"
 #include "base/veil.h"
 #include "mail/dsn.h"
 #include "net/dns.h"
@@ -24,6 +25,7 @@ enum {
 	WAY_NONE = UINT16_MAX,	/* not known yet */
 	NARROW_MAX = 256,	/* ways beside the configured ones (fit.c) */
 	OPEN_MAX = 4096,	/* envelopes kept in memory for messages that wait their turn */
+	OPEN_RCPT_MAX = 256 * 1024,	/* and their recipients: of 100 octets each, 600 with long ORCPTs */
 	UNROUTED_SLICE = 256,	/* messages looked at in one turn after a reload */
 	AGAIN_MAX = 3,		/* attempts lost through no fault of the message, in a row */
 	HISTORY_STORIES = 5
@@ -198,6 +200,8 @@ struct queue {
 	void **slabs;
 	size_t nslabs;
 	size_t nopen;			/* envelopes in memory */
+	uint64_t nopen_rcpt;		/* their recipients: nearly all the memory that messages take */
+	struct peak open_peak;
 	struct buf crowded;		/* ids: their envelopes are too many, and leave at the end of the turn */
 
 	struct way *way;		/* the routes, the default, and nway - nbase narrow ones */
@@ -257,6 +261,7 @@ struct entry *entry_new(struct queue *q);
 void entry_free(struct queue *q, struct entry *e);	/* leaves every list, totals too */
 void entry_move(struct queue *q, struct entry *e, enum entry_state to, int64_t due_at_ms);
 void entry_list(struct queue *q, struct entry *e);	/* known from now on: order and totals */
+void entry_open(struct queue *q, struct entry *e, struct envelope **env);	/* it is in memory now; taken */
 int entry_load(struct queue *q, struct entry *e, struct why *why) must_check; /* envelope into memory */
 void entry_park_later(struct queue *q, struct entry *e);	/* at the end of the turn, if it is READY then */
 void entry_park_crowded(struct queue *q);

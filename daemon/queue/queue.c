@@ -11,7 +11,10 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { COMPACT_SLICE = 1 << 20 };
+enum {
+	COMPACT_SLICE = 1 << 20,
+	MANY_RCPT = 50 * 1000	/* in memory: 5 MB and more; with one recipient each there are never so many (OPEN_MAX) */
+};
 
 /* As `retry' does (CONTRACT.md 4): the trouble may have been in the configuration. */
 static void
@@ -125,6 +128,8 @@ on_second(void *arg)
 	admit_limits(q, false);
 	alert_second(q);
 	commit_second(q);
+	if (q->nbatch + q->nsyncing == 0)	/* nobody waits for us */
+		peak_look(&q->open_peak, q->nopen_rcpt, MANY_RCPT, loop_now_ms(q->loop));
 	q->compacting = true;
 	loop_timer(q->loop, &q->second, loop_now_ms(q->loop) + 1000);
 }

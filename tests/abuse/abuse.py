@@ -27,8 +27,8 @@ THREADS = int(os.environ.get("ABUSE_THREADS", "4"))     # as on a machine with f
 LIMIT_FDS = 1000 + THREADS * 128 + 50   # sessions, and what each thread may keep open for farewells
 CALM_S = 15             # until everything is back
 TARPIT_S = 40           # the same where wrong passwords were given: their answers wait for up to 30 s, whoever still listens
-SHORT = ("idle_plain", "slow_handshakes", "connects", "handshakes", "brute_force", "guesses", "huge_lines", "mute_pipelines", "submit_nagging", "submit_busy", "submit_few", "many_addresses", "full_and_guesses", "farewells",
-         "starved")
+SHORT = ("idle_plain", "slow_handshakes", "connects", "handshakes", "brute_force", "guesses", "huge_lines", "mute_pipelines", "submit_nagging", "submit_busy", "submit_few",
+         "many_addresses", "full_and_guesses", "queued_lists", "farewells", "starved")
 
 BESIDE = ("idle_plain", "idle_tls", "slow_commands", "slow_handshakes", "connects", "handshakes", "mute_pipelines", "floods")
 
@@ -44,6 +44,7 @@ ATTACKS = {
     "leaked_logins": (300, 1000, "logged in and left (a runaway app)"),
     "open_mails": (300, 1000, "MAIL and a NOOP a second: half logged in, half by the submit socket"),
     "trusted_mails": (1000, 1000, "the same where peers are trusted"),
+    "queued_lists": (400, 400, "mails to 1000 recipients that wait in the queue, and are deleted"),
     "mails_and_strangers": (300, 1000, "half of them the same, half strangers"),
     "many_addresses": (950, 950, "a NOOP twice a second, each from its own trusted address"),
     "full_and_guesses": (1200, 1200, "the submit socket: 960 that are used; and 240 that guess names"),
@@ -77,6 +78,11 @@ ATTACKS = {
 CONNECTIONS = {"submit_busy": 100, "submit_pipelines": 100, "submit_few": 9}
 NEWCOMERS = ("guesses",)          # the app is another user with each message
 NEWCOMERS_MAX = 1000
+AWAY = {"queued_lists": """upstream "away" {{ host = "127.0.0.1" chain = {{"{closed}/none"}} auth = "none" }}
+route "away" {{ to = {{"*@away.example"}} upstreams = {{"away"}} }}
+route "rest" {{ upstreams = {{"sink"}} }}
+"""}
+COUNTED = ("connects", "handshakes", "queued_lists")    # over when so many were made
 THINKS = ("many_addresses", "submit_busy")      # the app takes its time between login and mail
 
 CONFIG = """hostname = "relay.example"
@@ -128,14 +134,14 @@ def read_some(pipe):
 class Daemon:
     """gatepost on free ports, with everything in one directory."""
 
-    def __init__(self, nofile=None, connections=1000):
+    def __init__(self, nofile=None, connections=1000, more=""):
         self.dir = tempfile.mkdtemp(prefix="gatepost-abuse.")
         os.chmod(self.dir, 0o755)       # nobody is to reach the submit socket
         self.at = {"starttls": free_port(), "implicit": free_port(), "trusted": free_port(), "control": f"{self.dir}/control.sock",
                    "submit": f"{self.dir}/submit.sock"}
         self.conf = f"{self.dir}/gatepost.conf"
         with open(self.conf, "w") as f:
-            f.write(CONFIG.format(dir=self.dir, threads=THREADS, connections=connections, **self.at))
+            f.write((CONFIG + more).format(dir=self.dir, threads=THREADS, connections=connections, closed=free_port(), **self.at))
         os.chmod(self.conf, 0o600)
         for user, password in (("app", "app-secret"), ("rogue", "rogue-secret")):
             subprocess.run([GATEPOST, "passwd", "-c", self.conf, user], input=password + "\n", text=True, check=True,
@@ -163,6 +169,9 @@ class Daemon:
         stat = open(f"{proc}/stat").read().rsplit(")", 1)[1].split()
         return {"rss": memory["Rss"], "pss": memory["Pss"], "fds": len(os.listdir(f"{proc}/fd")),
                 "cpu": (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")}
+
+    def empty(self):
+        subprocess.run([GATEPOST, "delete", "-c", self.conf, "--all", "--yes"], check=True, stdout=subprocess.DEVNULL)
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -313,7 +322,7 @@ def run_attack(name, many, daemon, seconds):
     began, peak, most = time.monotonic(), 0, 0
     attack = subprocess.Popen([sys.executable, f"{HERE}/attacks.py", name, str(many)], stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE, env=env)
-    counted = name in ("connects", "handshakes")
+    counted = name in COUNTED
     os.set_blocking(attack.stdout.fileno(), False)
     said = ""
     while time.monotonic() - began < (seconds if not counted else seconds * 20):
@@ -341,7 +350,7 @@ def settle(daemon, before, patience_s):
 
 
 def trial(name, short, postfix=False):
-    daemon = Postfix() if postfix else Daemon(256 if name == "starved" else None, CONNECTIONS.get(name, 1000))
+    daemon = Postfix() if postfix else Daemon(256 if name == "starved" else None, CONNECTIONS.get(name, 1000), AWAY.get(name, ""))
     app = App(daemon, "app%d" if name in NEWCOMERS else "app", 0.3 if name in THINKS else 0.0)
     try:
         return judge(name, short, daemon, app)
@@ -365,6 +374,8 @@ def judge(name, short, daemon, app):
     peak, most, took, said = run_attack("idle_plain" if name in ("starved", "emfile") else name, many, daemon, seconds)
     cpu = (daemon.look()["cpu"] - before["cpu"]) / took
     under = app.heard()
+    if name in AWAY:
+        daemon.empty()
     if name == "emfile":        # no descriptor, no session; but idle meanwhile, and well a second after
         if cpu > STARVED_CPU:
             print(f"emfile: {cpu:.2f} s of CPU a second while starved")

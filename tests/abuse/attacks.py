@@ -178,6 +178,23 @@ def open_mails(n):
     hold_mails(n, lambda: logged_in(b"MAIL FROM:<a@b.example>\r\n"), lambda: mail(AT["submit"]))
 
 
+def queued_lists(n):
+    rcpt = b"".join(b"RCPT TO:<recipient-%d@away.example>\r\n" % i for i in range(1000))
+    s = greeted(AT["trusted"])
+    said = s.makefile("rb")
+    while not said.readline().startswith(b"250 "):
+        pass
+    queued = 0
+    while queued < n and not is_over():
+        s.sendall(b"MAIL FROM:<a@b.example>\r\n" + rcpt + b"DATA\r\n")
+        for _ in range(1002):
+            said.readline()
+        s.sendall(b"x\r\n.\r\n")
+        queued += said.readline().startswith(b"250")
+    print(queued, flush=True)
+    is_over(None)
+
+
 def trusted_mails(n):
     hold_mails(n, lambda: mail(AT["trusted"]))
 

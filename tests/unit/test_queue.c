@@ -791,6 +791,56 @@ START_TEST(a_crowd_of_waiting_messages)	/* I3 */
 }
 END_TEST
 
+/* The same where they are few, with many recipients each. */
+START_TEST(a_crowd_of_waiting_recipients)
+{
+	enum { CROWD = OPEN_RCPT_MAX / 1000 + 10 };
+	struct rig r;
+
+	rig_up(&r, basic);
+	r.open_result = OPENED_ALL_FAILED;
+	r.many = 999;
+	for (unsigned i = 0; i < CROWD; i++)
+		submit(&r, "you@b.example", NULL);
+	turn_until(&r, r.verdicts == CROWD);
+	turn_until(&r, r.queue->nopen_rcpt <= OPEN_RCPT_MAX + 1000);
+	ck_assert_uint_eq(totals(&r).recipients, CROWD * 1000);
+	turn_until(&r, gateway_find(r.queue, "up")->gate.state == GATE_DOWN);
+	r.open_result = OPENED_UP;
+	queue_open_gates(r.queue, NULL);
+	turn_until(&r, totals(&r).messages == 0);
+	ck_assert_uint_eq(r.sent, CROWD * 1000);
+	ck_assert_uint_eq(r.queue->nopen_rcpt, 0);
+	rig_down(&r);
+}
+END_TEST
+
+/* Its memory is given back when it has been gone for a while; half of it would be no reason. */
+START_TEST(a_crowd_of_recipients_that_has_gone)
+{
+	struct rig r;
+	struct why why;
+	struct entry *e;
+
+	rig_up(&r, basic);
+	r.open_result = OPENED_ALL_FAILED;
+	r.many = 999;
+	for (unsigned i = 0; i < 60; i++)
+		submit(&r, "you@b.example", NULL);
+	turn_until(&r, r.verdicts == 60);
+	ck_assert_uint_eq(r.queue->nopen_rcpt, 60 * 1000);
+	while ((e = order_next(&r.queue->order, 0)) != NULL)
+		ck_assert_int_eq(queue_act(r.queue, e->item.id, QUEUE_DELETE, &why), 0);
+	ck_assert_uint_eq(r.queue->nopen_rcpt, 0);
+	for (unsigned i = 0; i < 10; i++) {
+		ck_assert_uint_eq(r.queue->open_peak.most, i < 7 ? 60 * 1000 : 0);
+		clock_fake_add(1000);
+		settle(&r);
+	}
+	rig_down(&r);
+}
+END_TEST
+
 /* The queue's clock, with any bit of its file flipped: messages wait as ever, they do not grow old at once. */
 START_TEST(a_spoiled_clock_expires_nothing)	/* D-05, D-16 */
 {
@@ -915,6 +965,8 @@ test_queue(void)
 	tcase_add_test(t, what_none_takes_is_refused_by_the_first);
 	tcase_add_test(t, an_old_connection_decides_nothing);
 	tcase_add_test(t, a_crowd_of_waiting_messages);
+	tcase_add_test(t, a_crowd_of_waiting_recipients);
+	tcase_add_test(t, a_crowd_of_recipients_that_has_gone);
 	tcase_add_loop_test(t, a_spoiled_clock_expires_nothing, 0, 21);
 	tcase_add_test(t, offers_are_remembered);
 	suite_add_tcase(s, t);
