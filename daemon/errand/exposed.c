@@ -4,45 +4,46 @@
  */
 #include "errand/errand.h"
 
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/landlock.h"
-#include "base/mem.h"
+#include "base/trail.h"
 #include "errand/ledger.h"
 
-/* Within the sandbox's bounds and the kernel's old ones; a directory too, for names in it can be given anew. */
+/* Within the sandbox's bounds and the kernel's old ones.  What is its own it may, even if it had to change the mode before. */
 static bool
-may_write(const char *path, const struct names *writable)
+may_write(const char *real, const struct stat *st, const struct names *writable)
 {
-	char *real = realpath(path, NULL);
 	bool found = false;
 
-	for (unsigned i = 0; real != NULL && !found && i < writable->n; i++)
+	for (unsigned i = 0; !found && i < writable->n; i++)
 		found = landlock_is_below(real, writable->v[i]);
-	found = found && access(real, W_OK) == 0;
-	free(real);
-	return found;
+	return found && (st->st_uid == geteuid() || access(real, W_OK) == 0);
 }
 
-/* The file, the directory that it is really in, or one on the way to it. */
+/* May the daemon let the name that was looked up stand for something else?  In a directory like /tmp only what is its own. */
+static bool
+may_exchange(const struct trail *t, const struct names *writable)
+{
+	uid_t uid = geteuid();
+	bool is_kept = (t->up.st_mode & S_ISVTX) && uid != 0 && t->up.st_uid != uid && t->st.st_mode != 0 && t->st.st_uid != uid;
+
+	return !is_kept && may_write(t->dir.data, &t->up, writable);
+}
+
+/* The file, or a directory that is passed on the way to it, links included.  What cannot be found any more may be anything. */
 static bool
 is_exposed(const char *file, const struct names *writable)
 {
-	char *at = mem_text(file), *real = realpath(file, NULL), *slash = real != NULL ? strrchr(real, '/') : NULL;
-	bool found = may_write(file, writable);
+	struct trail t;
+	bool found = false;
+	int result = 0;
 
-	for (char *p = at + 1; !found && (p = strchr(p, '/')) != NULL; *p++ = '/') {
-		*p = '\0';
-		found = may_write(at, writable);
-	}
-	if (!found && slash != NULL && slash > real) {
-		*slash = '\0';
-		found = may_write(real, writable);
-	}
-	free(real);
-	free(at);
+	trail_init(&t, file);
+	while (!found && (result = trail_next(&t)) > 0)
+		found = may_exchange(&t, writable);
+	found = found || result < 0 || may_write(t.real.data, &t.st, writable);
+	trail_clear(&t);
 	return found;
 }
 
@@ -66,7 +67,7 @@ exposed_check(const struct ledger *now, const struct config *fresh, const struct
 	name = ledger_find_new(now, &next);
 	file = name != NULL ? exposed_find(fresh, writable) : NULL;
 	if (file != NULL)
-		result = fail(why, "%s: the command of %s is new, and the daemon itself may write to this file or its directory: restart",
+		result = fail(why, "%s: the command of %s is new, and the daemon itself may write to this file, or to a directory on the way to it: restart",
 		    file, name);
 	ledger_clear(&next);
 	return result;

@@ -273,7 +273,7 @@ START_TEST(commands_come_by_a_reload_only_from_a_safe_place)
 	snprintf(more, sizeof more, "%salert { command = \"/bin/true\" }\n", rest);
 	world_configure(&w, "", more);
 	if (_i == 0) {
-		reload_is_refused("the command of alert is new, and the daemon itself may write to this file or its directory: restart");
+		reload_is_refused("the command of alert is new, and the daemon itself may write to this file, or to a directory on the way to it: restart");
 		snprintf(more, sizeof more, "%slog { level = \"debug\" }\n", rest);
 		world_configure(&w, "", more);		/* all else is as ever */
 	}

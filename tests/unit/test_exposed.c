@@ -2,6 +2,8 @@
 #include "errand/errand.h"
 
 #include "errand/ledger.h"
+#include <grp.h>
+
 #include "unit/scratch.h"
 
 #define UP "hostname = \"a.example\"\nupstream \"x\" { host = \"h.example\" username = \"me\" password_command = \"%s\" }\n%s"
@@ -34,6 +36,16 @@ static const struct {
 	{ "mv etc/conf spool && ln -s ../spool/conf etc/conf", "spool", "etc/conf", true },
 	{ "ln -s ../etc spool/link", "spool", "spool/link/conf", true },	/* it could lead elsewhere when we look */
 	{ "ln -s etc link", "spool", "link/conf", false },
+	/* every link on the way: only those who go it meet what lies between (C-06) */
+	{ "ln -s ../etc/conf spool/b && ln -s spool/b a", "spool", "a", true },
+	{ "ln -s ../etc spool/b && ln -s spool/b a", "spool", "a/conf", true },
+	{ "mkdir far && ln -s ../spool/c far/b && ln -s ../etc spool/c && ln -s far/b a", "spool", "a/conf", true },
+	{ "ln -s \"$PWD/spool/c\" a && ln -s \"$PWD/etc\" spool/c", "spool", "a/conf", true },
+	{ "mkdir far && ln -s ../etc far/b && ln -s far/b a", "spool", "a/conf", false },
+	{ "mkdir spool/d && ln -s spool/d a", "spool", "a/../../etc/conf", true },
+	{ "true", "spool", "spool/../etc/conf", false },	/* nothing is looked up there */
+	{ "rm etc/conf", "spool", "etc/conf", true },		/* whatever it was when it was read */
+	{ "ln -sf conf etc/conf", "spool", "etc/conf", true },
 };
 
 START_TEST(where_it_lies)
@@ -51,6 +63,48 @@ START_TEST(where_it_lies)
 	free(c->files.v[0]);
 	c->files.v[0] = strdup(scratch_path(places[_i].file));
 	ck_assert((exposed_find(c, &writable) != NULL) == places[_i].exposed);
+	config_unref(&c);
+	free(ground);
+}
+END_TEST
+
+/* The modes, for one who is not root: the daemon's user is `nobody', and the ground is all of the directory. */
+static const struct {
+	const char *how;
+	bool exposed;
+} modes[] = {
+	{ "true", false },
+	{ "chmod 644 etc/conf", false },
+	{ "chmod 664 etc/conf && chgrp nogroup etc/conf", true },
+	{ "chmod 646 etc/conf", true },
+	{ "chown nobody etc/conf && chmod 444 etc/conf", true },
+	{ "chmod 777 etc", true },
+	{ "chgrp nogroup etc && chmod 775 etc", true },
+	{ "chown nobody etc && chmod 500 etc", true },	/* it may change that */
+	{ "chmod 1777 etc", false },			/* as /tmp */
+	{ "chmod 1777 etc && mv etc/conf other && ln -s ../other etc/conf", false },
+	{ "chmod 1777 etc && mv etc/conf other && ln -s ../other etc/conf && chown -h nobody etc/conf", true },
+	{ "chown nobody etc && chmod 1755 etc", true },
+};
+
+START_TEST(what_its_user_may)
+{
+	char *ground, command[512];
+	struct names writable = { &ground, 1 };
+	struct config *c;
+	bool exposed;
+
+	if (geteuid() != 0)
+		return;
+	ck_assert_int_eq(chmod(scratch_dir, 0755) | mkdir(scratch_path("etc"), 0755), 0);
+	c = load("etc/conf", "/bin/echo one", "");
+	snprintf(command, sizeof command, "cd %s && chmod 755 etc && chmod 644 etc/conf && %s", scratch_dir, modes[_i].how);
+	ck_assert_int_eq(system(command), 0);
+	ground = realpath(scratch_dir, NULL);
+	ck_assert_int_eq(setgroups(0, NULL) | setresgid(65534, 65534, 0) | setresuid(65534, 65534, 0), 0);
+	exposed = exposed_find(c, &writable) != NULL;
+	ck_assert_int_eq(setresuid(0, 0, 0) | setresgid(0, 0, 0), 0);
+	ck_assert(exposed == modes[_i].exposed);
 	config_unref(&c);
 	free(ground);
 }
@@ -98,6 +152,7 @@ test_exposed(void)
 
 	tcase_add_checked_fixture(t, scratch_make, scratch_remove);
 	tcase_add_loop_test(t, where_it_lies, 0, sizeof places / sizeof places[0]);
+	tcase_add_loop_test(t, what_its_user_may, 0, sizeof modes / sizeof modes[0]);
 	tcase_add_loop_test(t, what_is_new, 0, sizeof changes / sizeof changes[0]);
 	suite_add_tcase(s, t);
 	return s;
