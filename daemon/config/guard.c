@@ -5,7 +5,7 @@
 #include "config/guard.h"
 
 #include "base/mem.h"
-#include "config/file.h"
+#include "base/trail.h"
 
 #include <errno.h>
 #include <pwd.h>
@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ENTRY_MAX = 16 << 10 };
+enum { ENTRY_MAX = 16 << 10, PATH_SHOWN = 120 };
 
 const char *
 guard_credentials(void)
@@ -45,22 +45,56 @@ is_open_to_all(const struct stat *dir)
 	return (dir->st_mode & (S_IWOTH | S_ISVTX)) == S_IWOTH;
 }
 
+/*
+ * A link in a directory like /tmp that is neither ours nor the directory owner's: whoever it belongs to put it there for us to follow.
+ * The kernel does not, where it is told so (proc(5), protected_symlinks).
+ */
+static bool
+is_strangers_link(const struct trail *t)
+{
+	return S_ISLNK(t->st.st_mode) && (t->up.st_mode & (S_IWOTH | S_ISVTX)) == (S_IWOTH | S_ISVTX) &&
+	    t->st.st_uid != geteuid() && t->st.st_uid != t->up.st_uid;
+}
+
+/* Of a very long name the end says more, and the reason must fit. */
+static const char *
+shown(const struct buf *name)
+{
+	return name->len > PATH_SHOWN ? name->data + name->len - PATH_SHOWN : name->data;
+}
+
+/* The way to it, links included; by modes alone: whose the directories are is the administrator's affair. */
+static int
+check_way(const char *path, struct why *why)
+{
+	struct trail t;
+	int result = 0;
+
+	trail_init(&t, path);
+	while (result == 0 && trail_next(&t) > 0) {
+		if (is_open_to_all(&t.up))
+			result = fail(why, "anybody can put another in its place; chmod o-w %s (mode %03o)", shown(&t.dir),
+			    (unsigned)t.up.st_mode & 07777);
+		else if (is_strangers_link(&t))
+			result = fail(why, "the way to it is a symbolic link that user %u put where anybody may: %s; remove that, or "
+			    "name the file itself", (unsigned)t.st.st_uid, shown(&t.real));
+	}
+	trail_clear(&t);
+	return result;
+}
+
 int
 guard_writers(const char *path, const struct stat *st, struct why *why)
 {
-	char *dir = file_dir(path);
-	struct stat up;
 	int result = 0;
 
 	if (is_credential(path))
-		result = 0;
-	else if (st->st_mode & S_IWOTH)
+		return 0;
+	if (st->st_mode & S_IWOTH)
 		result = fail(why, "anybody can write it (mode %03o); chmod o-w it, after a look at what is in it",
 		    (unsigned)st->st_mode & 0777);
-	else if (stat(dir, &up) == 0 && is_open_to_all(&up))
-		result = fail(why, "anybody can put another in its place; chmod o-w its directory (mode %03o)",
-		    (unsigned)up.st_mode & 07777);
-	free(dir);
+	else
+		result = check_way(path, why);
 	if (result < 0)
 		errno = EPERM;
 	return result;

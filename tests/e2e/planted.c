@@ -171,7 +171,11 @@ static const struct {
 	{ "chmod 646 users", "", "users: anybody can write it (mode 646); chmod o-w it", false },
 	{ "chmod 646 more", "aliases_file = \"more\"\n", "more: anybody can write it", false },
 	{ "chmod 646 more", "include(\"more\")\n", "more: anybody can write it", false },
-	{ "chmod 777 .", "", "gatepost.conf: anybody can put another in its place; chmod o-w its directory (mode 777)", false },
+	{ "chmod 777 .", "", "gatepost.conf: anybody can put another in its place; chmod o-w /", false },
+	{ "mkdir -m 777 a && mkdir a/b && mv gatepost.conf a/b/conf && ln -s a/b/conf gatepost.conf", "",
+	  "gatepost.conf: anybody can put another in its place; chmod o-w /", false },
+	{ "mkdir -m 777 a && mkdir a/b && mv more a/b/ && ln -s a/b/more more", "aliases_file = \"more\"\n",
+	  "more: anybody can put another in its place; chmod o-w /", false },
 	{ "chmod 644 key.pem", "tls { certificate = \"cert.pem\" key = \"key.pem\" }\n", "key.pem: others can read it (mode 644)", false },
 	{ "chmod 602 key.pem", "tls { certificate = \"cert.pem\" key = \"key.pem\" }\n", "key.pem: others can read it (mode 602)", false },
 	{ "chown 12345 secret", "", "secret: belongs to user 12345, who is neither root nor the daemon's user; chown root it", true },
@@ -206,6 +210,8 @@ static const char *const fine_files[] = {
 	"chmod 1777 .",
 	"chmod 640 users && chmod 644 gatepost.conf",
 	"chown 0:12345 secret && chmod 440 secret",
+	"mkdir -m 1777 a && mkdir a/b && mv users a/b/ && ln -s a/b/users users",
+	"mkdir real && mv gatepost.conf real/conf && ln -s real/conf there && ln -s $PWD/there gatepost.conf",
 };
 
 START_TEST(what_is_usual_is_taken)

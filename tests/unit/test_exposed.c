@@ -2,9 +2,9 @@
 #include "errand/errand.h"
 
 #include "errand/ledger.h"
-#include <grp.h>
-
 #include "unit/scratch.h"
+
+#include <grp.h>
 
 #define UP "hostname = \"a.example\"\nupstream \"x\" { host = \"h.example\" username = \"me\" password_command = \"%s\" }\n%s"
 

@@ -1,11 +1,11 @@
 /* The kernel's way to a file: what trail.h goes must end where open(2) ends, and miss no directory and no link (C-06, C-32). */
 #include "base/trail.h"
 
+#include "unit/scratch.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-
-#include "unit/scratch.h"
 
 /* How the directory is made; the name that is gone, of it; the error; the names of the steps, with their directories: `>' a link. */
 static const struct {
