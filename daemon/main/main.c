@@ -2,6 +2,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "command/command.h"
@@ -21,6 +23,17 @@ keep_standard_descriptors(void)
 		close(fd);
 }
 
+/* Commands have secrets too.  The limit is not for a core that a program takes (core(5)): that is asked for of no process which is
+ * not dumpable. */
+static void
+leave_no_core(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
 static const char *
 own_name(const char *argv0)
 {
@@ -36,6 +49,7 @@ main(int argc, char **argv)
 	bool by_name = c != NULL;
 
 	keep_standard_descriptors();
+	leave_no_core();
 	if (!by_name) {
 		if (argc < 2) {
 			(void)command_run(command_find("help"), 0, NULL);

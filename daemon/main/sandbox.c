@@ -1,6 +1,6 @@
 /*
  * Privileges: root only long enough to bind and to make our directories, then config.user for good, with no
- * way to gain any again, and no core that could hold secrets.
+ * way to gain any again, nor for others to look into what we have.
  */
 #include "main/daemon.h"
 
@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -215,12 +214,10 @@ drop_capabilities(void)
 int
 sandbox_enter(const struct config *c, struct why *why)
 {
-	const struct rlimit no_core = { 0, 0 };
-
 	if (drop(c, why) < 0 || close_spool(c->spool_dir, why) < 0)
 		return -1;
 	drop_capabilities();
-	setrlimit(RLIMIT_CORE, &no_core);
+	/* A change of the user may have made it dumpable again. */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return fail(why, "cannot give up privileges: %s", strerror(errno));
 	return 0;

@@ -1,4 +1,5 @@
-/* What others may do to the running daemon, and what it may do to them, whatever its user may (C-06, C-31). */
+/* What others may do to the running daemon and to commands, and what it may do to them, whatever its user may (C-06, C-31). */
+#include "e2e/spawn.h"
 #include "e2e/world.h"
 
 #include <check.h>
@@ -10,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -218,6 +221,58 @@ START_TEST(it_writes_nowhere_else)
 }
 END_TEST
 
+/* --- commands ------------------------------------------------------------------------------ */
+
+/* Whoever reads its limits; false: it may leave a core.  Of who is not dumpable root owns them (proc(5)). */
+static bool
+leaves_no_core(pid_t pid)
+{
+	char path[64], line[256], soft[32], hard[32];
+	bool none = false;
+	struct stat st;
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%d/limits", (int)pid);
+	f = fopen(path, "r");
+	ck_assert_ptr_nonnull(f);
+	while (fgets(line, sizeof line, f) != NULL)
+		if (sscanf(line, "Max core file size %31s %31s", soft, hard) == 2)
+			none = strcmp(soft, "0") == 0 && strcmp(hard, "0") == 0;
+	ck_assert_int_eq(fstat(fileno(f), &st), 0);
+	fclose(f);
+	return none && st.st_uid == 0;
+}
+
+START_TEST(a_command_leaves_no_core)	/* C-31 */
+{
+	const char *const argv[] = { "gatepost", "passwd", "--state", w.dir, "app", NULL };
+	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+	int to[2], out, status, left = 1;
+	struct spawn p;
+	pid_t pid;
+
+	(void)setrlimit(RLIMIT_CORE, &all);	/* as root; else what we have */
+	if (!up_as_nobody())
+		return;
+	out = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	ck_assert_int_eq(pipe2(to, O_CLOEXEC), 0);
+	p = (struct spawn){ .argv = argv, .in = to[0], .out = out };
+	pid = spawn(&p);
+	ck_assert_int_eq(write(to[1], "half-a-pass", 11), 11);	/* and no end of the line */
+	for (int i = 0; i < 1500 && left > 0; i++, usleep(10000))
+		ck_assert_int_eq(ioctl(to[1], FIONREAD, &left), 0);
+	ck_assert_int_eq(left, 0);		/* it has that, and waits */
+	ck_assert(leaves_no_core(pid));
+	kill(pid, SIGABRT);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT && !WCOREDUMP(status));
+	close(to[0]);
+	close(to[1]);
+	close(out);
+	world_free(&w);
+}
+END_TEST
+
 Suite *confined_suite(void);
 
 Suite *
@@ -230,6 +285,7 @@ confined_suite(void)
 	tcase_add_test(t, its_user_cannot_look_into_it);
 	tcase_add_test(t, it_and_its_helper_gain_nothing);
 	tcase_add_test(t, it_writes_nowhere_else);
+	tcase_add_test(t, a_command_leaves_no_core);
 	suite_add_tcase(s, t);
 	return s;
 }
