@@ -210,7 +210,7 @@ check_files(struct checking *c)
 static void
 check_spool(struct checking *c)
 {
-	const char *dir = c->config->spool_dir;
+	const char *dir = c->config->spool_dir, *stray;
 	struct statvfs fs;
 	struct stat st;
 	struct why why;
@@ -227,6 +227,9 @@ check_spool(struct checking *c)
 		wrong(c, "%s", why.text);
 		return;
 	}
+	stray = fd >= 0 ? spool_find_stray(fd) : NULL;
+	if (stray != NULL)	/* a daemon does not start then, or keeps no history */
+		wrong(c, "spool_dir: %s/%s is no directory but a link or a file; put the daemon's own back, or remove it", dir, stray);
 	if (fd >= 0)
 		close(fd);
 	if (statvfs(dir, &fs) < 0) {

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "command/args.h"
 #include "command/command.h"
+#include "command/owner.h"
 #include "command/runs.h"
 
 #include <errno.h>
@@ -114,8 +115,11 @@ change(const struct config *config, const char *user, const char *password)
 {
 	struct stat st;
 	struct why why;
-	bool made = stat(config->users_file, &st) < 0 && errno == ENOENT;
+	bool made;
 
+	if (owner_become(config, config->users_file, &why) < 0)
+		return command_fail(ARGS_FAILED, "passwd: %s", why.text);
+	made = stat(config->users_file, &st) < 0 && errno == ENOENT;
 	if (users_set(config->users_file, user, password, &why) < 0)
 		return command_fail(ARGS_FAILED, "passwd: %s", why.text);
 	if (made) {

@@ -207,12 +207,15 @@ write_whole(int fd, struct str text)
 static int
 inherit(int fd, int dir, const struct stat *old)
 {
-	struct stat st;
+	struct stat st, up;
 
 	if (old->st_nlink > 0) {
-		/* Not asked in vain: systemd's filter may refuse it to the daemon. */
-		if ((fstat(fd, &st) < 0 || st.st_uid != old->st_uid || st.st_gid != old->st_gid) &&
-		    fchown(fd, old->st_uid, old->st_gid) < 0)
+		if (fstat(fd, &st) < 0 || fstat(dir, &up) < 0)
+			return -1;
+		/* Not asked in vain: systemd's filter may refuse it to the daemon.  In our own directory it may become ours, for what
+		 * is there is in our hand: root may have made it. */
+		if ((st.st_uid != old->st_uid || st.st_gid != old->st_gid) && fchown(fd, old->st_uid, old->st_gid) < 0 &&
+		    (up.st_uid != geteuid() || (st.st_gid != old->st_gid && fchown(fd, (uid_t)-1, old->st_gid) < 0)))
 			return -1;
 		return fchmod(fd, old->st_mode & 07777);
 	}

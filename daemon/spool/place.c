@@ -60,3 +60,15 @@ spool_open_place(int *fd, const char *dir, uid_t uid, struct stat *st, struct wh
 	*fd = -1;
 	return -1;
 }
+
+const char *
+spool_find_stray(int fd)
+{
+	static const char *const dirs[] = { "blob", "log", "history" };
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof dirs / sizeof dirs[0]; i++)
+		if (fstatat(fd, dirs[i], &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode))
+			return dirs[i];
+	return NULL;
+}

@@ -211,6 +211,7 @@ bool spool_annals_read(struct spool_annals *a, uint64_t id, struct spool_annals_
  * may open it, who has it.
  */
 int spool_open_place(int *fd, const char *dir, uid_t uid, struct stat *st, struct why *why) must_check;
+const char *spool_find_stray(int fd);	/* a directory of the spool in there that is none, or a link to one; NULL: all are well, or missing */
 
 /* --- offline --------------------------------------------------------------- */
 

@@ -54,6 +54,9 @@ static const struct {
 	{ "mv spool/tls spool/real && ln -s real spool/tls", "ca", "Not a directory" },
 	{ "rm spool/tls/cert.pem && mkfifo spool/tls/cert.pem", "check", "cert.pem: is not a regular file" },
 	{ "rm spool/tls/cert.pem && ln -s ../../secret spool/tls/cert.pem", "check", "cert.pem: is a symbolic link" },
+	{ "mv spool/history spool/old && ln -s old spool/history", "check", "spool/history is no directory but a link" },
+	{ "mv spool/blob old && ln -s ../old spool/blob", "check", "spool/blob is no directory but a link" },
+	{ "mv spool/log old && ln -s ../old spool/log", "check", "spool/log is no directory but a link" },
 	{ "rm spool/log/00000001.seg && mkfifo spool/log/00000001.seg", "spool check", "not a regular file" },
 	{ "rm spool/log/00000001.seg && ln -s ../../secret spool/log/00000001.seg", "spool dump", "00000001.seg" },
 };
@@ -236,6 +239,54 @@ START_TEST(hashes_that_others_can_read_are_told_of)
 }
 END_TEST
 
+/* --- passwd in somebody else's place ---------------------------------------------------------- */
+
+/* As root, in the directory of `nobody': what is done there that one could have done (C-30).  $PLACE is root's: a file that nobody else may read, and one that all may. */
+static const struct {
+	const char *how, *more, *said;	/* said NULL: the password is set */
+} places[] = {
+	{ "true", "", NULL },
+	{ "rm users", "", NULL },
+	{ "chown 0 users", "", NULL },			/* as root made it once */
+	{ "mv users real && ln -s real users && chown -h nobody users", "", NULL },
+	{ "rm users && ln -s $PLACE/kept users && chown -h nobody users", "", "/kept: " },
+	{ "rm users && ln -s $PLACE/open users && chown -h nobody users", "", "Permission denied" },
+	{ "ln -s $PLACE more && chown -h nobody more", "users_file = \"more/kept\"\n", "kept: " },
+	{ "true", "users_file = \"${PLACE}/kept\"\n", "/kept: " },
+	{ "rm users && mkfifo users", "", "users: is not a regular file" },
+};
+
+START_TEST(root_sets_a_password_as_the_owner)
+{
+	char dir[] = "/tmp/gatepost-of-root-XXXXXX", path[128];
+	struct stat st;
+	int status;
+
+	if (geteuid() != 0)
+		return;
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	setenv("PLACE", dir, 1);
+	world_configure(&w, "", places[_i].more);
+	shell("chown -R nobody:nogroup . && chmod 640 users");
+	shell("chmod 755 $PLACE && echo x:! >$PLACE/kept && chmod 600 $PLACE/kept && echo x:! >$PLACE/open && chmod 644 $PLACE/open");
+	shell(places[_i].how);
+	status = world_run(&w, out, sizeof out, "new-secret\n", "passwd added");
+	ck_assert_msg(status == (places[_i].said == NULL ? 0 : 1), "%s", out);
+	if (places[_i].said != NULL)
+		expect(places[_i].said);
+	shell("echo x:! | cmp - $PLACE/kept && cmp $PLACE/kept $PLACE/open && test $(ls -A $PLACE | wc -l) = 2");
+	if (places[_i].said == NULL) {
+		shell("grep -q ^added: users");
+		snprintf(path, sizeof path, "%s/users", w.dir);
+		ck_assert_int_eq(stat(path, &st), 0);
+		ck_assert_uint_eq(st.st_uid, 65534);
+		ck_assert_uint_eq(st.st_mode & 07777, 0640);
+	}
+	shell("rm -r $PLACE");
+	unsetenv("PLACE");
+}
+END_TEST
+
 /* --- what a daemon that was taken over could write ------------------------------------------ */
 
 static void
@@ -303,6 +354,7 @@ planted_suite(void)
 	tcase_add_loop_test(t, what_others_could_change_is_refused, 0, sizeof open_files / sizeof open_files[0]);
 	tcase_add_loop_test(t, what_is_usual_is_taken, 0, sizeof fine_files / sizeof fine_files[0]);
 	tcase_add_test(t, hashes_that_others_can_read_are_told_of);
+	tcase_add_loop_test(t, root_sets_a_password_as_the_owner, 0, sizeof places / sizeof places[0]);
 	tcase_add_test(t, only_named_places_are_writable);
 	tcase_add_loop_test(t, commands_come_by_a_reload_only_from_a_safe_place, 0, 2);
 	suite_add_tcase(s, t);
