@@ -242,6 +242,38 @@ veil_hide(const struct veil *v, struct buf *text, bool is_cut)
 	buf_cut(text, to);
 }
 
+/* As it was before it was written: "\\," for a comma, "\\C3" for an octet. */
+static void
+unescape(struct buf *out, const char *p)
+{
+	(void)buf_room(out, strlen(p));
+	for (; *p != '\0'; p++) {
+		if (p[0] == '\\' && str_hex(p[1]) >= 0 && str_hex(p[2]) >= 0) {
+			buf_putc(out, (char)(str_hex(p[1]) << 4 | str_hex(p[2])));
+			p += 2;
+		} else if (p[0] != '\\' || p[1] == '\0')
+			buf_putc(out, *p);
+		else
+			buf_putc(out, *++p);
+	}
+}
+
+void
+veil_hide_name(const struct veil *v, char *name, size_t size)
+{
+	struct buf plain = { 0 };
+	size_t before;
+
+	unescape(&plain, name);
+	before = plain.len;
+	veil_hide(v, &plain, strlen(name) + 1 == size);
+	if (plain.len < before) {	/* three asterisks are shorter than whatever they stand for */
+		explicit_bzero(name, size);
+		str_fit(name, size, STR("***"));
+	}
+	buf_wipe(&plain);
+}
+
 bool
 veil_finds(const struct veil *v, struct str text)
 {

@@ -157,6 +157,17 @@ exchange_quote_head(const struct exchange *x, struct buf *out)
 	buf_wipe(&head);
 }
 
+int
+exchange_certificate(const struct exchange *x, struct tls_certificate *out)
+{
+	if (stream_peer_certificate(x->stream, out) < 0)
+		return -1;
+	veil_hide_name(x->veil, out->subject, sizeof out->subject);
+	veil_hide_name(x->veil, out->issuer, sizeof out->issuer);
+	veil_hide_name(x->veil, out->chain, sizeof out->chain);
+	return 0;
+}
+
 /* --- commands --------------------------------------------------------------- */
 
 int

@@ -57,6 +57,7 @@ void exchange_say_secret(struct exchange *x, const char *shown, struct str bytes
 
 /* From now on no reply shows what is in it, even if the server repeats it (C-16).  Takes a reference; NULL: nothing is hidden. */
 void exchange_hide(struct exchange *x, struct veil *v);
+int exchange_certificate(const struct exchange *x, struct tls_certificate *out);	/* stream_peer_certificate; the same is hidden */
 /* What is in `head', in words; the same is hidden. */
 void exchange_quote_head(const struct exchange *x, struct buf *out);
 

@@ -333,7 +333,7 @@ on_lost(struct greet *g)
 	enum stream_fault f = stream_fault(g->x->stream);
 	const char *why = stream_why(g->x->stream);
 
-	g->has_certificate = stream_peer_certificate(g->x->stream, &g->certificate) == 0;
+	g->has_certificate = exchange_certificate(g->x, &g->certificate) == 0;
 	/* A SYN that is answered by a reset is "refused": this one came after the connection, before we looked. */
 	if (g->state == GREET_CONNECTING && f == FAULT_RESET)
 		become(g, g->candidate.tls == TLS_IMPLICIT ? GREET_TLS : GREET_BANNER);
@@ -381,7 +381,7 @@ note_tls(struct greet *g)
 
 	if (cipher != NULL)
 		snprintf(g->tls_version, sizeof g->tls_version, "%.*s", (int)strcspn(cipher, " "), cipher);
-	g->has_certificate = stream_peer_certificate(g->x->stream, &g->certificate) == 0;
+	g->has_certificate = exchange_certificate(g->x, &g->certificate) == 0;
 }
 
 static void

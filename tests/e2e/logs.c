@@ -330,6 +330,7 @@ static const struct {
 	{ "starttls: 454 4.7.0 70726f76696465722d736563726574 and 70726F76696465722D736563726574", "event=port " },
 	{ "ehlo2: 554 5.7.1 provider%2Dsecret is no %70%72%6f%76%69%64%65%72%2d%73%65%63%72%65%74", "event=port " },
 	{ "ehlo2: 451-4.3.0 later provider-s|451 4.3.0 ecret", "event=upstream " },
+	{ "cert: repeats", "event=port " },
 };
 
 START_TEST(a_provider_that_repeats_the_password_is_not_quoted)	/* C-16 */

@@ -26,6 +26,7 @@ static const struct kind {
 	{ "cn-only", NULL, -DAY, 30 * DAY, 0 },
 	{ "nul-name", "", -DAY, 30 * DAY, 0 },
 	{ "wildcard", "DNS:*.localhost", -DAY, 30 * DAY, 0 },
+	{ "repeats", "DNS:portal.hotel.test", -DAY, 30 * DAY, 0 },
 };
 
 static X509 *
@@ -122,8 +123,8 @@ cert_ca_write(const struct cert_ca *ca, const char *file)
 static X509 *
 make(const struct cert_ca *ca, const struct kind *k, EVP_PKEY *key)
 {
-	X509 *x = start(key, k->names == NULL || k->self ? "localhost" : "fake.provider.test",
-	    k->from_s, k->to_s);
+	X509 *x = start(key, strcmp(k->name, "repeats") == 0 ? "provider-secret, as it was told" :
+	    k->names == NULL || k->self ? "localhost" : "fake.provider.test", k->from_s, k->to_s);
 	X509 *issuer = k->self ? x : ca->certificate;
 	int bad = 0;
 

@@ -2,6 +2,7 @@
 #include "base/veil.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/base64.h"
@@ -143,6 +144,42 @@ START_TEST(hides_several)
 }
 END_TEST
 
+/* Names of certificates, as RFC 2253 writes them. */
+static const struct {
+	const char *said;
+	size_t size;
+	bool hidden;
+} names[] = {
+	{ "CN=mail.example,O=Example\\, Inc.", 64, false },
+	{ "", 64, false },
+	{ "CN=s3cret\\,word\\+\\C3\\A4", 64, true },		/* s3cret,word+\xc3\xa4 */
+	{ "CN=x\\; S3CRET\\,WORD\\+\\c3\\a4; CN=y", 64, true },
+	{ "CN=s3cret,word+\xc3\xa4", 64, true },
+	{ "CN=czNjcmV0LHdvcmQrw6Q=", 64, true },
+	{ "CN=czNjcmV0LHdvcmQrw6Q\\=", 64, true },
+	{ "CN=s3cret\\,word", 64, false },
+	{ "CN=s3cret\\,word", sizeof "CN=s3cret\\,word", true },	/* cut */
+	{ "CN=s3c", sizeof "CN=s3c", false },
+	{ "CN=mail\\", 64, false },
+	{ "CN=mail\\C", 64, false },
+};
+
+START_TEST(hides_names)
+{
+	struct veil *v = veil_of("s3cret,word+\xc3\xa4");
+	char name[64];
+
+	snprintf(name, sizeof name, "%s", names[_i].said);
+	veil_hide_name(v, name, names[_i].size);
+	ck_assert_str_eq(name, names[_i].hidden ? "***" : names[_i].said);
+	ck_assert(!names[_i].hidden || memmem(name, names[_i].size, "cret", 4) == NULL);	/* behind the end, too */
+	snprintf(name, sizeof name, "%s", names[_i].said);
+	veil_hide_name(NULL, name, names[_i].size);
+	ck_assert_str_eq(name, names[_i].said);
+	veil_unref(&v);
+}
+END_TEST
+
 Suite *test_veil(void);
 
 Suite *
@@ -155,6 +192,7 @@ test_veil(void)
 	tcase_add_loop_test(t, hides_what_is_coded, 0, 7);
 	tcase_add_test(t, hides_what_is_cut);
 	tcase_add_test(t, hides_several);
+	tcase_add_loop_test(t, hides_names, 0, sizeof names / sizeof names[0]);
 	suite_add_tcase(s, t);
 	return s;
 }
