@@ -117,6 +117,7 @@ memo_job_free(struct job **m)
 	for (unsigned i = 0; i < j->nrcpt; i++)
 		outcome_clear(&j->result[i]);
 	spool_read_close(&j->body);
+	veil_unref(&j->veil);
 	free((char *)j->sender);
 	free(j->result);
 	free(j->rcpt);

@@ -161,6 +161,7 @@ struct job {
 	unsigned nrcpt;
 	struct spool_reader *body;	/* the job's own */
 	const char *sender;		/* as to be said to the upstream (it may rewrite); owned by the job: free it */
+	struct veil *veil;		/* a reference: as in the newest OPEN, which may know more than this lane's; NULL: nothing more */
 	bool second;			/* the lane had another one then */
 	unsigned quirks;		/* what is known; in the answer: and what was learned */
 	/* the answer */

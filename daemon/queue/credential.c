@@ -253,7 +253,15 @@ credential_veil(struct gateway *g, const char *secret)
 	for (unsigned i = 0; i < CREDENTIAL_PAST; i++)
 		veil_add(v, c->past[i]);
 	add_of_others(g, v);
+	veil_unref(&c->veil);
+	c->veil = veil_ref(v);
 	return v;
+}
+
+struct veil *
+credential_newest_veil(const struct gateway *g)
+{
+	return veil_ref(g->credential.veil);
 }
 
 /* Without the question: who asked may still be waiting. */
@@ -329,6 +337,7 @@ credential_clear(struct gateway *g)
 	mem_free_secret(&g->credential.fresh);
 	for (unsigned i = 0; i < CREDENTIAL_PAST; i++)
 		mem_free_secret(&g->credential.past[i]);
+	veil_unref(&g->credential.veil);
 	token_clear(g);
 	g->credential.fn = NULL;
 }

@@ -36,6 +36,7 @@ struct credential {		/* a gateway has one; read and written by credential_… on
 	char *fresh;		/* what password_file has since it changed; NULL: what the settings say.  Owned */
 	char *refused;		/* the one that the provider did not take; owned */
 	struct why said;	/* by the provider to that one */
+	struct veil *veil;	/* the newest; a reference */
 	char *past[CREDENTIAL_PAST];	/* what was used last, the newest first: the provider may repeat it; owned */
 	int64_t until_ms;	/* the secret's end; 0: none is known */
 	uint32_t issue;		/* counts what was fetched, and changes of the configuration */
@@ -70,6 +71,7 @@ void credential_changed(struct gateway *g);
 
 /* All that the provider may know of our secrets, with this one, which it is about to be told (NULL: none); the caller's reference. */
 struct veil *credential_veil(struct gateway *g, const char *secret) must_check;
+struct veil *credential_newest_veil(const struct gateway *g) must_check;	/* the last of these, again; NULL: none was asked for */
 
 /*
  * For sources: the answer to a question.  HERE takes *secret (else it may be NULL; wiped in the end), good until then on the loop's clock (0: until it

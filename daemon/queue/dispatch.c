@@ -156,6 +156,7 @@ make_job(struct queue *q, struct entry *e, struct gateway *g, struct why *why)
 	j->id = e->item.id;
 	j->envelope = env;
 	j->quirks = g->quirks;
+	j->veil = credential_newest_veil(g);
 	j->sender = mem_text(sender_for(env, g->settings));
 	return j;
 }

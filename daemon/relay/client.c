@@ -376,6 +376,8 @@ void
 client_put(struct client *c, struct job *j)
 {
 	c->quirks |= j->quirks;
+	if (j->veil != NULL && c->x != NULL)
+		exchange_hide(c->x, j->veil);
 	list_put(&c->deals, &deal_new(j)->node);
 	if (count_begun(c) == 0 && !c->bye)
 		set_deadline(c);	/* the connection's idle time may end in this very turn */

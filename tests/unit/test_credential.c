@@ -346,7 +346,10 @@ hides(struct rig *r, const char *next, const char *what)
 {
 	struct veil *v = credential_veil(&r->gateway, next);
 	bool found = veil_finds(v, str_of(what));
+	struct veil *newest = credential_newest_veil(&r->gateway);
 
+	ck_assert_ptr_eq(newest, v);
+	veil_unref(&newest);
 	veil_unref(&v);
 	return found;
 }

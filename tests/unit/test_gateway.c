@@ -65,6 +65,25 @@ START_TEST(mail_waits)
 }
 END_TEST
 
+/* C-16: what the provider was told since a lane was opened goes with each message over it. */
+START_TEST(a_message_brings_what_is_to_be_hidden)
+{
+	struct veil *newest;
+
+	rig_submit(&r);
+	rig_until(&r, r.nopen == 1);
+	rig_answer(&r, 0, OPENED_UP, 0);
+	rig_until(&r, r.nsent == 1);
+	newest = credential_veil(rig_gateway(&r), "renewed-token");	/* as another lane's OPEN takes it */
+	r.hold = true;
+	rig_submit(&r);
+	rig_until(&r, r.held != NULL);
+	ck_assert_uint_eq(r.nopen, 1);		/* over the same lane */
+	ck_assert(r.held->veil == newest && veil_finds(newest, STR("renewed-token")));
+	veil_unref(&newest);
+}
+END_TEST
+
 Suite *test_gateway(void);
 
 Suite *
@@ -76,6 +95,7 @@ test_gateway(void)
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_set_timeout(t, 20);
 	tcase_add_test(t, our_own_fault);
+	tcase_add_test(t, a_message_brings_what_is_to_be_hidden);
 	tcase_add_loop_test(t, mail_waits, 0, (int)(sizeof ends / sizeof ends[0]));
 	suite_add_tcase(s, t);
 	return s;

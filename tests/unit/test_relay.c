@@ -51,6 +51,23 @@ START_TEST(another_3xx_to_data)
 }
 END_TEST
 
+/* C-16: a secret that the provider was told on another connection, after this one was opened, comes with the message. */
+START_TEST(a_newer_secret_is_hidden)
+{
+	struct job *j;
+	struct rig r;
+
+	open_with(&r, "rcpt: 550 5.1.1 no secret, no renewed-token", (unsigned)_i);
+	j = rig_job(&r, 1, "s@x.test", "a@x.test", STR(TEXT));
+	j->veil = veil_new();
+	veil_add(j->veil, "secret");
+	veil_add(j->veil, "renewed-token");
+	ck_assert_str_eq(rig_deliver(&r, j)->result[0].text, "5.1.1 no ***, no ***");
+	ck_assert_str_eq(deliver(&r, 1, "b@x.test")->result[0].text, "5.1.1 no ***, no ***");	/* and stays */
+	rig_close(&r);
+}
+END_TEST
+
 /* B-056: a bad answer to RSET is nothing to the message before it; the connection is not used again, and the next message
  * goes, untried, over another. */
 static const char *const rsets[] = { "500 what", "421 4.3.2 bye", "!close", "!reset", "!raw 250-a|500 b|", "!raw what|" };
@@ -283,6 +300,7 @@ test_relay(void)
 
 	tcase_set_timeout(t, 30);
 	tcase_add_loop_test(t, another_3xx_to_data, 0, 4);
+	tcase_add_loop_test(t, a_newer_secret_is_hidden, 0, 3);
 	tcase_add_loop_test(t, a_bad_rset, 0, COUNT(rsets));
 	tcase_add_loop_test(t, a_bad_quit, 0, COUNT(quits));
 	tcase_add_loop_test(t, an_octet_at_a_time, 0, 2 * COUNT(dribbles));
