@@ -2,8 +2,9 @@
  * The password thread.  One for all, so that guessers cannot take more than one processor.
  *
  * Who failed least is checked first: guesses make neither an app's first login wait nor one that was right the last time.  A name that is
- * nobody's is not waited for at all.  Nothing of that shows (A-055, C-26): a failure is told when it had been found if all were
- * checked in turn, whatever their names, and not before its delay is over.
+ * nobody's is not waited for at all.  Nothing of that shows (A-055, C-26): a failure is told when its time has come, whatever its name: twice
+ * that in which all would have been checked in turn, and not before its delay is over.  Until then it was checked: those who were
+ * overtaken come first when their time is near.
  *
  * What waits is bounded by the sessions: each has one, and takes it along when it ends.
  */
@@ -15,6 +16,7 @@
 #include <time.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/ident.h"
 #include "base/mem.h"
@@ -127,22 +129,24 @@ weigh(struct check *c)
 	delay_ms = doubled(count_failure(name));
 	by_address_ms = doubled(count_failure(address) / PER_ADDRESS);
 	c->tell_at_ms = c->at_ms + (delay_ms > by_address_ms ? delay_ms : by_address_ms);
-	if (c->tell_at_ms < c->turn_at_ms)
-		c->tell_at_ms = c->turn_at_ms;
+	if (c->tell_at_ms < c->due_at_ms)
+		c->tell_at_ms = c->due_at_ms;
 }
 
-/* When it would be done behind all that came before. */
 static int64_t
-turn_ms(int64_t now_ms)
+within(int64_t n, int64_t least, int64_t most)
 {
-	int64_t last_ms = now_ms + LAST_DELAY_MS;
+	return n < least ? least : n > most ? most : n;
+}
 
-	if (helper.all_done_at_ms < now_ms)
-		helper.all_done_at_ms = now_ms;
-	helper.all_done_at_ms += helper.check_ms;
-	if (helper.all_done_at_ms > last_ms)
-		helper.all_done_at_ms = last_ms;
-	return helper.all_done_at_ms;
+/* Behind all that came before, be they nobody's: twice the time, so that others may overtake. */
+static int64_t
+find_due_ms(int64_t at_ms)
+{
+	int64_t turn_ms = within(helper.all_done_at_ms - at_ms, 0, LAST_DELAY_MS) + helper.check_ms;
+
+	helper.all_done_at_ms = at_ms + turn_ms;
+	return at_ms + within(2 * turn_ms, FIRST_DELAY_MS, LAST_DELAY_MS);
 }
 
 /* --- the thread --------------------------------------------------------------- */
@@ -150,19 +154,21 @@ turn_ms(int64_t now_ms)
 static struct check *
 choose(void)	/* under the lock; NULL: nothing waits */
 {
-	struct check *best = NULL;
+	struct check *best = NULL, *first = NULL;
 
 	for (struct node *n = helper.waiting.next; n != &helper.waiting; n = n->next) {
 		struct check *c = container_of(n, struct check, waiting);
 
 		if (best == NULL || c->rank < best->rank)
 			best = c;
+		if (first == NULL || c->due_at_ms < first->due_at_ms)
+			first = c;
 	}
-	return best;
+	return first != NULL && first->due_at_ms - clock_now_ms() <= 2 * helper.check_ms ? first : best;
 }
 
 static int64_t
-now_ms(void)	/* of a real clock, for what work takes */
+work_ms(void)	/* a clock for what work takes: in tests, too */
 {
 	struct timespec t;
 
@@ -187,17 +193,15 @@ is_right(const struct check *c)
 static void
 look_at(struct check *c)	/* under the lock, which it gives up meanwhile */
 {
-	int64_t began_ms = now_ms(), took_ms;
+	int64_t began_ms = work_ms(), took_ms;
 
 	list_remove(&c->waiting);
 	helper.busy_for = c->back;
 	pthread_mutex_unlock(&helper.lock);
 	c->ok = is_right(c);
 	pthread_mutex_lock(&helper.lock);
-	took_ms = now_ms() - began_ms;
-	helper.check_ms -= helper.check_ms / 16;
-	if (helper.check_ms < took_ms)
-		helper.check_ms = took_ms < LAST_DELAY_MS ? took_ms : LAST_DELAY_MS;
+	took_ms = work_ms() - began_ms;
+	helper.check_ms = within(took_ms, helper.check_ms - helper.check_ms / 16, LAST_DELAY_MS);
 	weigh(c);
 	channel_post(c->back, &c->link);
 	helper.busy_for = NULL;
@@ -277,7 +281,7 @@ helper_put(struct check **cp)
 	bool waits = c->user != NULL;
 
 	pthread_mutex_lock(&helper.lock);
-	c->turn_at_ms = turn_ms(c->at_ms);
+	c->due_at_ms = find_due_ms(c->at_ms);
 	if (waits) {
 		c->rank = rank(c);
 		list_put(&helper.waiting, &c->waiting);

@@ -27,7 +27,7 @@ struct check {
 	/* helper.c's own */
 	struct node waiting;
 	int rank;
-	int64_t turn_at_ms;
+	int64_t due_at_ms;
 };
 
 void helper_start(void);

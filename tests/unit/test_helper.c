@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "net/channel.h"
 
@@ -18,6 +19,7 @@ struct asker {
 	struct channel *channel;
 	unsigned answers, good;
 	int64_t tell_at_ms;
+	char first[16];		/* whose answer came first */
 };
 
 /* Whose password is not "p" but for the first's. */
@@ -41,7 +43,8 @@ on_answer(void *arg, struct link *link)
 	struct asker *a = arg;
 	struct check *c = container_of(link, struct check, link);
 
-	a->answers++;
+	if (a->answers++ == 0)
+		snprintf(a->first, sizeof a->first, "%s", c->name);
 	a->good += c->ok;
 	a->tell_at_ms = c->tell_at_ms;
 	helper_free_check(&c);
@@ -50,6 +53,7 @@ on_answer(void *arg, struct link *link)
 static void
 asker_init(struct asker *a)
 {
+	clock_fake(1, 1);	/* nobody's time is near */
 	*a = (struct asker){ .loop = loop_new("asker") };
 	a->channel = channel_new(a->loop, on_answer, a);
 }
@@ -185,11 +189,11 @@ START_TEST(test_flood_shows_nothing)
 		snprintf(address, sizeof address, "10.0.0.%d", i);
 		snprintf(guess, sizeof guess, "n%d", i);
 		last_ms = ask_nobody(&a, address, guess, 0);
-		ck_assert_int_eq(last_ms, i < 16 ? 500 : (i + 1) * 30);
+		ck_assert_int_eq(last_ms, i < 8 ? 500 : 2 * (i + 1) * 30);
 	}
 	ask_from(&a, "10.0.1.1", &user[1], 0);
 	await(&a, 1);
-	ck_assert_int_eq(a.tell_at_ms, last_ms + 30);
+	ck_assert_int_eq(a.tell_at_ms, last_ms + 60);
 	ask_from(&a, "10.0.1.2", &user[0], 0);	/* and who is right need not wait to hear it */
 	await(&a, 2);
 	ck_assert_uint_eq(a.good, 1);
@@ -198,6 +202,32 @@ START_TEST(test_flood_shows_nothing)
 	ck_assert_int_eq(last_ms, 30001);	/* no longer than the longest delay */
 	asker_clear(&a);
 	helper_stop();
+}
+END_TEST
+
+/* Who failed often is overtaken (0), but not for longer than it takes to tell that it failed (1): else that would show whose name exists. */
+START_TEST(test_in_time)
+{
+	static const struct handle gone = { 7, 1 };
+	struct asker a;
+	struct check *c;
+
+	asker_init(&a);
+	for (int i = 0; i < 3; i++) {
+		c = check_of(&a, "127.0.0.1", &user[1], "u1", 1000);
+		if (i < 2)
+			c->session = gone;
+		ck_assert(helper_put(&c));
+	}
+	helper_cancel(a.channel, gone);	/* but they count */
+	for (int i = 0; i < 10; i++)
+		ask_from(&a, "127.0.0.1", &user[2 + i], 1000);
+	clock_fake(_i == 0 ? 1000 : 1480, 1);
+	helper_start();
+	await(&a, 11);
+	ck_assert_str_eq(a.first, _i == 0 ? "u2" : "u1");
+	helper_stop();
+	asker_clear(&a);
 }
 END_TEST
 
@@ -268,6 +298,7 @@ test_helper(void)
 	tcase_add_test(t, test_forgotten);
 	tcase_add_loop_test(t, test_doubling, 0, 2);
 	tcase_add_test(t, test_flood_shows_nothing);
+	tcase_add_loop_test(t, test_in_time, 0, 2);
 	tcase_add_loop_test(t, test_guesses_wait, 0, 3);
 	tcase_add_test(t, test_sessions_of_one_app);
 	suite_add_tcase(s, t);
