@@ -1,8 +1,8 @@
 /*
  * The password thread.  One for all, so that guessers cannot take more than one processor.
  *
- * Who failed least is checked first: guesses make neither an app's first login wait nor one that was right the last time.  A name that is
- * nobody's is not waited for at all.  Nothing of that shows (A-055, C-26): a failure is told when its time has come, whatever its name: twice
+ * Who was right the last time is checked first, then whose name failed least from that address, and of these whose name failed least at
+ * all: guesses make an app's first login wait only if they are at its name from its address or from many, or at many names that exist.  A name that is nobody's is not waited for at all.  Nothing of that shows (A-055, C-26): a failure is told when its time has come, whatever its name: twice
  * that in which all would have been checked in turn, and not before its delay is over.  Until then it was checked: those who were
  * overtaken come first when their time is near.
  *
@@ -28,17 +28,17 @@ enum {
 	LAST_DELAY_MS = 30 * 1000,
 	FORGET_MS = 10 * 60 * 1000,
 	CHECK_MS = 30,			/* what one takes, until it is known */
-	DUMMIES_MAX = 8,
+	DUMMIES_MAX = 1000,
 	FAILURES_MAX = 1 << 20,
 	/* Apps of one host share its address: one of them that is set up wrongly must not make
 	 * every other's slip cost half a minute. */
-	PER_ADDRESS = 8,
-	PROVEN = -1			/* a rank: was right the last time */
+	PER_ADDRESS = 8
 };
 
 struct record {		/* of a name, an address, or a name at an address */
 	uint64_t who;
-	int failures;			/* of late, or PROVEN */
+	unsigned failures;		/* of late */
+	bool is_proven;			/* was right the last time */
 	int64_t last_at_ms;
 };
 
@@ -64,15 +64,22 @@ static struct {
 /* --- who failed: all under the lock ------------------------------------------- */
 
 static struct record *
-find_record(struct record *table, struct str text, int64_t now_ms)
+find_record(struct record *table, const char *text, int64_t now_ms)
 {
-	uint64_t who = digest_number(helper.key, text);
+	uint64_t who = digest_number(helper.key, str_of(text));
 	struct record *r = &table[who % PLACES];
 
-	if (r->who != who || (r->failures > 0 && now_ms - r->last_at_ms > FORGET_MS))
+	if (r->who != who || (!r->is_proven && now_ms - r->last_at_ms > FORGET_MS))
 		*r = (struct record){ .who = who };
 	r->last_at_ms = now_ms;
 	return r;
+}
+
+static void
+count_failure(struct record *r)
+{
+	if (r->failures < FAILURES_MAX)
+		r->failures++;
 }
 
 /* With the address, so that a guess from elsewhere takes nothing from whose name it is. */
@@ -84,53 +91,19 @@ find_pair(const struct check *c)
 
 	buf_room(&b, strlen(c->address) + strlen(c->name) + 64);	/* growing would leave copies behind */
 	buf_printf(&b, "%s\n%s", c->address, c->name);
-	r = find_record(helper.pair, buf_str(&b), c->at_ms);
+	r = find_record(helper.pair, b.data, c->at_ms);
 	buf_wipe(&b);
 	return r;
 }
 
-static int
-count_failure(struct record *r)	/* how many there were before */
-{
-	return r->failures < FAILURES_MAX ? r->failures++ : r->failures;
-}
-
-/* Taken for a failure until it is known better, so that one guess of many at once goes before another's second. */
-static int
-rank(const struct check *c)
-{
-	return count_failure(find_pair(c));
-}
-
 static int64_t
-doubled(int times)
+doubled(unsigned times)
 {
 	int64_t ms = FIRST_DELAY_MS;
 
 	while (times-- > 0 && ms < LAST_DELAY_MS)
 		ms *= 2;
 	return ms < LAST_DELAY_MS ? ms : LAST_DELAY_MS;
-}
-
-/* What was found is what will be remembered, and a failure gets its time. */
-static void
-weigh(struct check *c)
-{
-	struct record *name = find_record(helper.name, str_of(c->name), c->at_ms);
-	struct record *address;
-	int64_t delay_ms, by_address_ms;
-
-	if (c->ok) {
-		name->failures = 0;
-		find_pair(c)->failures = PROVEN;
-		return;
-	}
-	address = find_record(helper.address, str_of(c->address), c->at_ms);
-	delay_ms = doubled(count_failure(name));
-	by_address_ms = doubled(count_failure(address) / PER_ADDRESS);
-	c->tell_at_ms = c->at_ms + (delay_ms > by_address_ms ? delay_ms : by_address_ms);
-	if (c->tell_at_ms < c->due_at_ms)
-		c->tell_at_ms = c->due_at_ms;
 }
 
 static int64_t
@@ -147,6 +120,46 @@ find_due_ms(int64_t at_ms)
 
 	helper.all_done_at_ms = at_ms + turn_ms;
 	return at_ms + within(2 * turn_ms, FIRST_DELAY_MS, LAST_DELAY_MS);
+}
+
+/* Each is taken for a failure until it is found right, which some never are because their session ends: what follows must not show. */
+static void
+blame(struct check *c)
+{
+	struct record *name = find_record(helper.name, c->name, c->at_ms);
+	struct record *address = find_record(helper.address, c->address, c->at_ms);
+	int64_t delay_ms = doubled(name->failures), by_address_ms = doubled(address->failures / PER_ADDRESS);
+
+	count_failure(name);
+	count_failure(address);
+	c->due_at_ms = find_due_ms(c->at_ms);
+	c->tell_at_ms = c->at_ms + (delay_ms > by_address_ms ? delay_ms : by_address_ms);
+	if (c->tell_at_ms < c->due_at_ms)
+		c->tell_at_ms = c->due_at_ms;
+}
+
+/* After blame.  Whose name is guessed at from elsewhere, too, comes after others; but first who did not guess. */
+static uint64_t
+find_rank(const struct check *c)
+{
+	struct record *pair = find_pair(c), *name = find_record(helper.name, c->name, c->at_ms);
+	uint64_t rank = pair->is_proven ? 0 : (uint64_t)(1 + pair->failures) << 32 | name->failures;
+
+	pair->is_proven = false;	/* until it is again */
+	count_failure(pair);
+	return rank;
+}
+
+static void
+forgive(const struct check *c)
+{
+	struct record *pair = find_pair(c), *address = find_record(helper.address, c->address, c->at_ms);
+
+	find_record(helper.name, c->name, c->at_ms)->failures = 0;
+	if (address->failures > 0)
+		address->failures--;
+	pair->failures = 0;
+	pair->is_proven = true;
 }
 
 /* --- the thread --------------------------------------------------------------- */
@@ -202,7 +215,8 @@ look_at(struct check *c)	/* under the lock, which it gives up meanwhile */
 	pthread_mutex_lock(&helper.lock);
 	took_ms = work_ms() - began_ms;
 	helper.check_ms = within(took_ms, helper.check_ms - helper.check_ms / 16, LAST_DELAY_MS);
-	weigh(c);
+	if (c->ok)
+		forgive(c);
 	channel_post(c->back, &c->link);
 	helper.busy_for = NULL;
 	pthread_cond_broadcast(&helper.rest);
@@ -281,15 +295,13 @@ helper_put(struct check **cp)
 	bool waits = c->user != NULL;
 
 	pthread_mutex_lock(&helper.lock);
-	c->due_at_ms = find_due_ms(c->at_ms);
+	blame(c);
 	if (waits) {
-		c->rank = rank(c);
+		c->rank = find_rank(c);
 		list_put(&helper.waiting, &c->waiting);
 		*cp = NULL;
-	} else {
-		weigh(c);
-		if (helper.dummies < DUMMIES_MAX)
-			helper.dummies++;
+	} else if (helper.dummies < DUMMIES_MAX) {
+		helper.dummies++;
 	}
 	pthread_cond_signal(&helper.work);
 	pthread_mutex_unlock(&helper.lock);

@@ -26,7 +26,7 @@ struct check {
 	int64_t tell_at_ms;		/* when the client may hear that it was not */
 	/* helper.c's own */
 	struct node waiting;
-	int rank;
+	uint64_t rank;			/* the least is checked first */
 	int64_t due_at_ms;
 };
 

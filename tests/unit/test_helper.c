@@ -19,7 +19,7 @@ struct asker {
 	struct channel *channel;
 	unsigned answers, good;
 	int64_t tell_at_ms;
-	char first[16];		/* whose answer came first */
+	char first[16], second[16];	/* whose answers came so */
 };
 
 /* Whose password is not "p" but for the first's. */
@@ -43,8 +43,8 @@ on_answer(void *arg, struct link *link)
 	struct asker *a = arg;
 	struct check *c = container_of(link, struct check, link);
 
-	if (a->answers++ == 0)
-		snprintf(a->first, sizeof a->first, "%s", c->name);
+	if (a->answers++ < 2)
+		snprintf(a->answers == 1 ? a->first : a->second, sizeof a->first, "%s", c->name);
 	a->good += c->ok;
 	a->tell_at_ms = c->tell_at_ms;
 	helper_free_check(&c);
@@ -231,6 +231,55 @@ START_TEST(test_in_time)
 }
 END_TEST
 
+/* A guess whose session ends before it was checked has failed like any other, and one that is nobody's. */
+START_TEST(test_abandoned)
+{
+	static const struct handle gone = { 7, 1 };
+	struct asker a;
+	struct check *c;
+
+	asker_init(&a);
+	helper_start();
+	helper_stop();	/* nobody is there to check them */
+	for (int i = 0; i < 10; i++) {
+		c = check_of(&a, "10.0.0.1", &user[1], "u1", 1000);
+		c->session = gone;
+		ck_assert(helper_put(&c));
+	}
+	helper_cancel(a.channel, gone);
+	ask_from(&a, "10.0.0.2", &user[1], 1000);
+	helper_start();
+	await(&a, 1);
+	ck_assert_int_eq(a.tell_at_ms, 31000);
+	for (int i = 0; i < 10; i++)
+		(void)ask_nobody(&a, "10.0.0.3", "nobody", 1000);
+	ck_assert_int_eq(ask_nobody(&a, "10.0.0.4", "nobody", 1000), 31000);
+	asker_clear(&a);
+	helper_stop();
+}
+END_TEST
+
+/* One name that is guessed at from everywhere keeps no other app from its first login. */
+START_TEST(test_from_everywhere)
+{
+	struct asker a;
+	char address[48];
+
+	asker_init(&a);
+	for (int i = 0; i < 20; i++) {
+		snprintf(address, sizeof address, "10.0.0.%d", i);
+		ask_from(&a, address, &user[1], 1000);
+	}
+	ask_from(&a, "127.0.0.1", &user[2], 1000);
+	helper_start();
+	await(&a, 2);
+	ck_assert(strcmp(a.first, "u2") == 0 || strcmp(a.second, "u2") == 0);
+	await(&a, 21);
+	asker_clear(&a);
+	helper_stop();
+}
+END_TEST
+
 /* C-27: neither a first login (0) nor one that was right the last time (1) waits behind those who guess at users' names, one (2) at its own. */
 START_TEST(test_guesses_wait)
 {
@@ -299,6 +348,8 @@ test_helper(void)
 	tcase_add_loop_test(t, test_doubling, 0, 2);
 	tcase_add_test(t, test_flood_shows_nothing);
 	tcase_add_loop_test(t, test_in_time, 0, 2);
+	tcase_add_test(t, test_abandoned);
+	tcase_add_test(t, test_from_everywhere);
 	tcase_add_loop_test(t, test_guesses_wait, 0, 3);
 	tcase_add_test(t, test_sessions_of_one_app);
 	suite_add_tcase(s, t);
