@@ -33,6 +33,7 @@ enum {
 	SILENT_MS = 20,			/* the same, while nothing is said, and for those who pause once it is full for long: */
 	FULL_MS = 200,			/* for so long */
 	FULL_AGAIN_MS = 500,		/* what lies less apart is one time */
+	STARVED_MS = 60 * 1000,		/* after that more are tried again */
 	CHECKED_MS = 500,		/* the same, while its password is being looked at */
 	BUSY_MS = 20,			/* used since: at work */
 	YOUNG_MS = 1000,		/* used since: others go first */
@@ -53,7 +54,7 @@ most(const struct listener *l)
 {
 	uint64_t configured = l->config->limits.connections;
 
-	return configured < l->descriptors ? (unsigned)configured : l->descriptors;
+	return configured < l->bearable ? (unsigned)configured : l->bearable;
 }
 
 static unsigned
@@ -71,6 +72,25 @@ room_for_known(const struct listener *l)
 	unsigned all = most(l);
 
 	return all < 20 ? all - (all > 1) : all - all / 10;
+}
+
+/* Where descriptors ran out all the same, there are a few less than are open now, so that it is us who choose who gives way, and others
+ * of the process find some. */
+static bool
+note_starved(struct listener *l)
+{
+	int64_t errors = count_get(COUNT_ACCEPT_ERRORS), now_ms = loop_now_ms(l->loop);
+	unsigned n = sessions();
+
+	if (l->accept_errors != errors) {
+		l->accept_errors = errors;
+		l->starved_at_ms = now_ms;
+		l->bearable = n > 2 ? n - n / 16 - 1 : 1;
+		return true;
+	}
+	if (now_ms - l->starved_at_ms >= STARVED_MS)
+		l->bearable = l->descriptors;
+	return false;
 }
 
 static bool
@@ -335,7 +355,7 @@ note_full(struct listener *l)
 
 /* Of the known only where they have more than they may, or have all and lie there for long; then of the strangers. */
 static struct session *
-find_any(const struct listener *l, bool is_starving)
+find_any(const struct listener *l)
 {
 	unsigned room = room_for_known(l);
 	struct session *s = NULL;
@@ -348,7 +368,7 @@ find_any(const struct listener *l, bool is_starving)
 		s = find_silent(l, false);
 	if (s == NULL && is_full_for_long(l))
 		s = find_silent(l, true);
-	if (s == NULL && (is_starving || held_in_all >= room))
+	if (s == NULL && held_in_all >= room)
 		s = find_heavy(l, IDLE_MS);
 	return s;
 }
@@ -363,17 +383,21 @@ will_be_room(const struct listener *l)
 bool
 crowd_may_come(struct listener *l)
 {
+	if (note_starved(l)) {
+		loop_timer(l->loop, &l->sweep, loop_now_ms(l->loop));
+		return false;
+	}
 	if (sessions() < most(l))
 		return true;
 	note_full(l);
-	return find_any(l, false) != NULL || !will_be_room(l);
+	return find_any(l) != NULL || !will_be_room(l);
 }
 
 bool
 crowd_admit(struct listener *l)
 {
 	/* Another thread may have been faster since it was asked whether one may come: one more, then. */
-	return sessions() < most(l) || send_away(find_any(l, false), "too many connections") || will_be_room(l);
+	return sessions() < most(l) || send_away(find_any(l), "too many connections") || will_be_room(l);
 }
 
 static void
@@ -394,17 +418,15 @@ void
 crowd_on_sweep(void *arg)
 {
 	struct listener *l = arg;
-	int64_t starved = count_get(COUNT_ACCEPT_ERRORS);
-	bool is_starving = l->starved != starved;
-	unsigned spare = most(l) / 20, now = sessions(), over = now + spare > most(l) ? now + spare - most(l) : 0;
+	unsigned spare, now = sessions(), over;
 
-	if (is_starving && over < spare)
-		over = spare + 1;
-	l->starved = starved;
+	(void)note_starved(l);
+	spare = most(l) / 20;
+	over = now + spare > most(l) ? now + spare - most(l) : 0;
 	while (is_stressed(l) && send_away(find_stranger(l, STRANGER_MS), "timeout"))
 		continue;
 	trim(l);
-	while (over-- > 0 && send_away(find_any(l, is_starving), "too many connections"))
+	while (over-- > 0 && send_away(find_any(l), "too many connections"))
 		continue;
 	peak_look(&l->peak, l->nsession, MANY, loop_now_ms(l->loop));
 	if (l->nsession > 0 || l->peak.most >= MANY)

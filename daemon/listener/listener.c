@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/count.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "listener/helper.h"
@@ -255,7 +256,8 @@ listener_new(struct loop *loop, const struct listener_options *o)
 	l->free_slot = NO_SLOT;
 	l->limits.room = true;		/* until the queue says otherwise */
 	l->limits.free_octets = UINT64_MAX;
-	l->descriptors = o->descriptors > 0 ? o->descriptors : UINT_MAX;
+	l->descriptors = l->bearable = o->descriptors > 0 ? o->descriptors : UINT_MAX;
+	l->accept_errors = count_get(COUNT_ACCEPT_ERRORS);
 	list_init(&l->strangers);
 	list_init(&l->known);
 	timer_init(&l->sweep, crowd_on_sweep, l);

@@ -63,14 +63,15 @@ struct listener {
 	int64_t refusal_logged_at_ms;
 	struct remarks remarks;
 	/* crowd.c */
-	unsigned descriptors;		/* sessions that the process has descriptors for */
+	unsigned descriptors;		/* sessions that the process was to have descriptors for */
+	unsigned bearable;		/* as many as it was seen to have; no more than that */
 	struct node strangers, known;	/* sessions: who came first; who was used least lately */
 	struct timer sweep;
 	struct peak peak;		/* most sessions lately */
 	unsigned gave_way;		/* sent away since that was logged */
 	int64_t over_since_ms;		/* more are known than may be; 0: no */
 	int64_t full_since_ms, full_at_ms;	/* newcomers found it so, again and again */
-	int64_t starved, crowded_logged_at_ms;
+	int64_t accept_errors, starved_at_ms, crowded_logged_at_ms;
 	struct buf out;			/* replies of the session that is being served */
 	struct buf content;		/* unstuffed, on its way to the fix-up */
 };

@@ -1,7 +1,8 @@
 /*
  * Listening sockets.  A client that cannot be accepted for want of descriptors stays
- * in the kernel's queue and would keep the loop spinning: so the reserve descriptor
- * is given up for a moment to answer it, and then nothing is accepted for a while.
+ * in the kernel's queue and would keep the loop spinning: so nothing is accepted for a
+ * while.  Where nobody makes room for it meanwhile the reserve descriptor is given up for a
+ * moment to answer it.
  */
 #include "net/accept.h"
 
@@ -23,6 +24,7 @@
 enum {
 	PAUSE_MS = 100,
 	CROWDED_MS = 20,	/* who says that there is no room yet is asked again */
+	AGAIN_MS = 1000,	/* within that no room was made */
 	ACCEPTS_A_TURN = 16,	/* other threads and streams want their turn too */
 	WARN_EVERY_MS = 60 * 1000
 };
@@ -36,7 +38,7 @@ struct accept {
 	int fd, reserve;
 	struct watch *watch;	/* NULL: in a pause */
 	struct timer timer;
-	int64_t warned_at_ms;
+	int64_t warned_at_ms, starved_at_ms;
 };
 
 /* --- addresses ----------------------------------------------------------------- */
@@ -214,18 +216,12 @@ rest(struct accept *a, int64_t ms)
 	loop_timer(a->loop, &a->timer, loop_now_ms(a->loop) + ms);
 }
 
-/* Answers one client with the descriptor that was kept for it, and rests. */
+/* Answers one client with the descriptor that was kept for it. */
 static void
-starve(struct accept *a, int error)
+turn_away(struct accept *a)
 {
-	int64_t now_ms = loop_now_ms(a->loop);
 	int fd;
 
-	count_add(COUNT_ACCEPT_ERRORS, 1);
-	if (a->warned_at_ms == 0 || now_ms - a->warned_at_ms >= WARN_EVERY_MS) {
-		a->warned_at_ms = now_ms;
-		log_event(LOG_WARNING, "starved", log_text("why", strerrordesc_np(error)));
-	}
 	if (a->reserve >= 0) {
 		close(a->reserve);
 		fd = accept4(a->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -236,6 +232,25 @@ starve(struct accept *a, int error)
 		}
 	}
 	a->reserve = open_reserve();
+}
+
+static void
+starve(struct accept *a, int error)
+{
+	int64_t now_ms = loop_now_ms(a->loop);
+	bool again = a->starved_at_ms != 0 && now_ms - a->starved_at_ms < AGAIN_MS;
+
+	count_add(COUNT_ACCEPT_ERRORS, 1);
+	if (a->warned_at_ms == 0 || now_ms - a->warned_at_ms >= WARN_EVERY_MS) {
+		a->warned_at_ms = now_ms;
+		log_event(LOG_WARNING, "starved", log_text("why", strerrordesc_np(error)));
+	}
+	a->starved_at_ms = now_ms;
+	if (a->may != NULL && !again) {
+		rest(a, CROWDED_MS);
+		return;
+	}
+	turn_away(a);
 	rest(a, PAUSE_MS);
 }
 

@@ -73,10 +73,13 @@ ATTACKS = {
     "submit_floods": (4, 8, "the submit socket: EHLO RSET NOOP HELP without end"),
     "starved": (200, 400, "idle, and descriptors for 120 sessions"),
     "emfile": (200, 400, "idle, and accept fails for want of descriptors (C-20)"),
+    "emfile_dials": (200, 400, "the same, and 200 more a second say EHLO and stay"),
+    "emfile_guesses": (200, 400, "the same, and they guess; the app logs in for the first time each time"),
 }
 
 CONNECTIONS = {"submit_busy": 100, "submit_pipelines": 100, "submit_few": 9}
-NEWCOMERS = ("guesses",)          # the app is another user with each message
+STARVED = {"starved": "idle_plain", "emfile": "idle_plain", "emfile_dials": "dials", "emfile_guesses": "guesses"}     # what they do
+NEWCOMERS = ("guesses", "emfile_guesses")          # the app is another user with each message
 NEWCOMERS_MAX = 1000
 AWAY = {"queued_lists": """upstream "away" {{ host = "127.0.0.1" chain = {{"{closed}/none"}} auth = "none" }}
 route "away" {{ to = {{"*@away.example"}} upstreams = {{"away"}} }}
@@ -369,20 +372,16 @@ def judge(name, short, daemon, app):
     time.sleep(quiet_s)
     quiet = app.heard()
     before = daemon.look()
-    if name == "emfile":
+    if name.startswith("emfile"):
         resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (before["fds"] + 20, 256))
-    peak, most, took, said = run_attack("idle_plain" if name in ("starved", "emfile") else name, many, daemon, seconds)
+    peak, most, took, said = run_attack(STARVED.get(name, name), many, daemon, seconds)
     cpu = (daemon.look()["cpu"] - before["cpu"]) / took
     under = app.heard()
     if name in AWAY:
         daemon.empty()
-    if name == "emfile":        # no descriptor, no session; but idle meanwhile, and well a second after
-        if cpu > STARVED_CPU:
-            print(f"emfile: {cpu:.2f} s of CPU a second while starved")
-            return False
-        time.sleep(1)
-        under = [u for u in under if u[1] is None]
-        app.heard()
+    if name == "emfile" and cpu > STARVED_CPU:
+        print(f"emfile: {cpu:.2f} s of CPU a second while starved")
+        return False
     is_tarpit = name.startswith("brute") or name.endswith("guesses")
     after = settle(daemon, before, TARPIT_S if is_tarpit else CALM_S)
     under += app.stop()

@@ -151,6 +151,19 @@ def leaked_logins(n):
     hold(n, logged_in)
 
 
+def dials(n):
+    """Connections that come without end, say EHLO and stay: the newest n."""
+    kept = collections.deque()
+    while not is_over(0.005):
+        try:
+            kept.append(connect(AT["starttls"], 0.2))
+            kept[-1].sendall(b"EHLO stay\r\n")
+        except EXHAUSTED:
+            pass
+        while len(kept) > n:
+            kept.popleft().close()
+
+
 def nagging(n):
     """Sessions that never log in and never are idle."""
     def make():

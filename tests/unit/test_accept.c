@@ -300,6 +300,41 @@ START_TEST(without_descriptors)		/* C-20 */
 }
 END_TEST
 
+static bool
+makes_room(void *arg)
+{
+	*(unsigned *)arg += 1;
+	return true;
+}
+
+/* C-20: where somebody is asked, that one may make room first, and the client waits. */
+START_TEST(without_descriptors_for_a_moment)
+{
+	static unsigned asked;
+	int fd = listen_here(), c[2] = { connect_here(), connect_here() };
+	struct rlimit before;
+
+	clock_fake(1000, 1);
+	a = accept_start(l, fd, on_client, &asked);
+	accept_ask(a, makes_room);
+	accept_say_full(a, full);
+	starve(&before);
+	loop_turn(l, false);
+	ck_assert_uint_eq(asked, 1);
+	ck_assert(!was_told(c[0]));
+	clock_fake_add(20);
+	for (int i = 0; i < 3; i++)
+		loop_turn(l, false);
+	ck_assert_uint_eq(asked, 2);
+	ck_assert(was_told(c[0]) && !was_told(c[1]));	/* there was none */
+	setrlimit(RLIMIT_NOFILE, &before);
+	accept_stop(&a);
+	close(c[0]);
+	close(c[1]);
+	close(fd);
+}
+END_TEST
+
 /* A descriptor that was shut down: clients are refused by the kernel, and the loop rests. */
 START_TEST(shut_down)
 {
@@ -354,6 +389,7 @@ test_accept(void)
 	tcase_add_test(tc, clients_are_handed_over);
 	tcase_add_test(tc, stopping_inside);
 	tcase_add_test(tc, without_descriptors);
+	tcase_add_test(tc, without_descriptors_for_a_moment);
 	tcase_add_test(tc, shut_down);
 	tcase_add_test(tc, stopping_in_the_pause);
 	suite_add_tcase(s, tc);

@@ -1,4 +1,6 @@
 /* Who gives way when it gets crowded (C-21, A-006; CONTRACT.md 3). */
+#include <sys/resource.h>
+
 #include "listener_client.h"
 
 enum { HELD_MAX = 64 };
@@ -349,6 +351,38 @@ START_TEST(who_pauses_gives_way_when_it_stays_full)
 }
 END_TEST
 
+/* C-20: where descriptors run out before `connections' strangers give way, and who comes is not turned away; a minute later more are tried. */
+START_TEST(descriptors_run_out)
+{
+	struct rlimit before, few;
+	int next;
+	struct rig r;
+
+	rig_start(&r, "");
+	for (unsigned i = 0; i < 20; i++)
+		arrive(&r, i, RIG_PLAIN, HI);
+	rig_pass(&r, 150);
+	rig_connect(&r, RIG_PLAIN);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = before;
+	next = dup(0);
+	few.rlim_cur = (rlim_t)next;
+	close(next);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	for (unsigned i = 0; i < 10; i++)
+		rig_pass(&r, 20);
+	setrlimit(RLIMIT_NOFILE, &before);
+	rig_await(&r, "220 ");
+	ck_assert_uint_ge(count_gone(0, 20), 1);
+	ck_assert_uint_le(count_gone(0, 20), 3);
+	ck_assert_uint_le(r.listener->bearable, 20);
+	rig_pass(&r, 60 * 1000);
+	ck_assert_uint_eq(r.listener->bearable, r.listener->descriptors);
+	rig_hang_up(&r);
+	leave(&r, 20);
+}
+END_TEST
+
 /* A sweep comes a second after the first, however often somebody comes again, and again is the only one. */
 START_TEST(a_sweep_is_not_put_off)
 {
@@ -470,6 +504,7 @@ test_crowd(void)
 	tcase_add_test(t, trusted_addresses_go_before_users);
 	tcase_add_test(t, the_silent_give_way_sooner);
 	tcase_add_test(t, who_pauses_gives_way_when_it_stays_full);
+	tcase_add_test(t, descriptors_run_out);
 	tcase_add_test(t, a_sweep_is_not_put_off);
 	tcase_add_loop_test(t, who_has_most_gives_way, 0, 3);
 	tcase_add_test(t, who_has_most_replaces_his_own);
