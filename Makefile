@@ -103,9 +103,11 @@ $B/pageshow: $B/tests/web/show.o $B/lib.a
 # A busy machine, or a sanitizer, is slow: that is not a failure.
 PATIENCE	:= CK_TIMEOUT_MULTIPLIER=$(if $(SAN)$(SLOW),10,4)
 
-# The suites, or T alone.  Most of e2e's time is waiting, so two go at once; the longest first.
+# The suites, or T alone.  Most of their time is waiting, so several go at once; the longest first.
+AT_ONCE		:= 3
+unit_long	:= test_client test_dial test_crowd
 unit: $B/unit
-	@$(PATIENCE) sh tests/suites.sh $B/unit 1 $(or $T,$(sort $(basename $(notdir $(unit_src)))))
+	@$(PATIENCE) sh tests/suites.sh $B/unit $(AT_ONCE) $(or $T,$(unit_long) $(filter-out $(unit_long),$(sort $(basename $(notdir $(unit_src))))))
 # Random sessions against their model (tests/unit/story_model.c), more of them than `make check' plays.
 N		?= 1000000
 SEED		?= $(shell date +%s)
@@ -116,7 +118,7 @@ e2e_suites	:= $(patsubst tests/e2e/%.c,%,$(shell grep -l '^[a-z]*_suite(void)$$'
 e2e_long	:= kills damage faults
 e2e: $B/e2e $B/gatepost $B/faultlib.so
 	@$(if $(SAN),GATEPOST_IN_MEMORY=yes) GATEPOST=$(or $(e2e_program),$B/gatepost) GATEPOST_FAULTLIB=$B/faultlib.so GATEPOST_PROVIDERS=conf/providers.conf $(PATIENCE) \
-	    sh tests/suites.sh $B/e2e 2 $(or $T,$(e2e_long) $(filter-out $(e2e_long),$(e2e_suites)))
+	    sh tests/suites.sh $B/e2e $(AT_ONCE) $(or $T,$(e2e_long) $(filter-out $(e2e_long),$(e2e_suites)))
 crash: $B/crash
 	@$B/crash
 
@@ -158,12 +160,14 @@ SAN_FLAGS	:= -fno-sanitize-recover=all
 asan: deps-quietly
 	@$(MAKE) --no-print-directory $(JOBS) B=build/asan SAN="-fsanitize=address,undefined $(SAN_FLAGS)" build/asan/gatepost build/asan/unit build/asan/e2e $(replays:$B/%=build/asan/%)
 	@$(MAKE) --no-print-directory $(JOBS) --output-sync=target B=build/asan SAN="-fsanitize=address,undefined $(SAN_FLAGS)" unit replay e2e
-# A race ends the process that has it, so that no test passes over it.  tsan-short is for CI: of the unit tests those whose
-# subject has threads (the others are one thread, which cannot race), of e2e what loads, kills, reloads and asks all threads
-# at once, and a second thread for each of them that the rest has.  OpenSSL and libevent are not instrumented; what they
-# hand over between threads of ours goes through channels, which are, and nothing had to be suppressed.
+# A race ends the process that has it, so that no test passes over it.  tsan-short is for CI: of the unit tests those that start
+# threads (the others are one, which cannot race), of e2e what loads, kills, reloads and asks all threads at once.  OpenSSL and
+# libevent are not instrumented; what they hand over between threads of ours goes through channels, which are, and nothing had to
+# be suppressed.
 tsan_run	= TSAN_OPTIONS=halt_on_error=1 $(MAKE) --no-print-directory B=build/tsan SAN="-fsanitize=thread"
-tsan_unit	:= test_channel test_commit test_count test_dns test_errand test_helper test_history test_log test_loop test_memo test_queue test_users test_web
+tsan_unit	:= test_admit test_advise test_auth test_body test_capacity test_channel test_client test_commit test_control test_count test_crowd test_dial \
+	test_dns test_errand test_gateway test_greet test_helper test_history test_intake test_lane test_log test_loop test_memo test_names test_network test_owed \
+	test_pacing test_queue test_relay test_session test_token test_transaction test_users test_verbs test_web story_submission
 tsan_e2e	:= durable live flight told web errands
 tsan-build: deps-quietly
 	@$(tsan_run) $(JOBS) build/tsan/gatepost build/tsan/unit build/tsan/e2e

@@ -3,7 +3,7 @@
 # and fails if a row is not as it should be.  Needs root, for the servers; installs what is missing; what is not to be had is skipped
 # and said.
 #
-#   run.sh [ci]       ci: the rows that say most; installs no compiler and no npm
+#   run.sh [ci]       ci: the rows that say most; installs no compiler
 #   SERVERS, CLIENTS  only these; KEEP=1 leaves the directory
 set -euo pipefail
 B=${B:-build}
@@ -22,12 +22,11 @@ trap cleanup EXIT
 trap 'exit 1' INT TERM
 all_servers="postfix exim opensmtpd aiosmtpd smtpserver haraka"
 all_clients="curl swaks msmtp mutt snail git python perl php node ruby go"
-[ -z "$ci" ] || all_servers="postfix exim opensmtpd aiosmtpd smtpserver"
 for f in ${SERVERS:-$all_servers}; do . "tests/interop/servers/$f.sh"; done
 for f in $all_clients; do . "tests/interop/clients/$f.sh"; done
 
 install openssl python3 curl
-[ -n "$ci" ] || type npm >/dev/null 2>&1 || install nodejs npm
+type npm >/dev/null 2>&1 || install nodejs npm
 mkdir -p "$stuff" "$dir/rows" "$dir/wire" "$dir/gp"
 chmod 700 "$dir/gp"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=provider.example \
