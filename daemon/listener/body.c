@@ -62,7 +62,7 @@ take_share(struct transaction *t, struct why *why)
 	int64_t more = (int64_t)spool_blob_growth(t->submit->blob, t->submit->text.len);
 
 	if (more > 0 && !share_may_take(&t->share, SHARE_STAGED, more)) {
-		fail(why, "unfinished messages take the room that is left, or this user's others more than their share of it");
+		fail(why, "unfinished messages take the room that is left, or this user's others more than a share of it");
 		return false;
 	}
 	share_take(&t->share, SHARE_STAGED, more);

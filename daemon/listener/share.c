@@ -1,7 +1,7 @@
 /*
  * What open transactions may take, of the disk and of memory.  One message may have what is left but for a little; many of one
  * holder only as long as there is plenty: where its others have more than half of what is left, none of them grows.  So a holder
- * alone comes to a third of all, or half with few large messages, nobody needs a quota, and whoever else comes finds room.
+ * with many comes to a third of all, or half with few, nobody needs a quota, and whoever else comes finds room.
  */
 #include "listener/share.h"
 
