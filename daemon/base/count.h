@@ -14,12 +14,15 @@ enum count_id {
 	COUNT_DAMAGED,		/* records set aside */
 	COUNT_SYNCS,		/* fdatasync batches */
 	COUNT_SESSIONS,		/* local sessions now open (goes down too) */
-	COUNT_OPEN_OCTETS,	/* of recipients in transactions now open (goes down too) */
+	COUNT_OPEN_OCTETS,	/* of recipients in transactions now open, beyond those that all may have (goes down too) */
+	COUNT_STAGED_OCTETS,	/* of the disk, taken by contents that have no end or no answer yet (goes down too) */
+	COUNT_STAGING_ROOM,	/* so much these may take, as the queue saw it last; any until then (goes down too) */
 	COUNT_ACCEPT_ERRORS,	/* accept() failures for want of descriptors */
 	COUNTS
 };
 
 void count_add(enum count_id id, int64_t n);
+void count_set(enum count_id id, int64_t n);	/* where one thread alone writes it */
 int64_t count_get(enum count_id id);
 
 #endif

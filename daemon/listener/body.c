@@ -52,6 +52,21 @@ discard(struct transaction *t, enum body_fault fault)
 	t->body.fault = fault;
 	buf_clear(&t->submit->text);
 	spool_blob_free(&t->submit->blob);
+	share_return(&t->share, SHARE_STAGED);
+}
+
+/* Takes what the blob will grow by when that much is written to it. */
+static bool
+take_share(struct transaction *t, struct why *why)
+{
+	int64_t more = (int64_t)spool_blob_growth(t->submit->blob, t->submit->text.len);
+
+	if (more > 0 && !share_may_take(&t->share, SHARE_STAGED, more)) {
+		fail(why, "unfinished messages take the room that is left, or this user's others more than a share of it");
+		return false;
+	}
+	share_take(&t->share, SHARE_STAGED, more);
+	return true;
 }
 
 /* Moves what stands in memory to the blob. */
@@ -62,10 +77,11 @@ spill(struct session *s)
 	struct submit *m = t->submit;
 	struct why why;
 
-	if ((m->blob == NULL && spool_blob_new(s->listener->blobs, &m->blob, &why) < 0) ||
+	if (!take_share(t, &why) ||
+	    (m->blob == NULL && spool_blob_new(s->listener->blobs, &m->blob, &why) < 0) ||
 	    spool_blob_write(m->blob, m->text.data, m->text.len, &why) < 0) {
-		log_event(LOG_WARNING, "not_accepted", log_text("reason", why.text),
-		    SESSION_WHO(s));
+		if (session_may_log(s))
+			log_event(LOG_WARNING, "not_accepted", log_text("reason", why.text), SESSION_WHO(s));
 		discard(t, BODY_NO_SPACE);
 		return;
 	}

@@ -42,12 +42,11 @@ enum {
 	SWEEP_MS = 100,
 	MANY = 16,			/* sessions whose memory is worth giving back */
 	LOGGED_MS = 10 * 1000,		/* one line stands for all in so long */
-	FEW_MAX = 16,			/* that many are nobody's abuse, and many holders of one may be one's */
-	HOLDERS = 4096
+	FEW_MAX = 16			/* that many are nobody's abuse, and many holders of one may be one's */
 };
 
 /* Sessions of each holder and of all of them, over all threads.  Two who share a place count as one. */
-static _Atomic unsigned held[HOLDERS], held_in_all, held_by_trust;
+static _Atomic unsigned held[SHARE_HOLDERS], held_in_all, held_by_trust;
 
 static unsigned
 most(const struct listener *l)
@@ -121,7 +120,13 @@ find_holder(const struct session *s)
 	buf_printf(&name, "%s\n%s", s->user != NULL ? "" : s->port->name, s->user != NULL ? s->user : s->address);
 	place = digest_number(key, buf_str(&name));
 	buf_clear(&name);
-	return &held[place % HOLDERS];
+	return &held[place % SHARE_HOLDERS];
+}
+
+unsigned
+crowd_get_holder(const struct session *s)
+{
+	return s->holder != NULL ? (unsigned)(s->holder - held) : 0;
 }
 
 static unsigned
@@ -129,7 +134,7 @@ heaviest(void)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < HOLDERS; i++)
+	for (unsigned i = 0; i < SHARE_HOLDERS; i++)
 		if (held[i] > n)
 			n = held[i];
 	return n;

@@ -13,6 +13,7 @@
 #include "base/peak.h"
 #include "listener/logins.h"
 #include "listener/remark.h"
+#include "listener/share.h"
 #include "mail/fixup.h"
 #include "memo/memo.h"
 #include "net/accept.h"
@@ -182,6 +183,7 @@ void crowd_forget(struct session *s);		/* who it is; a stranger again */
 void crowd_touch(struct session *s);		/* was used */
 void crowd_leave(struct session *s);
 void crowd_on_sweep(void *listener);
+unsigned crowd_get_holder(const struct session *s);	/* below SHARE_HOLDERS; a stranger's is anybody's */
 
 /* --- commands --------------------------------------------------------------- */
 
@@ -227,7 +229,7 @@ struct transaction {
 	uint64_t size;		/* SIZE=, 0: not given */
 	bool utf8;		/* SMTPUTF8 was asked for */
 	bool refused;		/* some recipient was */
-	int64_t octets;		/* of its recipients, as counted in COUNT_OPEN_OCTETS */
+	struct share share;
 	struct body body;
 };
 

@@ -7,14 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/count.h"
 #include "base/mem.h"
 #include "mail/pattern.h"
 
 enum {
 	REFUSED_RCPT_MAX = 20,		/* in a row */
-	RCPT_ALWAYS = 100,		/* RFC 5321 4.5.3.1.8 */
-	OPEN_OCTETS_MAX = 64 << 20	/* of all open transactions' recipients: no more than RCPT_ALWAYS then */
+	RCPT_ALWAYS = 100		/* RFC 5321 4.5.3.1.8; more only of a fair share */
 };
 
 static enum answer
@@ -34,7 +32,8 @@ transaction_reset(struct session *s)
 	if (t == NULL)
 		return;
 	s->txn = NULL;
-	count_add(COUNT_OPEN_OCTETS, -t->octets);
+	for (int what = 0; what < SHARES; what++)
+		share_return(&t->share, what);
 	body_clear(&t->body);
 	memo_submit_free(&t->submit);
 	free(t);
@@ -82,6 +81,7 @@ begin(struct session *s, const struct verb_mail *m, char *sender)
 	e->ret = m->ret;
 	e->is_8bit = m->is_8bit;
 	e->is_utf8 = m->sender.is_utf8;
+	share_init(&t->share, crowd_get_holder(s));
 	t->submit = memo_submit_new();
 	t->submit->envelope = e;
 	t->size = m->size;
@@ -144,9 +144,12 @@ refuse(struct session *s, int code, const char *status, const char *text)
 static bool
 has_room_for(struct session *s, unsigned n)
 {
-	uint64_t all = (uint64_t)s->txn->submit->envelope->nrcpt + n;
+	const struct transaction *t = s->txn;
+	uint64_t all = (uint64_t)t->submit->envelope->nrcpt + n;
+	int64_t least = (int64_t)(n * sizeof *t->submit->envelope->rcpt);
 
-	if (all <= s->config->limits.recipients && (all <= RCPT_ALWAYS || count_get(COUNT_OPEN_OCTETS) < OPEN_OCTETS_MAX))
+	if (all <= s->config->limits.recipients &&
+	    (all <= RCPT_ALWAYS || share_may_take(&t->share, SHARE_RECIPIENTS, least)))
 		return true;
 	session_reply(s, 452, "4.5.3", "too many recipients");
 	return false;
@@ -159,8 +162,8 @@ add(struct session *s, const char *address, const char *orcpt, uint8_t notify)
 	int64_t octets = (int64_t)(sizeof *e->rcpt + strlen(address) + (orcpt != NULL ? strlen(orcpt) : 0));
 
 	(void)envelope_add(e, address, orcpt, notify);	/* twice the same is once */
-	s->txn->octets += octets;
-	count_add(COUNT_OPEN_OCTETS, octets);
+	if (e->nrcpt > RCPT_ALWAYS)
+		share_take(&s->txn->share, SHARE_RECIPIENTS, octets);
 	e->is_utf8 = e->is_utf8 || !str_is_ascii(str_of(address));
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/count.h"
 #include "base/mem.h"
 
 enum { SMALL = 4096 };		/* octets: where no such message fits there is no room */
@@ -60,10 +61,22 @@ spool_left(const struct queue *q)
 	return most > live ? most - live : 0;
 }
 
-static bool
-has_space(struct queue *q, uint64_t octets)
+/* What contents may take that the listeners write before we know of them: all that is left here, and what they have taken already,
+ * which the disk's number lacks. */
+static void
+publish_room(struct queue *q)
 {
-	return octets <= spool_left(q) && spool_has_room(q->spool, octets);
+	uint64_t staged = (uint64_t)count_get(COUNT_STAGED_OCTETS), room = spool_measure(q->spool) + staged, left = spool_left(q);
+
+	room = left < room ? left : room;
+	count_set(COUNT_STAGING_ROOM, room < INT64_MAX ? (int64_t)room : INT64_MAX);
+}
+
+/* `there' of them are on the disk already. */
+static bool
+has_space(struct queue *q, uint64_t octets, uint64_t there)
+{
+	return octets <= spool_left(q) && spool_has_room(q->spool, octets - there);
 }
 
 static void
@@ -79,9 +92,10 @@ put(struct queue *q, struct entry *e, struct submit *m, struct str meta)
 {
 	const struct str text[] = { buf_str(&m->prefix), buf_str(&m->text) };
 	unsigned nrcpt = m->envelope->nrcpt;
+	uint64_t blob = m->blob != NULL ? spool_blob_octets(m->blob) : 0;
 	struct why why;
 
-	if (!has_space(q, spool_weigh(q->spool, nrcpt, meta, text, 2, m->blob)))
+	if (!has_space(q, spool_weigh(q->spool, nrcpt, meta, text, 2, m->blob), blob))
 		return VERDICT_NO_SPACE;
 	if (!is_within_rate(q, m->envelope->user))
 		return VERDICT_TOO_FAST;
@@ -91,6 +105,8 @@ put(struct queue *q, struct entry *e, struct submit *m, struct str meta)
 		log_event(LOG_WARNING, "not_accepted", log_text("reason", why.text));
 		return full ? VERDICT_NO_SPACE : VERDICT_LOCAL_ERROR;
 	}
+	if (blob > 0)	/* soon the listener counts it as staged no more */
+		count_add(COUNT_STAGING_ROOM, -(int64_t)blob);
 	return VERDICT_KEPT;
 }
 
@@ -201,7 +217,8 @@ admit_limits(struct queue *q, bool force)
 {
 	struct limits now = { 0 };
 
-	now.room = has_space(q, SMALL);
+	publish_room(q);
+	now.room = has_space(q, SMALL, 0);
 	now.free_octets = find_free(q);
 	now.config = config_ref(q->config);
 	measure_routes(q, &now);

@@ -15,7 +15,7 @@
 #include "spool/disk.h"
 #include "spool/frame.h"
 
-enum { CHUNK = 1 << 20, CHUNK_MAX = 8 << 20, FLUSH = 1 << 20 };
+enum { CHUNK = 256 << 10, CHUNK_MAX = 8 << 20, FLUSH = 1 << 20 };
 
 struct spool_blobs {
 	int dir;
@@ -91,11 +91,30 @@ spool_blob_new(struct spool_blobs *place, struct spool_blob **out, struct why *w
 	return 0;
 }
 
+/* Ahead by an eighth: what it takes is counted as it grows, and is to be near what it is. */
+static uint64_t
+find_chunk(uint64_t allocated)
+{
+	uint64_t part = allocated / 8;
+
+	return part < CHUNK ? CHUNK : part > CHUNK_MAX ? CHUNK_MAX : part;
+}
+
+uint64_t
+spool_blob_growth(const struct spool_blob *b, size_t n)
+{
+	uint64_t before = b != NULL ? b->allocated : 0, after = before;
+
+	while ((b != NULL ? b->octets : 0) + n > after)
+		after += find_chunk(after);
+	return after - before;
+}
+
 int
 spool_blob_write(struct spool_blob *b, const void *p, size_t n, struct why *why)
 {
 	while (b->octets + n > b->allocated) {
-		uint64_t more = b->allocated < CHUNK ? CHUNK : b->allocated < CHUNK_MAX ? b->allocated : CHUNK_MAX;
+		uint64_t more = find_chunk(b->allocated);
 
 		if (disk_allocate(b->fd, b->allocated, more, true) < 0)
 			return fail(why, "no room for a large message: %s", strerror(errno));

@@ -312,6 +312,13 @@ spool_has_room(struct spool *s, uint64_t octets)
 }
 
 uint64_t
+spool_measure(struct spool *s)
+{
+	s->room_known = false;
+	return spool_has_room(s, 0) ? s->room_octets - s->min_free : 0;
+}
+
+uint64_t
 spool_disk_bytes(const struct spool *s)
 {
 	return (uint64_t)(s->nsegments + s->nspares) * s->segment_bytes + s->blob_octets;

@@ -101,6 +101,7 @@ uint64_t spool_weigh(const struct spool *s, unsigned recipients, struct str meta
 /* What all do that are in it: the weights, and each one's newest note.  Dead records do not count: compaction keeps them few. */
 uint64_t spool_live_bytes(const struct spool *s);
 
+uint64_t spool_measure(struct spool *s);	/* octets that the disk has beyond min_free now */
 bool spool_has_room(struct spool *s, uint64_t octets);	/* disk has min_free + octets; cheap, cached 100 ms */
 uint64_t spool_disk_bytes(const struct spool *s);	/* for tests: what its files take */
 
@@ -158,6 +159,7 @@ struct spool_blobs *spool_get_blobs(struct spool *s);
 int spool_blob_new(struct spool_blobs *b, struct spool_blob **out, struct why *why) must_check;
 int spool_blob_write(struct spool_blob *b, const void *p, size_t n, struct why *why) must_check;
 uint64_t spool_blob_octets(const struct spool_blob *b);
+uint64_t spool_blob_growth(const struct spool_blob *b, size_t n);	/* what the next n octets will take of the disk; NULL: of a new one */
 void spool_blob_free(struct spool_blob **b);	/* not put: it is gone */
 
 /* --- small files beside the log (port memory, quota) ---------------------- */

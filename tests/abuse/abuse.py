@@ -28,7 +28,7 @@ LIMIT_FDS = 1000 + THREADS * 128 + 50   # sessions, and what each thread may kee
 CALM_S = 15             # until everything is back
 TARPIT_S = 40           # the same where wrong passwords were given: their answers wait for up to 30 s, whoever still listens
 SHORT = ("idle_plain", "slow_handshakes", "connects", "handshakes", "brute_force", "guesses", "huge_lines", "mute_pipelines", "submit_nagging", "submit_busy", "submit_few",
-         "many_addresses", "full_and_guesses", "queued_lists", "farewells", "starved")
+         "many_addresses", "full_and_guesses", "queued_lists", "submit_unfinished", "farewells", "starved")
 
 BESIDE = ("idle_plain", "idle_tls", "slow_commands", "slow_handshakes", "connects", "handshakes", "mute_pipelines", "floods")
 
@@ -70,6 +70,7 @@ ATTACKS = {
     "submit_pipelines": (110, 110, "the submit socket: mails without end, with connections = 100"),
     "submit_few": (20, 20, "the submit socket: a NOOP a second, with connections = 9"),
     "submit_envelopes": (300, 900, "the submit socket: mails to 1000 recipients, never sent"),
+    "submit_unfinished": (60, 200, "the submit socket: contents of 4.5 MB without an end, with spool_size = 20M"),
     "submit_floods": (4, 8, "the submit socket: EHLO RSET NOOP HELP without end"),
     "starved": (200, 400, "idle, and descriptors for 120 sessions"),
     "emfile": (200, 400, "idle, and accept fails for want of descriptors (C-20)"),
@@ -81,6 +82,8 @@ CONNECTIONS = {"submit_busy": 100, "submit_pipelines": 100, "submit_few": 9}
 STARVED = {"starved": "idle_plain", "emfile": "idle_plain", "emfile_dials": "dials", "emfile_guesses": "guesses"}     # what they do
 NEWCOMERS = ("guesses", "emfile_guesses")          # the app is another user with each message
 NEWCOMERS_MAX = 1000
+LIMITS = {"submit_unfinished": 'spool_size = "20M"'}
+STAGED_MAX = {"submit_unfinished": 20e6}       # octets of the disk that the daemon may hold open for them
 AWAY = {"queued_lists": """upstream "away" {{ host = "127.0.0.1" chain = {{"{closed}/none"}} auth = "none" }}
 route "away" {{ to = {{"*@away.example"}} upstreams = {{"away"}} }}
 route "rest" {{ upstreams = {{"sink"}} }}
@@ -96,7 +99,7 @@ users_file = "{dir}/users"
 threads = {threads}
 user = ""
 log {{ level = "warning" }}
-limits {{ min_free = "1M" connections = {connections} }}
+limits {{ min_free = "1M" connections = {connections} {limits} }}
 listen "127.0.0.1:{starttls}" {{ tls = "starttls" }}
 listen "127.0.0.1:{implicit}" {{ tls = "implicit" }}
 listen "127.0.0.1:{trusted}" {{ tls = "none" auth = "trusted" trusted = {{"127.0.0.0/8"}} }}
@@ -137,14 +140,14 @@ def read_some(pipe):
 class Daemon:
     """gatepost on free ports, with everything in one directory."""
 
-    def __init__(self, nofile=None, connections=1000, more=""):
+    def __init__(self, nofile=None, connections=1000, more="", limits=""):
         self.dir = tempfile.mkdtemp(prefix="gatepost-abuse.")
         os.chmod(self.dir, 0o755)       # nobody is to reach the submit socket
         self.at = {"starttls": free_port(), "implicit": free_port(), "trusted": free_port(), "control": f"{self.dir}/control.sock",
                    "submit": f"{self.dir}/submit.sock"}
         self.conf = f"{self.dir}/gatepost.conf"
         with open(self.conf, "w") as f:
-            f.write((CONFIG + more).format(dir=self.dir, threads=THREADS, connections=connections, closed=free_port(), **self.at))
+            f.write((CONFIG + more).format(dir=self.dir, threads=THREADS, connections=connections, limits=limits, closed=free_port(), **self.at))
         os.chmod(self.conf, 0o600)
         for user, password in (("app", "app-secret"), ("rogue", "rogue-secret")):
             subprocess.run([GATEPOST, "passwd", "-c", self.conf, user], input=password + "\n", text=True, check=True,
@@ -172,6 +175,17 @@ class Daemon:
         stat = open(f"{proc}/stat").read().rsplit(")", 1)[1].split()
         return {"rss": memory["Rss"], "pss": memory["Pss"], "fds": len(os.listdir(f"{proc}/fd")),
                 "cpu": (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")}
+
+    def staged(self):
+        """Octets of the disk in contents that have no name yet."""
+        total = 0
+        for fd in os.scandir(f"/proc/{self.process.pid}/fd"):
+            try:
+                if os.readlink(fd.path).startswith(f"{self.dir}/spool/blob/"):
+                    total += os.stat(fd.path).st_blocks * 512
+            except OSError:
+                pass
+        return total
 
     def empty(self):
         subprocess.run([GATEPOST, "delete", "-c", self.conf, "--all", "--yes"], check=True, stdout=subprocess.DEVNULL)
@@ -320,9 +334,9 @@ class App:
 
 
 def run_attack(name, many, daemon, seconds):
-    """The highest memory and number of descriptors seen, and the seconds it took."""
+    """The highest memory and number of descriptors seen, octets of the disk held open, and the seconds it took."""
     env = dict(os.environ, ABUSE=json.dumps(daemon.at), ABUSE_TICK=str(min(10, seconds / 3)))
-    began, peak, most = time.monotonic(), 0, 0
+    began, peak, most, staged = time.monotonic(), 0, 0, 0
     attack = subprocess.Popen([sys.executable, f"{HERE}/attacks.py", name, str(many)], stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE, env=env)
     counted = name in COUNTED
@@ -332,6 +346,8 @@ def run_attack(name, many, daemon, seconds):
         time.sleep(0.1)
         now = daemon.look()
         peak, most = max(peak, now["rss"]), max(most, now["fds"])
+        if name in STAGED_MAX:
+            staged = max(staged, daemon.staged())
         said += read_some(attack.stdout)
         if (counted and said) or attack.poll() is not None:
             break
@@ -339,7 +355,7 @@ def run_attack(name, many, daemon, seconds):
     attack.stdin.close()
     if attack.wait(60) != 0:
         raise SystemExit("abuse: the attack itself failed")
-    return peak, most, took, said.strip()
+    return peak, most, staged, took, said.strip()
 
 
 def settle(daemon, before, patience_s):
@@ -353,7 +369,7 @@ def settle(daemon, before, patience_s):
 
 
 def trial(name, short, postfix=False):
-    daemon = Postfix() if postfix else Daemon(256 if name == "starved" else None, CONNECTIONS.get(name, 1000), AWAY.get(name, ""))
+    daemon = Postfix() if postfix else Daemon(256 if name == "starved" else None, CONNECTIONS.get(name, 1000), AWAY.get(name, ""), LIMITS.get(name, ""))
     app = App(daemon, "app%d" if name in NEWCOMERS else "app", 0.3 if name in THINKS else 0.0)
     try:
         return judge(name, short, daemon, app)
@@ -374,7 +390,7 @@ def judge(name, short, daemon, app):
     before = daemon.look()
     if name.startswith("emfile"):
         resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (before["fds"] + 20, 256))
-    peak, most, took, said = run_attack(STARVED.get(name, name), many, daemon, seconds)
+    peak, most, staged, took, said = run_attack(STARVED.get(name, name), many, daemon, seconds)
     cpu = (daemon.look()["cpu"] - before["cpu"]) / took
     under = app.heard()
     if name in AWAY:
@@ -394,6 +410,8 @@ def judge(name, short, daemon, app):
     worst, quiet_worst = max(good, default=99.0), max((s for s, w in quiet if w is None), default=99.0)
     if worst > SERVED_S + quiet_worst:
         faults.append(f"a message took {worst:.1f} s")
+    if name in STAGED_MAX and not 0 < staged <= STAGED_MAX[name]:
+        faults.append(f"{staged / 1e6:.0f} MB of the disk")
     if not postfix and most > before["fds"] + LIMIT_FDS:
         faults.append(f"{most} descriptors")
     has_mail = name == "submit_pipelines"       # thousands, and their history

@@ -527,6 +527,20 @@ def submit_envelopes(n):
     hold(n, make)
 
 
+def submit_unfinished(n):
+    """Content that has no end, of each 4.5 MB as far as it is taken."""
+    become_nobody()
+    content = (b"x" * 70 + b"\r\n") * 62500
+
+    def make():
+        s = greeted(AT["submit"])
+        talk(s, b"MAIL FROM:<a@b.example>\r\n", b"RCPT TO:<c@d.example>\r\n", b"DATA\r\n")
+        s.sendall(content)
+        return s
+
+    hold(n, make, octet)
+
+
 def submit_floods(n):
     become_nobody()
     pour(n, AT["submit"], b"EHLO x\r\nRSET\r\nNOOP\r\nHELP\r\n" * 100, True)

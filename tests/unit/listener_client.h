@@ -160,6 +160,16 @@ rig_sessions(void)
 	return count_get(COUNT_SESSIONS);
 }
 
+/* Whose the only session is. */
+static inline unsigned
+rig_holder(const struct rig *r)
+{
+	for (uint32_t i = 0; i < r->listener->nslot; i++)
+		if (r->listener->slot[i].session != NULL)
+			return crowd_get_holder(r->listener->slot[i].session);
+	ck_abort_msg("no session");
+}
+
 /* --- the client: TLS ---------------------------------------------------- */
 
 static inline void

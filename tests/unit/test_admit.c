@@ -164,6 +164,57 @@ START_TEST(listeners_hear_what_is_left)	/* A-095 */
 }
 END_TEST
 
+static int64_t
+left_of_spool(const struct rig *r)
+{
+	return (1 << 20) - (int64_t)spool_live_bytes(r->queue->spool);
+}
+
+/* How much contents may be that listeners write before the queue knows of them: what is left, theirs not counted, which the spool
+ * has not heard of; of the disk, what it has beyond min_free and they have taken already. */
+START_TEST(listeners_may_stage_what_is_left)
+{
+	enum { BLOB = 300000 };
+	static const char content[BLOB];
+	struct submit *m = memo_submit_new();
+	struct rig r;
+	struct why why;
+	int64_t before;
+
+	rig_up(&r, small_spool);
+	r.open_result = OPENED_ALL_FAILED;
+	second(&r);
+	ck_assert_int_eq(count_get(COUNT_STAGING_ROOM), 1 << 20);
+	r.octets = 100000;
+	ck_assert_int_eq(verdict_on(&r, "app"), VERDICT_KEPT);
+	second(&r);
+	before = count_get(COUNT_STAGING_ROOM);
+	ck_assert_int_eq(before, left_of_spool(&r));
+	m->envelope = envelope_new();
+	envelope_add(m->envelope, "a@b.example", NULL, 0);
+	m->id = memo_next_id();
+	m->back = r.listener;
+	ck_assert_int_eq(spool_blob_new(queue_get_blobs(r.queue), &m->blob, &why), 0);
+	ck_assert_int_eq(spool_blob_write(m->blob, content, BLOB, &why), 0);
+	r.verdicts = 0;
+	memo_post(queue_get_channel(r.queue), &m->memo);
+	turn_until(&r, r.verdicts == 1);
+	ck_assert_int_eq(r.last_verdict, VERDICT_KEPT);
+	ck_assert_int_eq(count_get(COUNT_STAGING_ROOM), before - BLOB);	/* at once */
+	second(&r);
+	ck_assert_int_eq(count_get(COUNT_STAGING_ROOM), left_of_spool(&r));
+	restart(&r, basic);
+	second(&r);
+	before = count_get(COUNT_STAGING_ROOM);
+	ck_assert_int_lt(before, INT64_MAX);
+	count_add(COUNT_STAGED_OCTETS, (int64_t)1 << 50);
+	second(&r);
+	ck_assert_int_gt(count_get(COUNT_STAGING_ROOM), (int64_t)1 << 50);
+	count_add(COUNT_STAGED_OCTETS, -((int64_t)1 << 50));
+	rig_down(&r);
+}
+END_TEST
+
 Suite *test_admit(void);
 Suite *
 test_admit(void)
@@ -175,6 +226,7 @@ test_admit(void)
 	tcase_add_loop_test(t, over_spool_size_nothing_is_accepted, 0, sizeof loads / sizeof loads[0]);
 	tcase_add_test(t, notes_count);
 	tcase_add_test(t, listeners_hear_what_is_left);
+	tcase_add_test(t, listeners_may_stage_what_is_left);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -247,6 +247,82 @@ START_TEST(test_full_disk)
 }
 END_TEST
 
+/* Every end gives the room back that content took of the disk while it had none. */
+static const struct {
+	size_t octets;
+	int64_t room, others;	/* for all; what the same user's others have */
+	const char *end, *answer;
+} rooms[] = {
+	{ 3000000, INT64_MAX, 0, "\r\n.\r\n", " 250/2.0.0" },
+	{ 3000000, 4 << 20, 0, "\r\n.\r\n", " 250/2.0.0" },
+	{ 3000000, 4 << 20, 0, "", "" },			/* the client is gone */
+	{ 3000000, 4 << 20, 0, "\n\r\n.\r\n", " 554/5.6.0" },
+	{ 4900000, INT64_MAX, 0, "\r\n.\r\n", " 552/5.3.4" },
+	{ 3000000, 2 << 20, 0, "\r\n.\r\n", " 452/4.3.1" },	/* */
+	{ 3000000, 8 << 20, 2 << 20, "\r\n.\r\n", " 452/4.3.1" },
+	{ 3000000, 12 << 20, 2 << 20, "\r\n.\r\n", " 250/2.0.0" },
+	{ 100000, 0, 1 << 20, "\r\n.\r\n", " 250/2.0.0" },	/* in memory, the queue knows */
+};
+
+START_TEST(test_rooms)
+{
+	static const char *const who[] = { IN, HI };
+	enum rig_port port[] = { RIG_PLAIN, RIG_TRUSTED };
+	struct buf say = { 0 };
+	struct share others;
+	struct rig r;
+
+	rig_begin(&r, "limits { message_size = \"4800000\" }\n", true);
+	for (size_t i = 0; i < 2; i++) {
+		buf_cut(&say, 0);
+		while (say.len < rooms[_i].octets)
+			buf_puts(&say, "some thirty octets of content\r\n");
+		rig_connect(&r, port[i]);
+		rig_say_text(&r, who[i]);
+		rig_say_text(&r, "MAIL FROM:<a@b>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n");
+		rig_await(&r, "354 ");
+		share_init(&others, rig_holder(&r));
+		share_take(&others, SHARE_STAGED, rooms[_i].others);
+		count_set(COUNT_STAGING_ROOM, rooms[_i].room);
+		rig_say(&r, say.data, say.len, 0);
+		rig_settle(&r);
+		if (strstr(rooms[_i].answer, "452") != NULL)	/* at once, not at its end */
+			ck_assert_int_eq(count_get(COUNT_STAGED_OCTETS), rooms[_i].others);
+		else if (strstr(rooms[_i].answer, "552") == NULL && rooms[_i].octets > SPOOL_INLINE_MAX)
+			ck_assert_int_ge(count_get(COUNT_STAGED_OCTETS), (int64_t)rooms[_i].octets - SPOOL_INLINE_MAX);
+		rig_say_text(&r, rooms[_i].end);
+		rig_finish(&r);
+		ck_assert_str_eq(rig_codes(&r) + strlen(i == 0 ? C_OPEN : "220 250 250/2.1.0 250/2.1.5 354"), rooms[_i].answer);
+		ck_assert_int_eq(count_get(COUNT_STAGED_OCTETS), rooms[_i].others);
+		share_return(&others, SHARE_STAGED);
+	}
+	buf_clear(&say);
+	rig_stop(&r);
+}
+END_TEST
+
+/* What one user's others have is not held against another. */
+START_TEST(test_room_of_others)
+{
+	struct buf say = { 0 };
+	struct share others;
+	struct rig r;
+
+	rig_begin(&r, "", true);
+	rig_connect(&r, RIG_TRUSTED);
+	rig_say_text(&r, HI);
+	share_init(&others, rig_holder(&r));
+	share_take(&others, SHARE_STAGED, 5 << 20);
+	count_set(COUNT_STAGING_ROOM, 9 << 20);
+	buf_puts(&say, OPEN("<a@b>"));
+	put_message(&say, 3000000);
+	rig_play_n(&r, RIG_PLAIN, say.data, say.len, 0);
+	ck_assert_str_eq(rig_codes(&r), C_OPEN " 250/2.0.0");
+	buf_clear(&say);
+	rig_stop(&r);
+}
+END_TEST
+
 /* more Received fields than hops; three of our own. */
 START_TEST(test_loops)
 {
@@ -458,6 +534,8 @@ test_body(void)
 	tcase_add_loop_test(t, test_edges, 0, 3);
 	tcase_add_loop_test(t, test_blob, 0, 4);
 	tcase_add_test(t, test_full_disk);
+	tcase_add_loop_test(t, test_rooms, 0, sizeof rooms / sizeof rooms[0]);
+	tcase_add_test(t, test_room_of_others);
 	tcase_add_loop_test(t, test_loops, 0, 4);
 	tcase_add_test(t, test_fields);
 	tcase_add_loop_test(t, test_envelopes, 0, 9);

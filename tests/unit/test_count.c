@@ -27,6 +27,10 @@ START_TEST(counts)
 	count_add(COUNT_SYNCS, -2 * TIMES);
 	ck_assert_int_eq(count_get(COUNT_SYNCS), syncs);
 	ck_assert_int_eq(count_get(COUNT_DAMAGED), others);
+	ck_assert_int_eq(count_get(COUNT_STAGING_ROOM), INT64_MAX);	/* until somebody knows */
+	count_set(COUNT_STAGING_ROOM, 5);
+	count_add(COUNT_STAGING_ROOM, -2);
+	ck_assert_int_eq(count_get(COUNT_STAGING_ROOM), 3);
 }
 END_TEST
 

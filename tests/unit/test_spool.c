@@ -201,6 +201,29 @@ START_TEST(blobs)
 }
 END_TEST
 
+/* What it says that it will grow by it takes, and that is not much more than what is in it. */
+START_TEST(blobs_grow_as_they_say)
+{
+	static const char part[100000];
+	struct spool_blob *b = NULL;
+	uint64_t said = spool_blob_growth(NULL, sizeof part), most = 0;
+
+	rig_open();
+	ck_assert_uint_ge(said, sizeof part);
+	ck_assert_int_eq(spool_blob_new(spool_get_blobs(rig.s), &b, &rig.why), 0);
+	ck_assert_uint_eq(spool_blob_growth(b, sizeof part), said);
+	for (said = 0; spool_blob_octets(b) < 20 << 20; most = said) {
+		said += spool_blob_growth(b, sizeof part);
+		ck_assert_int_eq(spool_blob_write(b, part, sizeof part, &rig.why), 0);
+		ck_assert_uint_eq(b->allocated, said);
+		ck_assert_uint_ge(said, spool_blob_octets(b));
+		ck_assert_uint_le(said, spool_blob_octets(b) + spool_blob_octets(b) / 8 + (256 << 10));
+	}
+	ck_assert_uint_gt(most, 20 << 20);
+	spool_blob_free(&b);
+}
+END_TEST
+
 /* No message without its blob, no blob without its message. */
 START_TEST(blobs_lost_and_left_over)
 {
@@ -508,6 +531,7 @@ test_spool(void)
 	tcase_add_test(tc, stages_during_the_sync);
 	tcase_add_test(tc, readers_outlive_segments);
 	tcase_add_test(tc, blobs);
+	tcase_add_test(tc, blobs_grow_as_they_say);
 	tcase_add_test(tc, blobs_lost_and_left_over);
 	tcase_add_test(tc, live_octets_do_not_drift);
 	tcase_add_test(tc, set_aside);

@@ -303,6 +303,39 @@ START_TEST(test_crowd_of_recipients)
 }
 END_TEST
 
+/* Where one holder's others have most of the room its lists are short, and nobody else's are (C-21); in both ways of being somebody. */
+START_TEST(test_shares_of_recipients)
+{
+	static const char *const who[] = { IN MAIL, HI MAIL };
+	enum rig_port port[] = { RIG_PLAIN, RIG_TRUSTED };
+	struct buf say = { 0 };
+	struct share others;
+	struct rig r;
+
+	rig_start(&r, "");
+	for (int i = 0; i < 110; i++)
+		buf_printf(&say, "RCPT TO:<r%d@b.example> ORCPT=rfc822;%0400d\r\n", i, i);
+	rig_connect(&r, port[_i]);
+	rig_say_text(&r, who[_i]);
+	rig_await(&r, "250 2.1.0");
+	share_init(&others, rig_holder(&r));
+	share_take(&others, SHARE_RECIPIENTS, 24 << 20);
+	rig_say(&r, say.data, say.len, 0);
+	rig_finish(&r);
+	ck_assert_ptr_nonnull(strstr(r.heard.data, "452 4.5.3 too many recipients\r\n"));
+	rig_connect(&r, port[!_i]);
+	rig_say_text(&r, who[!_i]);
+	rig_say(&r, say.data, say.len, 0);
+	rig_say_text(&r, "DATA\r\n" TEXT "QUIT\r\n");
+	rig_finish(&r);
+	ck_assert_ptr_null(strstr(r.heard.data, "452 "));
+	ck_assert_ptr_nonnull(strstr(r.mail.data, "<r109@b.example>"));
+	ck_assert_int_eq(count_get(COUNT_OPEN_OCTETS), 24 << 20);
+	buf_clear(&say);
+	rig_stop(&r);
+}
+END_TEST
+
 Suite *test_transaction(void);
 
 Suite *
@@ -317,6 +350,7 @@ test_transaction(void)
 	t = tcase_create("envelopes");
 	tcase_add_loop_test(t, test_refused_parts, 0, (int)(sizeof envelopes / sizeof envelopes[0]));
 	tcase_add_test(t, test_crowd_of_recipients);
+	tcase_add_loop_test(t, test_shares_of_recipients, 0, 2);
 	suite_add_tcase(s, t);
 	return s;
 }
