@@ -18,31 +18,36 @@
 
 enum { PAUSE_MS = 20 };
 
-/* -1: errno is EWOULDBLOCK where somebody else has it, or had it until now and removed it, or EACCES where he is another user. */
+/* -1: *error is EWOULDBLOCK where somebody has it, or had it until now and removed it; EEXIST where another user made it. */
 static int
-try(const char *name)
+try(const char *name, int *error)
 {
-	int fd = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600), error;
-	struct stat st = { 0 };
+	int fd = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+	struct stat st;
 
-	if (fd < 0)
+	*error = errno;
+	if (fd < 0) {
+		if (*error == EACCES && faccessat(AT_FDCWD, name, F_OK, AT_EACCESS) == 0)
+			*error = EEXIST;
 		return -1;
+	}
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 && st.st_nlink > 0)
 		return fd;
-	error = st.st_ino != 0 ? EWOULDBLOCK : errno;
+	*error = EWOULDBLOCK;
 	close(fd);
-	errno = error;
 	return -1;
 }
 
 static int
-refuse(const char *name, struct why *why)
+refuse(const char *file, const char *name, int error, struct why *why)
 {
-	if (errno == EWOULDBLOCK)
-		return fail(why, "%s: another program has it locked, and does not end; see which one with `fuser -v', end it, and try again", name);
-	if (errno == EACCES && access(name, F_OK) == 0)
-		return fail(why, "%s: belongs to another user, who is changing the file, or left this behind; try again, or remove it", name);
-	return fail(why, "%s: cannot be made: %s; create the directory, or become who may write to it", name, strerror(errno));
+	if (error == EWOULDBLOCK)
+		return fail(why, "%s: another program changes it, and does not end: it has locked %s; find it with `fuser -v', end it, and try again",
+		    file, name);
+	if (error == EEXIST)
+		return fail(why, "%s: another user changes it, or left %s behind: try again, or remove that", file, name);
+	return fail(why, "%s: cannot be changed: %s: %s; create the directory, or become who may write to it (sudo)", file, name,
+	    strerror(error));
 }
 
 int
@@ -50,18 +55,16 @@ hold_take(struct hold *h, const char *file, int64_t wait_ms, struct why *why)
 {
 	const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000L };
 	int64_t end = clock_now_ms() + wait_ms;
-	int result = 0;
+	int error = EWOULDBLOCK;
 
 	h->name = mem_printf("%s.lock", file);
-	while ((h->fd = try(h->name)) < 0 && result == 0) {
-		if ((errno == EWOULDBLOCK || (errno == EACCES && access(h->name, F_OK) == 0)) && clock_now_ms() < end)
-			nanosleep(&pause, NULL);
-		else
-			result = refuse(h->name, why);
-	}
-	if (h->fd < 0)
-		free(h->name);
-	return result;
+	while ((h->fd = try(h->name, &error)) < 0 && (error == EWOULDBLOCK || error == EEXIST) && clock_now_ms() < end)
+		nanosleep(&pause, NULL);
+	if (h->fd >= 0)
+		return 0;
+	refuse(file, h->name, error, why);
+	free(h->name);
+	return -1;
 }
 
 /* Removed while it is ours: who waits for it sees that, and makes another. */

@@ -21,7 +21,7 @@ START_TEST(one_at_a_time)
 	ck_assert_int_eq(stat(scratch_path("users.lock"), &st), 0);
 	ck_assert_int_eq(st.st_mode & 07777, 0600);
 	ck_assert_int_eq(hold_take(&other, scratch_path("users"), 100, &why), -1);
-	ck_assert_msg(strstr(why.text, "users.lock: another program has it locked") != NULL, "%s", why.text);
+	ck_assert_msg(strstr(why.text, "another program changes it") != NULL, "%s", why.text);
 	ck_assert_int_ge(clock_now_ms() - from, 100);
 	ck_assert_int_lt(clock_now_ms() - from, 10000);
 	hold_drop(&h);
@@ -61,8 +61,8 @@ END_TEST
 static const struct {
 	const char *how, *why;
 } refused[] = {
-	{ "ln -s elsewhere users.lock", "cannot be made" },
-	{ "mkdir users.lock", "cannot be made" },
+	{ "ln -s elsewhere users.lock", "users: cannot be changed: " },
+	{ "mkdir users.lock", "users: cannot be changed: " },
 };
 
 START_TEST(what_is_no_file_is_refused_at_once)
@@ -79,6 +79,25 @@ START_TEST(what_is_no_file_is_refused_at_once)
 }
 END_TEST
 
+/* Another user's, who left it or is at work. */
+START_TEST(a_foreign_one_is_named)
+{
+	struct hold h;
+	struct why why;
+	int result;
+
+	if (geteuid() != 0)
+		return;
+	scratch_write("users.lock", "");
+	ck_assert_int_eq(chmod(scratch_path("users.lock"), 0600) | chmod(scratch_dir, 0777), 0);
+	ck_assert_int_eq(seteuid(65534), 0);
+	result = hold_take(&h, scratch_path("users"), 50, &why);
+	ck_assert_int_eq(seteuid(0), 0);
+	ck_assert_int_eq(result, -1);
+	ck_assert_msg(strstr(why.text, "another user changes it, or left") != NULL, "%s", why.text);
+}
+END_TEST
+
 Suite *test_hold(void);
 
 Suite *
@@ -92,6 +111,7 @@ test_hold(void)
 	tcase_add_test(t, one_at_a_time);
 	tcase_add_loop_test(t, it_is_let_go, 0, 2);
 	tcase_add_loop_test(t, what_is_no_file_is_refused_at_once, 0, sizeof refused / sizeof refused[0]);
+	tcase_add_test(t, a_foreign_one_is_named);
 	suite_add_tcase(s, t);
 	return s;
 }
