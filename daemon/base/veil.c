@@ -244,32 +244,36 @@ veil_hide(const struct veil *v, struct buf *text, bool is_cut)
 
 /* As it was before it was written: "\\," for a comma, "\\C3" for an octet. */
 static void
-unescape(struct buf *out, const char *p)
+unescape(struct buf *out, const struct buf *name)
 {
-	(void)buf_room(out, strlen(p));
-	for (; *p != '\0'; p++) {
-		if (p[0] == '\\' && str_hex(p[1]) >= 0 && str_hex(p[2]) >= 0) {
+	const char *p = name->data, *end = p + name->len;
+
+	(void)buf_room(out, name->len);
+	for (; p < end; p++) {
+		if (*p != '\\' || end - p < 2) {
+			buf_putc(out, *p);
+		} else if (end - p > 2 && str_hex(p[1]) >= 0 && str_hex(p[2]) >= 0) {
 			buf_putc(out, (char)(str_hex(p[1]) << 4 | str_hex(p[2])));
 			p += 2;
-		} else if (p[0] != '\\' || p[1] == '\0')
-			buf_putc(out, *p);
-		else
+		} else
 			buf_putc(out, *++p);
 	}
 }
 
 void
-veil_hide_name(const struct veil *v, char *name, size_t size)
+veil_hide_name(const struct veil *v, struct buf *name)
 {
 	struct buf plain = { 0 };
 	size_t before;
 
+	if (v == NULL || v->n == 0 || name->len == 0)
+		return;
 	unescape(&plain, name);
 	before = plain.len;
-	veil_hide(v, &plain, strlen(name) + 1 == size);
+	veil_hide(v, &plain, false);
 	if (plain.len < before) {	/* three asterisks are shorter than whatever they stand for */
-		explicit_bzero(name, size);
-		str_fit(name, size, STR("***"));
+		buf_wipe(name);
+		buf_puts(name, "***");
 	}
 	buf_wipe(&plain);
 }

@@ -24,8 +24,8 @@ void veil_unref(struct veil **v);		/* the last one wipes */
 
 /* In place of each three asterisks.  v NULL: nothing happens.  is_cut: one may begin at the end of the text. */
 void veil_hide(const struct veil *v, struct buf *text, bool is_cut);
-/* A certificate's name as RFC 2253 writes it, which may fill its `size' because it was cut: three asterisks are all that is left. */
-void veil_hide_name(const struct veil *v, char *name, size_t size);
+/* A certificate's name, whole, as RFC 2253 writes it: three asterisks are all that is left of one that has a secret. */
+void veil_hide_name(const struct veil *v, struct buf *name);
 bool veil_finds(const struct veil *v, struct str text);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "config/file.h"
 #include "config/guard.h"
+#include "config/hold.h"
 
 #include <crypt.h>
 #include <errno.h>
@@ -16,10 +17,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
-enum { USERS_BYTES_MAX = 16 << 20, USER_NAME_MAX = 255 };
+enum { USERS_BYTES_MAX = 16 << 20, USER_NAME_MAX = 255, WAIT_MS = 10000 };
 
 struct users {
 	atomic_uint refs;
@@ -277,9 +277,9 @@ edit(struct buf *out, struct str old, const char *user, const char *hash)
 	buf_putstr(out, str_from(old, before + line.n));
 }
 
-/* With the directory locked, so that two at once lose nothing. */
+/* With the file held, so that two at once lose nothing. */
 static int
-set_locked(const char *file, int dir, const char *user, const char *hash,
+set_held(const char *file, int dir, const char *user, const char *hash,
     struct why *why)
 {
 	struct stat old = { 0 };
@@ -305,6 +305,7 @@ users_set(const char *file, const char *user, const char *password,
     struct why *why)
 {
 	char *hash = NULL, *path, *dir_name;
+	struct hold hold;
 	struct why own;
 	int dir, result = -1;
 
@@ -320,11 +321,13 @@ users_set(const char *file, const char *user, const char *password,
 		path = mem_text(file);
 	dir_name = file_dir(path);
 	dir = open(dir_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0 || flock(dir, LOCK_EX) < 0)
+	if (dir < 0)
 		fail(why, "%s: %s; create the directory", dir_name,
 		    strerror(errno));
-	else
-		result = set_locked(path, dir, user, hash, why);
+	else if (hold_take(&hold, path, WAIT_MS, why) == 0) {
+		result = set_held(path, dir, user, hash, why);
+		hold_drop(&hold);
+	}
 	if (dir >= 0)
 		close(dir);
 	free(dir_name);

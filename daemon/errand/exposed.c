@@ -7,33 +7,50 @@
 #include <unistd.h>
 
 #include "base/landlock.h"
+#include "base/mounts.h"
 #include "base/trail.h"
 #include "errand/ledger.h"
 
+/* Where the daemon may write, as far as its sandbox goes; and what else shows the same directories. */
+struct bounds {
+	const struct names *writable;
+	struct mounts mounts;
+	bool has_mounts;	/* false: any name may be another one of theirs */
+};
+
+/* By this name, or by another one that it has: of a bind mount, or a second one of the file. */
+static bool
+is_within(const char *real, const struct stat *st, const struct bounds *b)
+{
+	const struct names *w = b->writable;
+	bool found = w->n > 0 && (!b->has_mounts || (S_ISREG(st->st_mode) && st->st_nlink > 1));
+	uint64_t id = found ? 0 : mounts_id(real);
+
+	for (unsigned i = 0; !found && i < w->n; i++)
+		found = landlock_is_below(real, w->v[i]) || mounts_reach(&b->mounts, w->v[i], mounts_id(w->v[i]), real, id);
+	return found;
+}
+
 /* Within the sandbox's bounds and the kernel's old ones.  What is its own it may, even if it had to change the mode before. */
 static bool
-may_write(const char *real, const struct stat *st, const struct names *writable)
+may_write(const char *real, const struct stat *st, const struct bounds *b)
 {
-	bool found = false;
-
-	for (unsigned i = 0; !found && i < writable->n; i++)
-		found = landlock_is_below(real, writable->v[i]);
-	return found && (st->st_uid == geteuid() || access(real, W_OK) == 0);
+	return (st->st_uid == geteuid() || access(real, W_OK) == 0) && is_within(real, st, b);
 }
 
 /* May the daemon let the name that was looked up stand for something else?  In a directory like /tmp only what is its own. */
 static bool
-may_exchange(const struct trail *t, const struct names *writable)
+may_exchange(const struct trail *t, const struct bounds *b)
 {
 	uid_t uid = geteuid();
 	bool is_kept = (t->up.st_mode & S_ISVTX) && uid != 0 && t->up.st_uid != uid && t->st.st_mode != 0 && t->st.st_uid != uid;
 
-	return !is_kept && may_write(t->dir.data, &t->up, writable);
+	return !is_kept && may_write(t->dir.data, &t->up, b);
 }
 
 /* The file, or a directory that is passed on the way to it, links included.  What cannot be found any more may be anything. */
 static bool
-is_exposed(const char *file, const struct names *writable)
+is_exposed(const char *file, const struct bounds *b)
 {
 	struct trail t;
 	bool found = false;
@@ -41,8 +58,8 @@ is_exposed(const char *file, const struct names *writable)
 
 	trail_init(&t, file);
 	while (!found && (result = trail_next(&t)) > 0)
-		found = may_exchange(&t, writable);
-	found = found || result < 0 || may_write(t.real.data, &t.st, writable);
+		found = may_exchange(&t, b);
+	found = found || result < 0 || may_write(t.real.data, &t.st, b);
 	trail_clear(&t);
 	return found;
 }
@@ -50,10 +67,15 @@ is_exposed(const char *file, const struct names *writable)
 const char *
 exposed_find(const struct config *c, const struct names *writable)
 {
-	for (unsigned i = 0; i < c->nconf; i++)
-		if (is_exposed(c->files.v[i], writable))
-			return c->files.v[i];
-	return NULL;
+	struct bounds b = { .writable = writable };
+	const char *found = NULL;
+
+	b.has_mounts = mounts_read(&b.mounts) == 0;
+	for (unsigned i = 0; i < c->nconf && found == NULL; i++)
+		if (is_exposed(c->files.v[i], &b))
+			found = c->files.v[i];
+	mounts_clear(&b.mounts);
+	return found;
 }
 
 int

@@ -72,18 +72,37 @@ make_maildir(const char *path)
 	free(up);
 }
 
+static void
+add_ground(struct daemon *d, char *ground)
+{
+	d->writable.v = mem_resize(d->writable.v, d->writable.n + 1, sizeof *d->writable.v);
+	d->writable.v[d->writable.n++] = ground;
+}
+
+/* What fails here fails again in confine_enter, and is told there. */
+static bool
+has_landlock(void)
+{
+	struct landlock l;
+	bool has = landlock_init(&l, NULL) == 0 && l.abi > 0;
+
+	landlock_clear(&l);
+	return has;
+}
+
 void
 confine_plan(struct daemon *d)
 {
 	const char *path, *what;
 
+	if (!has_landlock())		/* modes are all there is */
+		add_ground(d, mem_text("/"));
 	for (unsigned i = 0; get_place(d->config, i, &path, &what); i++) {
 		if (path[0] == '\0')
 			continue;
 		if (strcmp(what, "capture") == 0)
 			make_maildir(path);
-		d->writable.v = mem_resize(d->writable.v, d->writable.n + 1, sizeof *d->writable.v);
-		d->writable.v[d->writable.n++] = find_ground(path, what);
+		add_ground(d, find_ground(path, what));
 	}
 }
 

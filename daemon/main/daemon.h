@@ -35,7 +35,7 @@ struct daemon {
 	unsigned nsocket;
 	int control_fd;
 	int landlock;			/* its ABI; 0: not confined */
-	struct names writable;		/* directories, as of the start */
+	struct names writable;		/* directories, as of the start; "/" without Landlock */
 	int metrics_fd;			/* -1: nothing is served */
 	int errand_fd;			/* to the helper that runs commands; -1: given to the queue */
 

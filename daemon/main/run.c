@@ -74,10 +74,10 @@ bring_up(struct daemon *d)
 	confine_plan(d);
 	if (servant_fork(&d->errand_fd, &d->options, &d->writable, d->config, &why) < 0 || confine_enter(d, &why) < 0)
 		return command_fail(1, "%s", why.text);
-	check_files(d->config);
 	if (daemon_check_upstreams(d->config, &why) < 0 || daemon_load_users(d->config, &d->users, &why) < 0 ||
 	    daemon_load_tls(d->config, &d->tls, &why) < 0)
 		return command_fail(78, "%s", why.text);
+	check_files(d->config);
 	return supervise_run(d);
 }
 

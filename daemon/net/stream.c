@@ -614,9 +614,9 @@ stream_cipher(const struct stream *s)
 }
 
 int
-stream_peer_certificate(const struct stream *s, struct tls_certificate *out)
+stream_peer_certificate(const struct stream *s, const struct veil *v, struct tls_certificate *out)
 {
-	return s->wire.tls != NULL ? tls_session_peer(s->wire.tls, out) : -1;
+	return s->wire.tls != NULL ? tls_session_peer(s->wire.tls, v, out) : -1;
 }
 
 enum stream_fault

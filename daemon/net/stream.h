@@ -94,8 +94,8 @@ int stream_start_tls(struct stream *s, struct tls *t, const char *name) must_che
 bool stream_is_secure(const struct stream *s);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384", NULL if plain; until the next call in this thread. */
 const char *stream_cipher(const struct stream *s);
-/* -1: none.  Also there when it did not verify (FAULT_CERTIFICATE). */
-int stream_peer_certificate(const struct stream *s, struct tls_certificate *out);
+/* -1: none.  Also there when it did not verify (FAULT_CERTIFICATE).  A name that shows what is in v (NULL: nothing) is hidden. */
+int stream_peer_certificate(const struct stream *s, const struct veil *v, struct tls_certificate *out);
 
 enum stream_fault stream_fault(const struct stream *s);
 const char *stream_why(const struct stream *s);	/* in words, for people: "no answer to TCP in 10 s" is the

@@ -254,10 +254,12 @@ has_name(X509 *x, const char *name)
 	    X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL) == 1;
 }
 
+/* Hidden while it is whole: of a secret that is cut nobody could tell. */
 static void
-print_name(char *out, size_t size, const X509_NAME *name)
+put_name(struct buf *out, const X509_NAME *name, const struct veil *v)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
+	struct buf text = { 0 };
 	char *p = NULL;
 	long n;
 
@@ -265,39 +267,49 @@ print_name(char *out, size_t size, const X509_NAME *name)
 	if (bio == NULL || X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253) < 0)
 		bug("tls: cannot print a name: %s", tls_reason());
 	n = BIO_get_mem_data(bio, &p);
-	snprintf(out, size, "%.*s", n < (long)size ? (int)n : (int)size, p);
+	buf_put(&text, p, (size_t)n);
+	veil_hide_name(v, &text);
+	buf_putstr(out, buf_str(&text));
+	buf_wipe(&text);
 	BIO_free(bio);
 }
 
+static void
+fit_name(char *out, size_t size, const X509_NAME *name, const struct veil *v)
+{
+	struct buf text = { 0 };
+
+	put_name(&text, name, v);
+	str_fit(out, size, buf_str(&text));
+	buf_clear(&text);
+}
+
 void
-tls_describe(X509 *x, const char *name, struct tls_certificate *out)
+tls_describe(X509 *x, const char *name, const struct veil *v, struct tls_certificate *out)
 {
 	struct tm tm;
 
 	memset(out, 0, sizeof *out);
-	print_name(out->subject, sizeof out->subject, X509_get_subject_name(x));
-	print_name(out->issuer, sizeof out->issuer, X509_get_issuer_name(x));
+	fit_name(out->subject, sizeof out->subject, X509_get_subject_name(x), v);
+	fit_name(out->issuer, sizeof out->issuer, X509_get_issuer_name(x), v);
 	if (ASN1_TIME_to_tm(X509_get0_notAfter(x), &tm) == 1)
 		out->not_after_wall_s = timegm(&tm);
 	out->has_name = name != NULL && has_name(x, name);
 	ERR_clear_error();
 }
 
-/* Whole names only: what does not fit is left out. */
+/* What does not fit is cut. */
 void
-tls_describe_chain(STACK_OF(X509) *sent, struct tls_certificate *out)
+tls_describe_chain(STACK_OF(X509) *sent, const struct veil *v, struct tls_certificate *out)
 {
-	char name[sizeof out->subject];
-	size_t n = 0, m;
+	struct buf all = { 0 };
 
-	out->chain[0] = '\0';
-	for (int i = 1; i < sk_X509_num(sent); i++) {	/* -1 of NULL */
-		print_name(name, sizeof name, X509_get_subject_name(sk_X509_value(sent, i)));
-		m = strlen(name) + (n > 0 ? 2 : 0);
-		if (n + m >= sizeof out->chain)
-			break;
-		snprintf(out->chain + n, sizeof out->chain - n, "%s%s", n > 0 ? "; " : "", name);
-		n += m;
+	for (int i = 1; i < sk_X509_num(sent) && all.len < sizeof out->chain; i++) {	/* -1 of NULL */
+		if (i > 1)
+			buf_puts(&all, "; ");
+		put_name(&all, X509_get_subject_name(sk_X509_value(sent, i)), v);
 	}
+	str_fit(out->chain, sizeof out->chain, buf_str(&all));
+	buf_clear(&all);
 	ERR_clear_error();
 }

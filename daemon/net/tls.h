@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/veil.h"
 #include "base/why.h"
 
 struct tls;

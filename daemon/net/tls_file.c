@@ -117,7 +117,7 @@ parse(const struct buf *pem, const char *name, struct tls_certificate *out, stru
 	BIO_free(bio);
 	if (x == NULL)
 		return fail(why, "no certificate in PEM: %s", tls_reason());
-	tls_describe(x, name, out);
+	tls_describe(x, name, NULL, out);
 	X509_free(x);
 	return 0;
 }

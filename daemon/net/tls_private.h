@@ -19,8 +19,8 @@ enum { TLS_ID_OCTETS = 32 };
 void tls_hash_id(const char *id, unsigned char hash[TLS_ID_OCTETS]);
 
 bool tls_is_literal(const char *name);		/* an IP address, not a DNS name */
-void tls_describe(X509 *x, const char *name, struct tls_certificate *out);
-void tls_describe_chain(STACK_OF(X509) *sent, struct tls_certificate *out);	/* NULL: nothing was sent */
+void tls_describe(X509 *x, const char *name, const struct veil *v, struct tls_certificate *out);
+void tls_describe_chain(STACK_OF(X509) *sent, const struct veil *v, struct tls_certificate *out);	/* sent NULL: nothing was */
 
 /* Lets encrypted keys fail; without it OpenSSL would ask the terminal. */
 int tls_no_password(char *buf, int size, int writing, void *arg);

@@ -362,14 +362,14 @@ tls_session_cipher(const struct tls_session *s)
 }
 
 int
-tls_session_peer(const struct tls_session *s, struct tls_certificate *out)
+tls_session_peer(const struct tls_session *s, const struct veil *v, struct tls_certificate *out)
 {
 	X509 *x = s->refused != NULL ? s->refused :
 	    SSL_get0_peer_certificate(s->ssl);
 
 	if (x == NULL)
 		return -1;
-	tls_describe(x, s->name, out);
-	tls_describe_chain(SSL_get_peer_cert_chain(s->ssl), out);
+	tls_describe(x, s->name, v, out);
+	tls_describe_chain(SSL_get_peer_cert_chain(s->ssl), v, out);
 	return 0;
 }

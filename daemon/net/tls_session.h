@@ -30,6 +30,6 @@ void tls_session_shut(struct tls_session *s);			/* sends close_notify */
 enum stream_fault tls_session_fault(const struct tls_session *s);
 const char *tls_session_why(const struct tls_session *s);
 const char *tls_session_cipher(const struct tls_session *s);
-int tls_session_peer(const struct tls_session *s, struct tls_certificate *out);
+int tls_session_peer(const struct tls_session *s, const struct veil *v, struct tls_certificate *out);
 
 #endif

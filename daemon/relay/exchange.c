@@ -160,12 +160,7 @@ exchange_quote_head(const struct exchange *x, struct buf *out)
 int
 exchange_certificate(const struct exchange *x, struct tls_certificate *out)
 {
-	if (stream_peer_certificate(x->stream, out) < 0)
-		return -1;
-	veil_hide_name(x->veil, out->subject, sizeof out->subject);
-	veil_hide_name(x->veil, out->issuer, sizeof out->issuer);
-	veil_hide_name(x->veil, out->chain, sizeof out->chain);
-	return 0;
+	return stream_peer_certificate(x->stream, x->veil, out);
 }
 
 /* --- commands --------------------------------------------------------------- */

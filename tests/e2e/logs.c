@@ -331,12 +331,14 @@ static const struct {
 	{ "ehlo2: 554 5.7.1 provider%2Dsecret is no %70%72%6f%76%69%64%65%72%2d%73%65%63%72%65%74", "event=port " },
 	{ "ehlo2: 451-4.3.0 later provider-s|451 4.3.0 ecret", "event=upstream " },
 	{ "cert: repeats", "event=port " },
+	{ "cert: repeats-behind", "event=port " },
 };
 
 START_TEST(a_provider_that_repeats_the_password_is_not_quoted)	/* C-16 */
 {
 	static const char *const commands[] = { "status", "status --json", "queue", "probe", "probe --json" };
 	struct client *c;
+	bool hidden = false;	/* a chain is shown by probe alone */
 	char *log;
 
 	byname_up(&w, echoes[_i].script, "log { level = \"debug\" }");
@@ -348,10 +350,11 @@ START_TEST(a_provider_that_repeats_the_password_is_not_quoted)	/* C-16 */
 	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
 		(void)world_run(&w, out, sizeof out, NULL, commands[i]);
 		search(commands[i], out, strlen(out));
+		hidden |= strstr(out, "***") != NULL;
 	}
 	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
 	log = world_read_log(&w);
-	ck_assert_msg(strstr(log, "***") != NULL, "%s", log);
+	ck_assert_msg(hidden || strstr(log, "***") != NULL, "%s", log);
 	free(log);
 	ck_assert_int_eq(nftw(w.dir, search_file, 16, FTW_PHYS), 0);
 	world_free(&w);

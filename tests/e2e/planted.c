@@ -2,12 +2,18 @@
 #include "e2e/world.h"
 
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 Suite *planted_suite(void);
@@ -239,6 +245,23 @@ START_TEST(hashes_that_others_can_read_are_told_of)
 }
 END_TEST
 
+/* The upstream's CA is root's alone: the daemon does not start, and says nothing of reloads. */
+START_TEST(what_stops_a_start_is_told_once)
+{
+	char *log;
+
+	if (geteuid() != 0)
+		return;
+	world_configure(&w, "", "user = \"nobody\"\n");
+	shell("chown -R nobody:nogroup .");
+	ck_assert(!world_try_start(&w));
+	ck_assert_int_eq(world_stop(&w, 0), 78);
+	log = world_read_log(&w);
+	ck_assert_msg(strstr(log, ": Permission denied; name a file") != NULL && strstr(log, "reload_impossible") == NULL, "%s", log);
+	free(log);
+}
+END_TEST
+
 /* --- passwd in somebody else's place ---------------------------------------------------------- */
 
 /* As root, in the directory of `nobody': what is done there that one could have done (C-30).  $PLACE is root's: a file that nobody else may read, and one that all may. */
@@ -327,6 +350,8 @@ START_TEST(commands_come_by_a_reload_only_from_a_safe_place)
 	snprintf(rest, sizeof rest, oauth2, _i == 0 ? "token" : "tokens/token");
 	world_configure(&w, "", rest);
 	world_start(&w);
+	if (world_wait_log(&w, "event=no_landlock", 0))
+		return;
 	snprintf(more, sizeof more, "%salert { command = \"/bin/true\" }\n", rest);
 	world_configure(&w, "", more);
 	if (_i == 0) {
@@ -335,6 +360,34 @@ START_TEST(commands_come_by_a_reload_only_from_a_safe_place)
 		world_configure(&w, "", more);		/* all else is as ever */
 	}
 	ck_assert_msg(world_run(&w, out, sizeof out, NULL, "reload") == 0, "%s", out);
+	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
+}
+END_TEST
+
+/* A kernel without it, for this process and the daemon that it starts. */
+static bool
+take_landlock(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_landlock_create_ruleset, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = { sizeof code / sizeof code[0], code };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+/* Nothing but modes keeps it from writing its configuration then. */
+START_TEST(without_landlock_modes_alone_make_a_place_safe)	/* C-06 */
+{
+	if (getenv("GATEPOST_PRELOAD") != NULL || !take_landlock())
+		return;
+	world_start(&w);
+	ck_assert(world_wait_log(&w, "event=no_landlock", 15000));
+	world_configure(&w, "", "alert { command = \"/bin/true\" }\n");
+	reload_is_refused("the command of alert is new, and the daemon itself may write to this file");
 	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
 }
 END_TEST
@@ -357,6 +410,8 @@ planted_suite(void)
 	tcase_add_loop_test(t, root_sets_a_password_as_the_owner, 0, sizeof places / sizeof places[0]);
 	tcase_add_test(t, only_named_places_are_writable);
 	tcase_add_loop_test(t, commands_come_by_a_reload_only_from_a_safe_place, 0, 2);
+	tcase_add_test(t, what_stops_a_start_is_told_once);
+	tcase_add_test(t, without_landlock_modes_alone_make_a_place_safe);
 	suite_add_tcase(s, t);
 	return s;
 }

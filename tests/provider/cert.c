@@ -27,6 +27,7 @@ static const struct kind {
 	{ "nul-name", "", -DAY, 30 * DAY, 0 },
 	{ "wildcard", "DNS:*.localhost", -DAY, 30 * DAY, 0 },
 	{ "repeats", "DNS:portal.hotel.test", -DAY, 30 * DAY, 0 },
+	{ "repeats-behind", "DNS:portal.hotel.test", -DAY, 30 * DAY, 0 },
 };
 
 static X509 *
@@ -140,6 +141,23 @@ make(const struct cert_ca *ca, const struct kind *k, EVP_PKEY *key)
 	return x;
 }
 
+/* One more, which signs nothing: its name is long, and ends with the password. */
+static int
+add_another(SSL_CTX *ctx, EVP_PKEY *key)
+{
+	X509 *x = start(key, "", -DAY, DAY);
+	X509_NAME *name = X509_get_subject_name(x);
+	char subject[272];
+	int ok;
+
+	snprintf(subject, sizeof subject, "%0240d%s", 0, "provider-secret, as it was told");
+	X509_NAME_delete_entry(name, 0);
+	X509_NAME_add_entry_by_txt(name, "CN", V_ASN1_UTF8STRING, (unsigned char *)subject, -1, -1, 0);
+	ok = X509_sign(x, key, EVP_sha256()) != 0 && SSL_CTX_add1_chain_cert(ctx, x) == 1;
+	X509_free(x);
+	return ok;
+}
+
 int
 cert_install(const struct cert_ca *ca, const char *kind, SSL_CTX *ctx)
 {
@@ -152,7 +170,8 @@ cert_install(const struct cert_ca *ca, const char *kind, SSL_CTX *ctx)
 			continue;
 		key = EVP_EC_gen("P-256");
 		x = make(ca, &kinds[i], key);
-		ok = x != NULL && SSL_CTX_use_certificate(ctx, x) == 1 && SSL_CTX_use_PrivateKey(ctx, key) == 1;
+		ok = x != NULL && SSL_CTX_use_certificate(ctx, x) == 1 && SSL_CTX_use_PrivateKey(ctx, key) == 1 &&
+		    (strcmp(kind, "repeats-behind") != 0 || add_another(ctx, key));
 		X509_free(x);
 		EVP_PKEY_free(key);
 		return ok ? 0 : -1;

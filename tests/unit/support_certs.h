@@ -88,7 +88,7 @@ cert_make(const struct cert_spec *c, const struct cert *issuer)
 	ck_assert_ptr_nonnull(out.key);
 	X509_set_version(out.x, X509_VERSION_3);
 	ASN1_INTEGER_set(X509_get_serialNumber(out.x), ++serial);
-	X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
+	X509_NAME_add_entry_by_txt(subject, "CN", strlen(c->cn) > 64 ? V_ASN1_UTF8STRING : MBSTRING_ASC,
 	    (const unsigned char *)c->cn, -1, -1, 0);
 	X509_set_issuer_name(out.x, X509_get_subject_name(by->x));
 	X509_time_adj_ex(X509_getm_notBefore(out.x), c->from_days != 0 ? c->from_days : -1, 0, NULL);

@@ -5,6 +5,8 @@
 #include "unit/scratch.h"
 
 #include <grp.h>
+#include <sched.h>
+#include <sys/mount.h>
 
 #define UP "hostname = \"a.example\"\nupstream \"x\" { host = \"h.example\" username = \"me\" password_command = \"%s\" }\n%s"
 
@@ -65,6 +67,43 @@ START_TEST(where_it_lies)
 	ck_assert((exposed_find(c, &writable) != NULL) == places[_i].exposed);
 	config_unref(&c);
 	free(ground);
+}
+END_TEST
+
+/* One directory by two names, of which the sandbox allows only one; or one file (C-06). */
+static const struct {
+	const char *how, *ground;
+	bool exposed;
+} mounted[] = {
+	{ "mkdir spool/sub && mv etc/conf spool/sub && mount --bind spool/sub etc", "spool", true },
+	{ "mkdir spool/sub && mv etc/conf spool/sub && mount --bind spool etc && ln -s sub/conf etc/conf", "spool", true },
+	{ "mkdir spool/sub && mount --bind etc spool/sub", "spool", true },
+	{ "mkdir spool/sub spool/sub/etc && mount --bind . spool/sub", "spool", true },
+	{ "mount --bind etc/conf etc/conf", "spool", false },
+	{ "mount --bind spool spool && mount --bind etc etc", "spool", false },
+	{ "mkdir far && mount --bind far spool", "spool", false },
+	{ "mv etc/conf spool && touch etc/conf && mount --bind spool/conf etc/conf", "spool", true },
+	{ "ln etc/conf spool/second", "spool", true },
+};
+
+START_TEST(by_another_name)
+{
+	char *ground, path[512];
+	struct names writable = { &ground, 1 };
+	struct config *c;
+
+	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return;
+	ck_assert_int_eq(mkdir(scratch_path("etc"), 0755) | mkdir(scratch_path("spool"), 0700), 0);
+	c = load("etc/conf", "/bin/echo one", "");
+	snprintf(path, sizeof path, "cd %s && %s", scratch_dir, mounted[_i].how);
+	ck_assert_int_eq(system(path), 0);
+	ground = realpath(scratch_path(mounted[_i].ground), NULL);
+	ck_assert((exposed_find(c, &writable) != NULL) == mounted[_i].exposed);
+	config_unref(&c);
+	free(ground);
+	snprintf(path, sizeof path, "cd %s && umount -Rq etc spool; umount -q etc/conf", scratch_dir);
+	(void)!system(path);
 }
 END_TEST
 
@@ -152,6 +191,7 @@ test_exposed(void)
 
 	tcase_add_checked_fixture(t, scratch_make, scratch_remove);
 	tcase_add_loop_test(t, where_it_lies, 0, sizeof places / sizeof places[0]);
+	tcase_add_loop_test(t, by_another_name, 0, sizeof mounted / sizeof mounted[0]);
 	tcase_add_loop_test(t, what_its_user_may, 0, sizeof modes / sizeof modes[0]);
 	tcase_add_loop_test(t, what_is_new, 0, sizeof changes / sizeof changes[0]);
 	suite_add_tcase(s, t);

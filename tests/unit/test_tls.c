@@ -117,7 +117,7 @@ START_TEST(certificates)	/* B-120, B-121, B-122, B-123 (weak keys and digests), 
 	if (c->why == NULL) {
 		UNTIL(l, server.got.len == 4);
 		ck_assert_str_eq(client.diary, "SR");
-		ck_assert_int_eq(stream_peer_certificate(client.s, &seen), 0);
+		ck_assert_int_eq(stream_peer_certificate(client.s, NULL, &seen), 0);
 		ck_assert(seen.has_name);
 	} else {
 		UNTIL(l, end_has(&client, 'F'));
@@ -127,7 +127,7 @@ START_TEST(certificates)	/* B-120, B-121, B-122, B-123 (weak keys and digests), 
 		    "%s: %s", c->what, stream_why(client.s));
 		ck_assert(!stream_is_secure(client.s));
 		if (*c->asked != '\0')	/* what was wrong with it can be looked at */
-			ck_assert_int_eq(stream_peer_certificate(client.s, &seen), 0);
+			ck_assert_int_eq(stream_peer_certificate(client.s, NULL, &seen), 0);
 		end_clear(&client);
 		UNTIL(l, end_has(&server, 'F'));
 		ck_assert_uint_eq(server.got.len, 0);
@@ -147,10 +147,47 @@ START_TEST(nothing_is_verified_where_that_is_asked)	/* B-125 */
 	cs = rig_client_context(&root, false);
 	rig_start_both("mail.test");
 	UNTIL(l, end_has(&client, 'S'));
-	ck_assert_int_eq(stream_peer_certificate(client.s, &seen), 0);
+	ck_assert_int_eq(stream_peer_certificate(client.s, NULL, &seen), 0);
 	ck_assert(!seen.has_name);
 	ck_assert_str_eq(seen.subject, "CN=x");
 	cert_clear(&bad);
+}
+END_TEST
+
+/* A secret in a name, wherever the name is cut: in its middle, in that of an escape, behind it, or before (C-16). */
+START_TEST(names_are_hidden_before_they_are_cut)
+{
+	static const char secret[] = "s3cret,w\xc3\xb6rd,and\xc3\xa4ny-more";
+	struct cert_spec spec = { .cn = "mail", .san = "DNS:mail.test" }, far = { .ca = true };
+	struct veil *v = veil_new();
+	struct tls_certificate seen;
+	char name[400] = { 0 };
+	struct cert shown;
+
+	memset(name, 'x', 218 + (size_t)_i);
+	memcpy(name + 218 + _i, secret, sizeof secret);
+	far.cn = name;
+	veil_add(v, secret);
+	rig_good_contexts();
+	between[0] = cert_make(&far, &root);
+	between[1] = cert_make(&(struct cert_spec){ .cn = "y" }, &root);
+	name[0] = 'z';
+	spec.cn = name;
+	shown = cert_make(&spec, &between[0]);
+	show_certificate(ss, &shown, 2);
+	rig_start_both("mail.test");
+	UNTIL(l, end_has(&client, 'S'));
+	ck_assert_int_eq(stream_peer_certificate(client.s, v, &seen), 0);
+	ck_assert_str_eq(seen.subject, "***");
+	ck_assert_str_eq(seen.issuer, "***");
+	ck_assert_str_eq(seen.chain, "CN=y; ***");
+	ck_assert_int_eq(stream_peer_certificate(client.s, NULL, &seen), 0);
+	ck_assert_uint_eq(strlen(seen.subject), sizeof seen.subject - 1);
+	ck_assert(strncmp(seen.chain, "CN=y; CN=xxx", 12) == 0);
+	veil_unref(&v);
+	cert_clear(&shown);
+	cert_clear(&between[0]);
+	cert_clear(&between[1]);
 }
 END_TEST
 
@@ -433,6 +470,7 @@ test_tls(void)
 	tcase_add_checked_fixture(tc, rig_setup, rig_teardown);
 	tcase_add_loop_test(tc, certificates, 0, sizeof cases / sizeof cases[0]);
 	tcase_add_test(tc, nothing_is_verified_where_that_is_asked);
+	tcase_add_loop_test(tc, names_are_hidden_before_they_are_cut, 0, 42);
 	tcase_add_loop_test(tc, pinned_certificate_that_is_no_root, 0, 2);
 	tcase_add_loop_test(tc, no_trust_no_context, 0, sizeof bad_trust / sizeof bad_trust[0]);
 	tcase_add_test(tc, system_without_certificates);

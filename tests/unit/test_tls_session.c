@@ -125,16 +125,16 @@ START_TEST(what_was_agreed)
 
 	rig_open_streams();
 	ck_assert_ptr_null(stream_cipher(client.s));
-	ck_assert_int_eq(stream_peer_certificate(client.s, &seen), -1);
+	ck_assert_int_eq(stream_peer_certificate(client.s, NULL, &seen), -1);
 	end_clear(&client);
 	end_clear(&server);
 	rig_shake_hands();
 	ck_assert(stream_is_secure(client.s) && stream_is_secure(server.s));
 	ck_assert_str_eq(stream_cipher(client.s), "TLSv1.3 TLS_AES_256_GCM_SHA384");
-	ck_assert_int_eq(stream_peer_certificate(client.s, &seen), 0);
+	ck_assert_int_eq(stream_peer_certificate(client.s, NULL, &seen), 0);
 	ck_assert_str_eq(seen.subject, "CN=mail");
 	ck_assert_str_eq(seen.issuer, "CN=Test Root");
-	ck_assert_int_eq(stream_peer_certificate(server.s, &seen), -1);
+	ck_assert_int_eq(stream_peer_certificate(server.s, NULL, &seen), -1);
 	ck_assert_int_eq(stream_fault(client.s), FAULT_NONE);
 	ck_assert_str_eq(stream_why(client.s), "");
 }

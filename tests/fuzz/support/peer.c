@@ -418,8 +418,9 @@ stream_cipher(const struct stream *s)
 }
 
 int
-stream_peer_certificate(const struct stream *s, struct tls_certificate *out)
+stream_peer_certificate(const struct stream *s, const struct veil *v, struct tls_certificate *out)
 {
+	(void)v;
 	if (s->phase != SECURE && s->fault != FAULT_CERTIFICATE)
 		return -1;
 	*out = (struct tls_certificate){ .subject = "CN=fuzz", .issuer = "CN=ca", .has_name = s->phase == SECURE };
