@@ -18,6 +18,9 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.append(os.path.dirname(HERE))
+from ports import free_port
+
 GATEPOST = os.path.abspath(os.environ.get("GATEPOST", "build/gatepost"))
 SERVED_S = float(os.environ.get("ABUSE_SERVED_S", "2"))
 SECONDS = float(os.environ.get("ABUSE_SECONDS", "20"))
@@ -106,12 +109,6 @@ listen "127.0.0.1:{trusted}" {{ tls = "none" auth = "trusted" trusted = {{"127.0
 upstream "sink" {{ capture = "{dir}/sink" }}
 queue {{ keep_history = "1h" }}
 """
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def wait_for(what, test, patience_s=20):

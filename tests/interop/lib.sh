@@ -24,7 +24,7 @@ cleanup() {
 }
 
 note() { printf 'interop: %s\n' "$*" >&2; }
-port() { $python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+port() { $python tests/ports.py; }
 # run NAME COMMAND...: in the background, until the end
 run() {
 	local name=$1

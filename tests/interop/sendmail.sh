@@ -30,7 +30,7 @@ cleanup() {
 	rm -rf "$dir"
 }
 trap cleanup EXIT
-pf=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+pf=$(python3 tests/ports.py)
 
 c=$dir/etc
 mkdir -p "$c" "$dir/data" "$dir/queue" "$dir/mail"
@@ -97,7 +97,7 @@ user = ""
 listen "127.0.0.1:0" {}
 upstream "postfix" { host = "127.0.0.1" chain = {"$pf/none"} auth = "none" }
 X
-sed -i "s/127.0.0.1:0/127.0.0.1:$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')/" "$dir/gp/gatepost.conf"
+sed -i "s/127.0.0.1:0/127.0.0.1:$(python3 tests/ports.py)/" "$dir/gp/gatepost.conf"
 : >"$dir/gp/users"
 "$gatepost" run -c "$dir/gp/gatepost.conf" 2>"$dir/gp.log" &
 daemon=$!

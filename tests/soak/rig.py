@@ -21,20 +21,6 @@ FAULT_ALLOCATE = 3  # enum fault_call: a disk without room
 KILL_HOWS = (1, 2, 3)  # before, midway, after
 
 
-def free_ports(n):
-    """Below those that the kernel gives to outgoing connections: they must be free whenever they are opened again."""
-    found = set()
-    while len(found) < n:
-        port = random.SystemRandom().randrange(10000, 32000)
-        with socket.socket() as s:
-            try:
-                s.bind(("127.0.0.1", port))
-                found.add(port)
-            except OSError:
-                pass
-    return list(found)
-
-
 class Daemon:
     """gatepost in a directory of its own, with faultlib.so before libc."""
 

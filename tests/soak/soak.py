@@ -10,7 +10,10 @@ import argparse, collections, errno, os, random, shutil, signal, subprocess, sys
 
 from books import Books
 from flapper import Flapper
-from rig import FAULT_ALLOCATE, KILL_HOWS, Daemon, Senders, free_ports
+from rig import FAULT_ALLOCATE, KILL_HOWS, Daemon, Senders
+
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from ports import free_ports
 
 # A leak of a kilobyte a message is more than 8 MB; less is what malloc keeps of messages of 4 MB.  A segment of the spool is 32 MB.
 MEMORY_SLACK_KB, DESCRIPTORS_SLACK, DISK_SLACK_KB = 8192, 2, 40 << 10

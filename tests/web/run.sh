@@ -19,7 +19,7 @@ cleanup() {
 	rm -rf "$dir"
 }
 trap cleanup EXIT
-port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+port() { python3 tests/ports.py; }
 failed=0
 ok() { printf '  ok      %s\n' "$1"; }
 bad() { printf '  FAILED  %s\n' "$1"; failed=1; }
