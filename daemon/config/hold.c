@@ -44,7 +44,7 @@ refuse(const char *file, const char *name, int error, struct why *why)
 	if (error == EWOULDBLOCK)
 		return fail(why, "%s: another program changes it, and does not end: it has locked %s; find it with `fuser -v', end it, and try again",
 		    file, name);
-	if (error == EEXIST)
+	if (error == EEXIST || error == ELOOP || error == EISDIR)
 		return fail(why, "%s: another user changes it, or left %s behind: try again, or remove that", file, name);
 	return fail(why, "%s: cannot be changed: %s: %s; create the directory, or become who may write to it (sudo)", file, name,
 	    strerror(error));

@@ -38,8 +38,10 @@ void
 auth_clear(struct session *s)
 {
 	auth_leave(s);
-	if (s->checking)
+	if (s->checking) {
 		helper_cancel(s->listener->checked, s->self);
+		count_add(COUNT_AUTH_FAILURES, 1);	/* as one that is nobody's was */
+	}
 	s->checking = false;
 }
 

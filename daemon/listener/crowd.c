@@ -33,6 +33,7 @@ enum {
 	SILENT_MS = 20,			/* the same, while nothing is said, and for those who pause once it is full for long: */
 	FULL_MS = 200,			/* for so long */
 	FULL_AGAIN_MS = 500,		/* what lies less apart is one time */
+	BEARABLE_MIN = 4,		/* it may be others who use up what there is */
 	STARVED_MS = 60 * 1000,		/* after that more are tried again */
 	CHECKED_MS = 500,		/* the same, while its password is being looked at */
 	BUSY_MS = 20,			/* used since: at work */
@@ -84,7 +85,7 @@ note_starved(struct listener *l)
 	if (l->accept_errors != errors) {
 		l->accept_errors = errors;
 		l->starved_at_ms = now_ms;
-		l->bearable = n > 2 ? n - n / 16 - 1 : 1;
+		l->bearable = n > BEARABLE_MIN ? n - n / 16 - 1 : BEARABLE_MIN;
 		return true;
 	}
 	if (now_ms - l->starved_at_ms >= STARVED_MS)
@@ -303,6 +304,13 @@ send_away(struct session *s, const char *what)
 	return true;
 }
 
+/* For us: a password is being looked at, or found to be wrong, which must look the same. */
+static bool
+is_waiting(const struct session *s)
+{
+	return s->owed > 0 || s->late.len > 0;
+}
+
 /* One that has said nothing, or nothing for so long. */
 static struct session *
 find_silent(const struct listener *l, bool who_spoke)
@@ -314,7 +322,7 @@ find_silent(const struct listener *l, bool who_spoke)
 
 		if (s->there_since_ms > until_ms)
 			break;
-		if (s->owed == 0 && stream_is_silent(s->stream, who_spoke ? until_ms : 0))
+		if (!is_waiting(s) && stream_is_silent(s->stream, who_spoke ? until_ms : 0))
 			return s;
 	}
 	return NULL;
@@ -332,7 +340,7 @@ find_stranger(const struct listener *l, int64_t age_ms)
 
 		if (s->there_since_ms > now_ms - age_ms)
 			break;
-		if (s->owed == 0)
+		if (!is_waiting(s))
 			return s;
 		if (checked == NULL && s->there_since_ms <= now_ms - checked_ms)
 			checked = s;

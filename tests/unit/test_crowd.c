@@ -351,6 +351,38 @@ START_TEST(who_pauses_gives_way_when_it_stays_full)
 }
 END_TEST
 
+/* Not as arrive, which hurries on to replies that are late. */
+static void
+come(struct rig *r, unsigned i, const char *say, int64_t later_ms)
+{
+	rig_connect(r, RIG_PLAIN);
+	ck_assert_int_eq(send(r->fd, say, strlen(say), MSG_NOSIGNAL), (ssize_t)strlen(say));
+	put_aside(r, i);
+	for (unsigned n = 0; n < 24; n++) {
+		if (n == 12)
+			clock_fake_add(later_ms);
+		loop_turn(r->loop, false);
+	}
+}
+
+/* A-055: who is about to hear that its login was wrong is spared as who waits for its password to be looked at: else it would show that
+ * the name is nobody's. */
+START_TEST(a_refusal_to_come_is_waited_for)
+{
+	struct rig r;
+
+	rig_start(&r, "limits { connections = 3 }\n");
+	come(&r, 0, HI "AUTH PLAIN AG5vYm9keQBw\r\n", 0);
+	come(&r, 1, HI, 0);
+	come(&r, 2, HI, 110);
+	come(&r, 3, HI, 20);
+	ck_assert(strstr(look(3), "250 HELP") != NULL);
+	ck_assert_ptr_null(strstr(look(0), "535"));
+	ck_assert(!is_gone(0) && is_gone(1) && !is_gone(2));
+	leave(&r, 4);
+}
+END_TEST
+
 /* C-20: where descriptors run out before `connections' strangers give way, and who comes is not turned away; a minute later more are tried. */
 START_TEST(descriptors_run_out)
 {
@@ -504,6 +536,7 @@ test_crowd(void)
 	tcase_add_test(t, trusted_addresses_go_before_users);
 	tcase_add_test(t, the_silent_give_way_sooner);
 	tcase_add_test(t, who_pauses_gives_way_when_it_stays_full);
+	tcase_add_test(t, a_refusal_to_come_is_waited_for);
 	tcase_add_test(t, descriptors_run_out);
 	tcase_add_test(t, a_sweep_is_not_put_off);
 	tcase_add_loop_test(t, who_has_most_gives_way, 0, 3);

@@ -61,8 +61,8 @@ END_TEST
 static const struct {
 	const char *how, *why;
 } refused[] = {
-	{ "ln -s elsewhere users.lock", "users: cannot be changed: " },
-	{ "mkdir users.lock", "users: cannot be changed: " },
+	{ "ln -s elsewhere users.lock", "users.lock behind: " },
+	{ "mkdir users.lock", "users.lock behind: " },
 };
 
 START_TEST(what_is_no_file_is_refused_at_once)
