@@ -26,7 +26,7 @@ enum {
 	PLACES = 1024,			/* a collision forgets the elder */
 	FIRST_DELAY_MS = 500,
 	LAST_DELAY_MS = 30 * 1000,
-	LAST_DUE_MS = 120 * 1000,	/* what so many sessions as there may be ask for takes less */
+	LAST_DUE_MS = 30 * 1000,	/* a session whose client has gone waits as long, too */
 	FORGET_MS = 10 * 60 * 1000,
 	CHECK_MS = 30,			/* what one takes, until it is known */
 	DUMMIES_MAX = 1000,
