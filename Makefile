@@ -210,11 +210,11 @@ web-test: deps-quietly
 	@$(MAKE) --no-print-directory $B/gatepost $B/pageshow
 	@B=$B bash tests/web/run.sh
 
-# M minutes of everything going wrong, and then the books must balance; SEED is that of an earlier run.
+# M minutes of everything going wrong, and then the books must balance; SEED is that of an earlier run, KILLS=1 kills and little else.
 M		?= 10
 soak: $B/gatepost $B/faultlib.so
 	@sh tests/deps.sh quiet python3 openssl
-	@python3 -B tests/soak/soak.py --minutes $M $(if $(SEED),--seed $(SEED)) --gatepost $B/gatepost --faultlib $B/faultlib.so $(if $(SAN),--no-slack)
+	@python3 -B tests/soak/soak.py --minutes $M $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills) --gatepost $B/gatepost --faultlib $B/faultlib.so $(if $(SAN),--no-slack)
 
 # Measured beside a peer in the same run; needs root and the peer (apt-get install postfix sasl2-bin python3).
 # Example: make bench SCENARIOS=S1,S7 ROUNDS=3; docs/performance.md has our figures.

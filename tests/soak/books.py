@@ -2,7 +2,8 @@
 
 Every recipient's address is used once, so that it names the message: its text follows from its number.  The log is read as it
 grows and gives, for each message, how many recipients are open; that must be what the daemon counts, and what it has after
-each restart.  A kill may take back what happened in its last seconds, and only that.
+each restart.  A kill may take back what happened in its last seconds, and only that.  What a killed daemon had written to a
+connection is read to its end all the same: such a delivery comes after the kill, over a connection that began before it.
 """
 import collections, json, re, threading, time
 
@@ -37,7 +38,7 @@ class Books:
         self.lock = threading.RLock()
         self.path, self.at, self.rest = log, 0, b""
         self.sent, self.by_id, self.by_rcpt = [], {}, {}
-        self.came = collections.defaultdict(list)  # recipient: when
+        self.came = collections.defaultdict(list)  # recipient: (when its connection began, when it came)
         self.told = collections.defaultdict(set)  # recipient: the reports' actions
         self.compared = self.octets = self.refused = self.unsure = 0
         self.wrong = []  # what does not hold
@@ -73,7 +74,7 @@ class Books:
 
     # --- what came ----------------------------------------------------------------------
 
-    def stored(self, sender, rcpts, content):
+    def stored(self, sender, rcpts, content, since):
         now = time.monotonic()
         m = self.by_rcpt.get(rcpts[0])
         if m is None:
@@ -87,7 +88,7 @@ class Books:
                 self.fail(f"message {m.number} ({m.id}, {m.octets} octets) did not come as it was sent, from {sender} to {rcpts}: "
                           + self.differ(m, content))
             for r in rcpts:
-                self.came[r].append(now)
+                self.came[r].append((since, now))
 
     def differ(self, m, content):
         """Keeps both beside the log; where they part, from the end of our header on."""
@@ -153,12 +154,13 @@ class Books:
 
     def reopen(self, id, n):
         """After a kill, before the queue was looked at: something ends that had ended, or that nobody heard of."""
-        ended = sum(k for what, k in self.at_kill[id].items() if what != "notice")
+        mine = self.at_kill[id]
+        ended = [what for what in mine.elements() if what != "notice"]
         if id not in self.known:
             self.total["unheard"] += n
-        elif ended >= n:
+        elif len(ended) >= n:
             self.total["taken back"] += n
-            self.at_kill[id].subtract({what: k for what, k in self.at_kill[id].items() if what != "notice"})
+            mine.subtract(ended[:n])
         else:
             return 0
         return n
@@ -189,6 +191,13 @@ class Books:
             self.end(e["msg"], 1, "bounced")
 
     on_expired = on_refused
+
+    def on_held(self, e):
+        """Synced, and the kill came before it was said that the sender is null: its end was no bounce."""
+        if e["msg"] not in self.known and e["reason"].startswith("null sender"):
+            self.null.add(e["msg"])
+            self.count("bounced", -1)
+            self.total["unheard"] -= 1
 
     def on_deferred(self, e):
         self.count("deferred")
@@ -289,8 +298,8 @@ class Books:
         if m.id is not None and not (came or failed or r in queued or m.id in self.deleted or owed):
             self.fail(f"LOST: {m.id} to {r}, {m.octets} octets")
         ends = came + failed + (r in queued)
-        at_kill = sum(any(0 <= k - t <= KILL_WINDOW_S for k in self.kills) for t in self.came[r])
+        at_kill = sum(any(since <= k <= at + KILL_WINDOW_S for k in self.kills) for since, at in self.came[r])
         if ends > 1 + self.maybe[r] + at_kill:
             self.fail(f"{m.id} to {r} came {came} times, failed {failed}, queued {r in queued}; "
-                      f"possible twice by the log: {self.maybe[r]}, just before a kill: {at_kill}")
+                      f"possible twice by the log: {self.maybe[r]}, around a kill: {at_kill}; (connected, came): {self.came[r]}, kills: {self.kills}")
         self.total["twice"] += max(0, came - 1)

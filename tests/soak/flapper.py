@@ -91,7 +91,7 @@ class Session:
     def __init__(self, flapper, s, mode, caps):
         self.f, self.raw, self.mode, self.caps = flapper, s, mode, caps
         self.s = self.reader = None
-        self.sender = None
+        self.sender, self.since = None, time.monotonic()
         self.rcpts, self.chunks = [], []
 
     def close(self):
@@ -239,7 +239,7 @@ class Session:
         elif self.f.chance("refuse"):
             self.say("554 5.7.1 we do not like it")
         else:
-            self.f.stored(sender, rcpts, content)
+            self.f.stored(sender, rcpts, content, self.since)
             if self.f.chance("lost_after"):
                 self.lose()
             self.say("250 2.0.0 ok")

@@ -4,7 +4,7 @@
 Many senders (587, 465, the submit socket) and a provider that flaps (flapper.py), while a dice holds, releases and deletes mail,
 reloads good and bad files, moves the wall clock, fills the disk for a moment, kills the daemon (anywhere, or at a write), ends and
 restarts it.  books.py says what must hold; it is looked at with everything standing still, before and after restarts, in lulls, and at the end.
-One life is long: in its lulls memory and descriptors are measured.  Python's standard library, openssl(1), and tests/e2e's faultlib.
+One life is long: in its lulls memory and descriptors are measured.  --kills instead is lives of a second or two, each killed.  Python's standard library, openssl(1), and tests/e2e's faultlib.
 """
 import argparse, collections, errno, os, random, shutil, signal, subprocess, sys, tempfile, time
 
@@ -261,8 +261,9 @@ upstream "two" {{ {common} chain = {{"{self.backup}/implicit"}} }}
         self.books.check_queue(status, there)
         self.thaw()
 
-    def end_life(self, seconds):
-        end = self.kill if self.dice.random() < .6 else self.stop
+    def one_life(self, least, most, end):
+        seconds = self.dice.uniform(least, most)
+        self.live(seconds)
         how = end()
         self.freeze()
         self.begin_life(end == self.kill)
@@ -293,17 +294,22 @@ upstream "two" {{ {common} chain = {{"{self.backup}/implicit"}} }}
         self.senders.start()
         self.thaw()
         until = time.monotonic() + 60 * self.args.minutes
+        self.only_kills(until) if self.args.kills else self.all_sorts(until)
+        self.finish(base)
+
+    def all_sorts(self, until):
         long = 60 * self.args.minutes * .3
         while time.monotonic() < until:
-            seconds = self.dice.uniform(3, 12)
-            self.live(seconds)
-            self.end_life(seconds)
+            self.one_life(3, 12, self.kill if self.dice.random() < .6 else self.stop)
             if long > 0 and len(self.books.kills) >= 2:
                 self.long_life(long)
                 long = 0
         if long > 0:
             self.long_life(long)
-        self.finish(base)
+
+    def only_kills(self, until):
+        while time.monotonic() < until:
+            self.one_life(.5, 3, self.kill)
 
     def finish(self, base):
         for _ in range(2):
@@ -342,6 +348,7 @@ def main():
     p.add_argument("--seed", default=str(random.SystemRandom().randrange(1 << 32)))
     p.add_argument("--gatepost", default="build/gatepost")
     p.add_argument("--faultlib", default="build/faultlib.so")
+    p.add_argument("--kills", action="store_true", help="nothing but short lives that end by a kill")
     p.add_argument("--keep", action="store_true", help="leave the directory, as a failure does")
     p.add_argument("--no-slack", dest="slack", action="store_false", help="do not judge memory (a sanitizer keeps what is freed)")
     args = p.parse_args()
