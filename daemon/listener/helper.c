@@ -1,10 +1,13 @@
 /*
  * The password thread.  One for all, so that guessers cannot take more than one processor.
  *
- * Who was right the last time is checked first, then whose name failed least from that address, and of these whose name failed least at
- * all: guesses make an app's first login wait only if they are at its name from its address or from many, or at many names that exist.  A name that is nobody's is not waited for at all.  Nothing of that shows (A-055, C-26): a failure is told when its time has come, whatever its name: twice
- * that in which all would have been checked in turn, and not before its delay is over.  Until then it was checked: those who were
- * overtaken come first when their time is near.
+ * Who was right the last time is checked first, then whose name failed least from that address, and of these whose name
+ * failed least at all: guesses make an app's first login wait only if they are at its name from its address or from many,
+ * or at many names that exist.  A name that is nobody's is not waited for at all.
+ *
+ * Nothing of that shows (A-055, C-26): a failure is told when its time has come, whatever its name: twice that in which all
+ * would have been checked in turn, and not before its delay is over.  Until then it was checked: those who were overtaken
+ * come before other guesses when their time is near.
  *
  * What waits is bounded by the sessions: each has one, and takes it along when it ends.
  */
@@ -139,12 +142,18 @@ blame(struct check *c)
 		c->tell_at_ms = c->due_at_ms;
 }
 
-/* After blame.  Whose name is guessed at from elsewhere, too, comes after others; but first who did not guess. */
+/* The lower, the earlier; 0 is before all.  Whose name is guessed at from elsewhere, too, comes after others; but first who did not guess. */
 static uint64_t
-find_rank(const struct check *c)
+make_rank(unsigned failures_of_pair, unsigned failures_of_name)
+{
+	return (uint64_t)(1 + failures_of_pair) << 32 | failures_of_name;
+}
+
+static uint64_t
+find_rank(const struct check *c)	/* after blame: the name has failed once at least */
 {
 	struct record *pair = find_pair(c), *name = find_record(helper.name, c->name, c->at_ms);
-	uint64_t rank = pair->is_proven ? 0 : (uint64_t)(1 + pair->failures) << 32 | name->failures;
+	uint64_t rank = pair->is_proven ? 0 : make_rank(pair->failures, name->failures);
 
 	pair->is_proven = false;	/* until it is again */
 	count_failure(pair);
@@ -171,7 +180,7 @@ forgive(const struct check *c)
 static bool
 is_clean(const struct check *c)
 {
-	return c->rank <= ((uint64_t)1 << 32 | 1);
+	return c->rank <= make_rank(0, 1);
 }
 
 static struct check *
