@@ -123,21 +123,29 @@ START_TEST(killed_under_load_nothing_acknowledged_is_lost)	/* D-02 */
 }
 END_TEST
 
+/* So many messages, and all three ports refuse to be connected to. */
+static void
+start_while_down(struct world *w, unsigned messages)
+{
+	struct client *c;
+
+	world_new(w, PROVIDER_REFUSE, NULL, PROVIDER_REFUSE, NULL, PROVIDER_REFUSE, NULL);
+	world_configure(w, "", "");
+	world_start(w);
+	c = client_new(w, w->l465, CLIENT_IMPLICIT);
+	ck_assert(client_login(c));
+	for (unsigned i = 0; i < messages; i++)
+		ck_assert_int_eq(client_mail(c, "app@client.example", "you@far.example", "Subject: x\r\n\r\ny\r\n"), 250);
+	client_free(&c);
+	ck_assert(world_wait_log(w, "state=down", 30000));
+}
+
 START_TEST(mail_waits_while_the_provider_is_down_and_goes_when_it_is_back)
 {
 	struct world w;
-	struct client *c;
 	char out[16384];
 
-	world_new(&w, PROVIDER_REFUSE, NULL, PROVIDER_REFUSE, NULL, PROVIDER_REFUSE, NULL);
-	world_configure(&w, "", "");
-	world_start(&w);
-	c = client_new(&w, w.l465, CLIENT_IMPLICIT);
-	ck_assert(client_login(c));
-	for (unsigned i = 0; i < 10; i++)
-		ck_assert_int_eq(client_mail(c, "app@client.example", "you@far.example", "Subject: x\r\n\r\ny\r\n"), 250);
-	client_free(&c);
-	ck_assert(world_wait_log(&w, "state=down", 30000));
+	start_while_down(&w, 10);
 	ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, "queue --json"), 0);
 	ck_assert_msg(strstr(out, "\"state\": \"deferred\"") != NULL || strstr(out, "\"state\":\"deferred\"") != NULL, "%s", out);
 	ck_assert_int_eq(world_stop(&w, SIGTERM), 0);
@@ -157,18 +165,9 @@ START_TEST(the_operators_word_stands)
 {
 	static const char *const said[] = { "delete --all --yes", "hold --all" };
 	struct world w;
-	struct client *c;
 	char out[16384];
 
-	world_new(&w, PROVIDER_REFUSE, NULL, PROVIDER_REFUSE, NULL, PROVIDER_REFUSE, NULL);
-	world_configure(&w, "", "");
-	world_start(&w);
-	c = client_new(&w, w.l465, CLIENT_IMPLICIT);
-	ck_assert(client_login(c));
-	for (unsigned i = 0; i < 5; i++)
-		ck_assert_int_eq(client_mail(c, "app@client.example", "you@far.example", "Subject: x\r\n\r\ny\r\n"), 250);
-	client_free(&c);
-	ck_assert(world_wait_log(&w, "state=down", 30000));
+	start_while_down(&w, 5);
 	ck_assert_msg(world_run(&w, out, sizeof out, NULL, said[_i]) == 0, "%s", out);
 	ck_assert_int_eq(world_stop(&w, SIGKILL), -SIGKILL);
 	world_start(&w);

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "turns.h"
 
 #include <check.h>	/* last: it defines fail() */
 
@@ -196,18 +197,6 @@ rig_down(struct rig *r)
 	nftw(r->dir, rig_remove, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-/* Helpers of the queue work in real time, all else at once. */
-#define rig_until(r, cond)                                                     \
-	do {                                                                   \
-		unsigned tries_ = 0;                                           \
-		while (!(cond) && tries_++ < 100000) {                          \
-			loop_turn((r)->loop, false);                           \
-			if (tries_ > 20)                                       \
-				nanosleep(&(struct timespec){ 0, 200000 }, NULL); \
-		}                                                              \
-		ck_assert_msg(cond, "%s", #cond);                              \
-	} while (0)
-
 static inline void
 rig_settle(struct rig *r)
 {
@@ -234,7 +223,7 @@ rig_submit(struct rig *r)
 	buf_puts(&s->text, "Subject: hello\r\n\r\nbody\r\n");
 	s->envelope->size = s->text.len;
 	memo_post(queue_get_channel(r->queue), &s->memo);
-	rig_until(r, r->nkept == kept + 1);
+	turn_until(r, r->nkept == kept + 1);
 }
 
 static inline struct gateway *

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/count.h"
 #include "base/mem.h"
+#include "turns.h"
 
 static const char __attribute__((unused)) basic[] =
     "upstream \"up\" { host = \"127.0.0.1\" chain = {\"2525/none\"} auth = \"none\" }\n";
@@ -272,18 +273,6 @@ rig_down(struct rig *r)
 	buf_clear(&r->last_body);
 	nftw(r->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
-
-/* Turns until the condition holds: the sync helper works in real time, everything else at once. */
-#define turn_until(r, cond)                                                    \
-	do {                                                                   \
-		unsigned tries = 0;                                            \
-		while (!(cond) && tries++ < 100000) {                           \
-			loop_turn((r)->loop, false);                           \
-			if (tries > 50)                                        \
-				nanosleep(&(struct timespec){ 0, 200000 }, NULL); \
-		}                                                              \
-		ck_assert_msg(cond, "%s", #cond);                              \
-	} while (0)
 
 /* Some turns in which nothing of the kind happens. */
 static __attribute__((unused)) void

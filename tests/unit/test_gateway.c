@@ -22,7 +22,7 @@ START_TEST(our_own_fault)
 {
 	rig_submit(&r);
 	for (unsigned i = 1; i < 5; i++) {
-		rig_until(&r, r.nopen == i);
+		turn_until(&r, r.nopen == i);
 		rig_answer(&r, i - 1, OPENED_LOCAL, 0);
 		rig_settle(&r);
 		ck_assert_uint_eq(r.nopen, i);	/* not at once: nothing is better yet */
@@ -31,9 +31,9 @@ START_TEST(our_own_fault)
 		ck_assert_uint_eq(r.queue->totals.messages, 1);
 		clock_fake_add(1000);
 	}
-	rig_until(&r, r.nopen == 5);
+	turn_until(&r, r.nopen == 5);
 	rig_answer(&r, 4, OPENED_UP, 0);
-	rig_until(&r, r.nsent == 1);
+	turn_until(&r, r.nsent == 1);
 }
 END_TEST
 
@@ -50,18 +50,18 @@ static const struct {
 START_TEST(mail_waits)
 {
 	rig_submit(&r);
-	rig_until(&r, r.nopen == 1);
+	turn_until(&r, r.nopen == 1);
 	rig_answer(&r, 0, ends[_i].end, 0);
-	rig_until(&r, rig_gateway(&r)->gate.state == ends[_i].state);
+	turn_until(&r, rig_gateway(&r)->gate.state == ends[_i].state);
 	rig_submit(&r);			/* more mail changes nothing */
 	clock_fake_add(ends[_i].wait_ms * 9 / 10 - 100);	/* a tenth earlier is allowed */
 	rig_settle(&r);
 	ck_assert_uint_eq(r.nopen, 1);
 	ck_assert_uint_eq(r.queue->totals.messages, 2);
 	clock_fake_add(ends[_i].wait_ms / 10 + 100);
-	rig_until(&r, r.nopen == 2);
+	turn_until(&r, r.nopen == 2);
 	rig_answer(&r, 1, OPENED_UP, 0);
-	rig_until(&r, r.nsent == 2);
+	turn_until(&r, r.nsent == 2);
 }
 END_TEST
 
@@ -71,13 +71,13 @@ START_TEST(a_message_brings_what_is_to_be_hidden)
 	struct veil *newest;
 
 	rig_submit(&r);
-	rig_until(&r, r.nopen == 1);
+	turn_until(&r, r.nopen == 1);
 	rig_answer(&r, 0, OPENED_UP, 0);
-	rig_until(&r, r.nsent == 1);
+	turn_until(&r, r.nsent == 1);
 	newest = credential_veil(rig_gateway(&r), "renewed-token");	/* as another lane's OPEN takes it */
 	r.hold = true;
 	rig_submit(&r);
-	rig_until(&r, r.held != NULL);
+	turn_until(&r, r.held != NULL);
 	ck_assert_uint_eq(r.nopen, 1);		/* over the same lane */
 	ck_assert(r.held->veil == newest && veil_finds(newest, STR("renewed-token")));
 	veil_unref(&newest);

@@ -24,13 +24,13 @@ START_TEST(without_memory)
 {
 	rig_up(&r, failures[_i].text);
 	rig_submit(&r);
-	rig_until(&r, rig_gateway(&r)->gate.state == GATE_DOWN);
+	turn_until(&r, rig_gateway(&r)->gate.state == GATE_DOWN);
 	ck_assert_msg(strncmp(rig_gateway(&r)->gate.reason, failures[_i].reason, strlen(failures[_i].reason)) == 0, "%s",
 	    rig_gateway(&r)->gate.reason);
 	ck_assert_uint_eq(r.nopen, 0);
 	ck_assert_uint_eq(r.queue->totals.messages, 1);		/* and waits */
 	clock_fake_add(30 * 1000);	/* and it is asked again */
-	rig_until(&r, rig_gateway(&r)->gate.failures == 2);
+	turn_until(&r, rig_gateway(&r)->gate.failures == 2);
 	ck_assert_uint_eq(r.queue->totals.messages, 1);
 }
 END_TEST
@@ -50,15 +50,15 @@ START_TEST(the_last_good_addresses_serve)
 	rig_stop(&r);
 	rig_start(&r, failures[_i].text);
 	rig_submit(&r);
-	rig_until(&r, r.nopen == 1);
+	turn_until(&r, r.nopen == 1);
 	ck_assert_str_eq(r.open[0]->candidate[0].address, "192.0.2.7");
 	ck_assert_uint_eq(r.open[0]->ncandidate, 2);
 	ck_assert_int_eq(rig_gateway(&r)->gate.state, GATE_UNKNOWN);
 	rig_answer(&r, 0, OPENED_ALL_FAILED, 0);
-	rig_until(&r, rig_gateway(&r)->gate.state == GATE_DOWN);
+	turn_until(&r, rig_gateway(&r)->gate.state == GATE_DOWN);
 	ck_assert_str_eq(rig_gateway(&r)->gate.reason, "so says the relay");
 	clock_fake_add(24 * 3600 * 1000);
-	rig_until(&r, strncmp(rig_gateway(&r)->gate.reason, "DNS ", 4) == 0);
+	turn_until(&r, strncmp(rig_gateway(&r)->gate.reason, "DNS ", 4) == 0);
 	ck_assert_uint_eq(r.nopen, 1);
 }
 END_TEST
@@ -68,7 +68,7 @@ START_TEST(addresses_are_saved)
 {
 	rig_up(&r, UPSTREAM("four.dns.test"));
 	rig_submit(&r);
-	rig_until(&r, r.nopen == 1);
+	turn_until(&r, r.nopen == 1);
 	rig_stop(&r);
 	rig_start(&r, UPSTREAM("four.dns.test"));
 	ck_assert(route_has_addresses(rig_gateway(&r)->route, clock_wall_s()));
@@ -93,17 +93,17 @@ START_TEST(dns_hangs)
 	ck_assert_int_eq(rig_gateway(&r)->gate.state, GATE_UNKNOWN);
 	clock_fake_add(100);
 	if (known) {
-		rig_until(&r, r.nopen == 1);
+		turn_until(&r, r.nopen == 1);
 		ck_assert_str_eq(r.open[0]->candidate[0].address, "192.0.2.7");
 		pthread_mutex_unlock(&support_dns_gate);
 		return;
 	}
-	rig_until(&r, rig_gateway(&r)->gate.state == GATE_DOWN);
+	turn_until(&r, rig_gateway(&r)->gate.state == GATE_DOWN);
 	ck_assert_str_eq(rig_gateway(&r)->gate.reason,
 	    "DNS does not answer for four.dns.test: check this machine's name servers");
 	pthread_mutex_unlock(&support_dns_gate);
 	clock_fake_add(30 * 1000);	/* the answer came meanwhile, and is there */
-	rig_until(&r, r.nopen == 1);
+	turn_until(&r, r.nopen == 1);
 	ck_assert_str_eq(r.open[0]->candidate[0].address, "192.0.2.1");
 }
 END_TEST

@@ -30,12 +30,12 @@ static void
 come_up(void)
 {
 	rig_submit(&r);
-	rig_until(&r, r.nopen == 1);
+	turn_until(&r, r.nopen == 1);
 	rig_hear(&r, &r.open[0]->candidate[0], HEARD_BLOCKED, 5000);
 	rig_hear(&r, &r.open[0]->candidate[1], HEARD_UP, 300);
 	rig_answer(&r, 0, OPENED_UP, 1);
-	rig_until(&r, r.nsent == 1);
-	rig_until(&r, rig_gateway(&r)->nbusy == 0);
+	turn_until(&r, r.nsent == 1);
+	turn_until(&r, rig_gateway(&r)->nbusy == 0);
 	ck_assert_int_eq(rig_door(&r, 0), DOOR_BLOCKED);
 	ck_assert_int_eq(rig_door(&r, 1), DOOR_UP);
 	clock_fake_add(1000);
@@ -45,15 +45,15 @@ START_TEST(all_from_the_start)
 {
 	come_up();
 	change();
-	rig_until(&r, r.nclosed == 1);		/* the connection was made over a network that is gone */
-	rig_until(&r, rig_gateway(&r)->nlane == 0);
+	turn_until(&r, r.nclosed == 1);		/* the connection was made over a network that is gone */
+	turn_until(&r, rig_gateway(&r)->nlane == 0);
 	for (unsigned i = 0; i < 3; i++)
 		ck_assert_int_eq(rig_door(&r, i), DOOR_UNKNOWN);
 	rig_submit(&r);
-	rig_until(&r, r.nopen == 2);
+	turn_until(&r, r.nopen == 2);
 	ck_assert_uint_eq(r.open[1]->candidate[0].port, 587);
 	rig_answer(&r, 1, OPENED_UP, 0);
-	rig_until(&r, r.nsent == 2);
+	turn_until(&r, r.nsent == 2);
 }
 END_TEST
 
@@ -75,13 +75,13 @@ END_TEST
 START_TEST(a_race_begins_anew)
 {
 	rig_submit(&r);
-	rig_until(&r, r.nopen == 1);
+	turn_until(&r, r.nopen == 1);
 	change();
-	rig_until(&r, r.nopen == 2);
+	turn_until(&r, r.nopen == 2);
 	ck_assert_ptr_null(r.open[0]);
 	ck_assert_int_eq(rig_gateway(&r)->gate.state, GATE_UNKNOWN);
 	rig_answer(&r, 1, OPENED_UP, 0);
-	rig_until(&r, r.nsent == 1);
+	turn_until(&r, r.nsent == 1);
 }
 END_TEST
 
@@ -90,13 +90,13 @@ START_TEST(the_limit_stays)
 {
 	r.hold = true;
 	rig_submit(&r);
-	rig_until(&r, r.nopen == 1);
+	turn_until(&r, r.nopen == 1);
 	rig_answer(&r, 0, OPENED_UP, 0);
-	rig_until(&r, r.held != NULL);
+	turn_until(&r, r.held != NULL);
 	rig_submit(&r);
-	rig_until(&r, r.nopen == 2);
+	turn_until(&r, r.nopen == 2);
 	change();
-	rig_until(&r, r.nopen == 3);
+	turn_until(&r, r.nopen == 3);
 	ck_assert_ptr_null(r.open[1]);
 	ck_assert_ptr_nonnull(r.held);
 }
@@ -108,19 +108,19 @@ START_TEST(a_winner_comes_too_late)
 	struct open *won;
 
 	rig_submit(&r);
-	rig_until(&r, r.nopen == 1);
+	turn_until(&r, r.nopen == 1);
 	won = r.open[0];
 	r.open[0] = NULL;		/* so that CLOSE finds a connection */
 	change();
-	rig_until(&r, r.nclosed == 1);
+	turn_until(&r, r.nclosed == 1);
 	won->result = OPENED_UP;
 	won->winner = won->candidate[0];
 	won->memo.kind = MEMO_OPENED;
 	memo_post(queue_get_channel(r.queue), &won->memo);
-	rig_until(&r, r.nclosed == 2);
-	rig_until(&r, r.nopen == 2);
+	turn_until(&r, r.nclosed == 2);
+	turn_until(&r, r.nopen == 2);
 	rig_answer(&r, 1, OPENED_UP, 0);
-	rig_until(&r, r.nsent == 1);
+	turn_until(&r, r.nsent == 1);
 }
 END_TEST
 
@@ -139,9 +139,9 @@ static const struct {
 START_TEST(what_was_down_is_tried_at_once)
 {
 	rig_submit(&r);
-	rig_until(&r, r.nopen == 1);
+	turn_until(&r, r.nopen == 1);
 	rig_answer(&r, 0, gates[_i].end, 0);
-	rig_until(&r, rig_gateway(&r)->gate.state == gates[_i].state);
+	turn_until(&r, rig_gateway(&r)->gate.state == gates[_i].state);
 	rig_settle(&r);
 	ck_assert_uint_eq(r.nopen, 1);
 	change();
@@ -149,7 +149,7 @@ START_TEST(what_was_down_is_tried_at_once)
 	ck_assert_uint_eq(r.nopen, gates[_i].at_once ? 2 : 1);
 	if (!gates[_i].at_once)
 		clock_fake_add(gates[_i].wait_ms);
-	rig_until(&r, r.nopen == 2);
+	turn_until(&r, r.nopen == 2);
 }
 END_TEST
 
@@ -180,7 +180,7 @@ START_TEST(rechecks)
 	come_up();
 	for (unsigned i = 1; i <= 3; i++) {
 		clock_fake_add(5 * 60 * 1000);
-		rig_until(&r, r.nprobe == i);
+		turn_until(&r, r.nprobe == i);
 		ck_assert_uint_eq(r.probe->candidate.port, 587);
 		rig_settle(&r);
 		ck_assert_uint_eq(r.nprobe, i);		/* one at a time */
@@ -191,9 +191,9 @@ START_TEST(rechecks)
 	}
 	ck_assert_uint_eq(r.nopen, 1);
 	ck_assert_int_eq(rig_door(&r, 0), DOOR_UP);
-	rig_until(&r, r.nclosed == 1);		/* the lane on the later port, which was idle */
+	turn_until(&r, r.nclosed == 1);		/* the lane on the later port, which was idle */
 	rig_submit(&r);
-	rig_until(&r, r.nopen == 2);
+	turn_until(&r, r.nopen == 2);
 	ck_assert_uint_eq(r.open[1]->candidate[0].port, 587);
 	ck_assert_uint_eq(r.open[1]->candidate[1].port, 465);
 	clock_fake_add(60 * 60 * 1000);
@@ -207,7 +207,7 @@ START_TEST(a_probe_was_out)
 {
 	come_up();
 	clock_fake_add(5 * 60 * 1000);
-	rig_until(&r, r.nprobe == 1);
+	turn_until(&r, r.nprobe == 1);
 	clock_fake_add(100);
 	change();
 	clock_fake_add(1000);
@@ -218,12 +218,12 @@ START_TEST(a_probe_was_out)
 	rig_settle(&r);
 	ck_assert_int_eq(rig_door(&r, 0), DOOR_UNKNOWN);
 	rig_submit(&r);
-	rig_until(&r, r.nopen == 2);
+	turn_until(&r, r.nopen == 2);
 	rig_hear(&r, &r.open[1]->candidate[1], HEARD_UP, 300);
 	rig_answer(&r, 1, OPENED_UP, 1);
-	rig_until(&r, r.nsent == 2);
+	turn_until(&r, r.nsent == 2);
 	clock_fake_add(5 * 60 * 1000);
-	rig_until(&r, r.nprobe == 2);
+	turn_until(&r, r.nprobe == 2);
 }
 END_TEST
 

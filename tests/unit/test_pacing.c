@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "turns.h"
 
 #define S INT64_C(1000)
 #define MIN (60 * S)
@@ -209,18 +210,6 @@ reload(struct rig *r, const char *text)
 	m->config = load(r, text);
 	memo_post(queue_get_channel(r->queue), &m->memo);
 }
-
-/* The sync helper and the one for names work in real time, everything else at once. */
-#define turn_until(r, cond)                                                    \
-	do {                                                                   \
-		unsigned tries = 0;                                            \
-		while (!(cond) && tries++ < 100000) {                           \
-			loop_turn((r)->loop, false);                           \
-			if (tries > 50)                                        \
-				nanosleep(&(struct timespec){ 0, 200000 }, NULL); \
-		}                                                              \
-		ck_assert_msg(cond, "%s", #cond);                              \
-	} while (0)
 
 static void
 settle(struct rig *r)
