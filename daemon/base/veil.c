@@ -58,6 +58,8 @@ add_word(struct veil *v, const char *p, size_t n, bool coded)
 		if (is_same(w, *p, (unsigned char)c))
 			v->starts[c] |= bit;
 	v->starts['%'] |= bit;
+	v->starts['='] |= bit;
+	v->starts['\\'] |= bit;
 	if (*p == ' ')
 		v->starts['+'] |= bit;
 }
@@ -149,17 +151,49 @@ veil_unref(struct veil **vp)
 
 /* --- looking for them ----------------------------------------------------------- */
 
-/* Octets at p that stand for that one of the word's; 0: none.  `escaped': they are those of a form or an address. */
+static size_t
+read_hex(const char *p, const char *end, char *c)
+{
+	if (end - p < 2 || str_hex(p[0]) < 0 || str_hex(p[1]) < 0)
+		return 0;
+	*c = (char)(str_hex(p[0]) << 4 | str_hex(p[1]));
+	return 2;
+}
+
+/* Octets at p that a form or an address (+, %20), a mail's text (=20) or a quoted string (\", \x20) has for one, *c; 0: no such. */
+static size_t
+read_escape(const char *p, const char *end, char *c)
+{
+	switch (*p) {
+	case '+':
+		*c = ' ';
+		return 1;
+	case '%':
+	case '=':
+		return read_hex(p + 1, end, c) > 0 ? 3 : 0;
+	case '\\':
+		if (end - p < 2)
+			return 0;
+		if (p[1] == 'x' && read_hex(p + 2, end, c) > 0)
+			return 4;
+		*c = p[1];
+		return 2;
+	default:
+		return 0;
+	}
+}
+
+/* Octets at p that stand for that one of the word's; 0: none. */
 static size_t
 fits(const struct word *w, char c, const char *p, const char *end, bool escaped)
 {
+	char plain;
+	size_t n;
+
 	if (p == end)
 		return 0;
-	if (escaped && *p == '+' && c == ' ')
-		return 1;
-	if (!escaped || *p != '%' || end - p < 3 || str_hex(p[1]) < 0 || str_hex(p[2]) < 0)
-		return is_same(w, c, (unsigned char)*p);
-	return is_same(w, c, (unsigned char)(str_hex(p[1]) << 4 | str_hex(p[2]))) ? 3 : 0;
+	n = escaped ? read_escape(p, end, &plain) : 0;
+	return n > 0 && is_same(w, c, (unsigned char)plain) ? n : is_same(w, c, (unsigned char)*p);
 }
 
 /* Where a word goes on that was broken at p: in the next line, behind its enhanced status. */

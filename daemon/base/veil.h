@@ -1,7 +1,7 @@
 /*
  * Takes secrets out of text that strangers wrote: a server may repeat what it was told, then or later (C-16).  Found as they
- * are, in any case, percent-encoded, in hexadecimal, as base 64 has them wherever in a longer text they stood, and broken at the
- * ends of lines.
+ * are, in any case, percent-encoded, quoted-printable, with backslashes as in a quoted string, in hexadecimal, as base 64 has them
+ * wherever in a longer text they stood, and broken at the ends of lines.
  */
 #ifndef BASE_VEIL_H
 #define BASE_VEIL_H

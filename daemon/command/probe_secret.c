@@ -135,7 +135,7 @@ ask(struct fetching *f, const char *client_secret, struct tls *tls)
 	const struct upstream *u = f->settings;
 	struct oauth_request r = {
 		.url = u->oauth2.token_url, .client_id = u->oauth2.client_id, .scope = u->oauth2.scope,
-		.client_secret = client_secret, .refresh_token = f->refresh, .tls = tls,
+		.client_secret = client_secret, .refresh_token = f->refresh, .tls = tls, .veil = f->kept->told.veil,
 	};
 	struct dns *dns = dns_start(f->loop);
 	struct oauth *o = oauth_start(f->loop, dns, &r, on_token, f);

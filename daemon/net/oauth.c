@@ -119,14 +119,15 @@ read_expires(const json_t *o, int64_t *out)
 	return true;
 }
 
-/* What we have said is not to come back in the log, neither as it is nor as the form had it.  One that is too short for the veil
- * is found in many a word; better so. */
+/* What we have said, or what is in this answer, is not to come back in the log.  One that is too short for the veil is found in many
+ * a word; better so. */
 static bool
-is_secret(const char *text, const struct oauth_request *r)
+is_secret(const char *text, const json_t *o, const struct oauth_request *r)
 {
-	const char *const secrets[] = { r->client_secret, r->refresh_token };
+	const char *const secrets[] = { r->client_secret, r->refresh_token, json_string_value(json_object_get(o, "access_token")),
+	    json_string_value(json_object_get(o, "refresh_token")) };
 	struct veil *v = veil_new();
-	bool found = false;
+	bool found = r->veil != NULL && veil_finds(r->veil, str_of(text));
 
 	for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++) {
 		veil_add(v, secrets[i]);
@@ -138,14 +139,13 @@ is_secret(const char *text, const struct oauth_request *r)
 }
 
 static void
-read_token(struct oauth_reading *out, const json_t *o, const struct oauth_request *r)
+read_token(struct oauth_reading *out, const json_t *o)
 {
 	const char *type = json_string_value(json_object_get(o, "token_type"));
 
 	set(out, OAUTH_LATER);
 	if (type != NULL && !str_iis(str_of(type), "bearer")) {
-		fail(&out->why, "the token endpoint gave a token of type %.40s, which no mail server takes",
-		    is_secret(type, r) ? "unknown" : type);
+		fail(&out->why, "the token endpoint gave a token of another type than Bearer, which no mail server takes");
 	} else if (!take_token(o, "access_token", &out->access)) {
 		fail(&out->why, "the token endpoint's answer has no usable access_token");
 	} else if (!read_expires(o, &out->answer.expires_s)) {
@@ -178,9 +178,9 @@ read_error(struct oauth_reading *out, const json_t *o, const char *error, const 
 	const char *words = json_string_value(json_object_get(o, "error_description"));
 
 	set(out, is_refusal(error) ? OAUTH_REFUSED : OAUTH_LATER);
-	if (words == NULL || is_secret(words, r))
+	if (words == NULL || is_secret(words, o, r))
 		words = "";
-	if (is_secret(error, r))
+	if (is_secret(error, o, r))
 		error = "an error";
 	fail(&out->why, "the token endpoint says %.60s%s%.*s", error, *words != '\0' ? ": " : "", DESCRIPTION_MAX, words);
 }
@@ -194,13 +194,13 @@ oauth_read(struct oauth_reading *out, const struct http_answer *a, const struct 
 	memset(out, 0, sizeof *out);
 	set(out, OAUTH_LATER);
 	if (a->status == 0)
-		fail(&out->why, "no answer from the token endpoint: %s", a->why);
+		fail(&out->why, "no answer from the token endpoint: %s", is_secret(a->why, NULL, r) ? "it repeats a secret" : a->why);
 	else if (a->status == 429 || a->status >= 500)
 		fail(&out->why, "the token endpoint answers %d: try later", a->status);
 	else if (json_is_object(o) && a->status / 100 == 4 && error != NULL)
 		read_error(out, o, error, r);
 	else if (json_is_object(o) && a->status == 200 && error == NULL)
-		read_token(out, o, r);
+		read_token(out, o);
 	else if (a->status == 401) {
 		fail(&out->why, "the token endpoint answers 401: client_id or its secret is wrong");
 		set(out, OAUTH_REFUSED);
@@ -242,7 +242,8 @@ oauth_start(struct loop *l, struct dns *d, const struct oauth_request *r, oauth_
 	o->loop = l;
 	o->client_secret = mem_text(r->client_secret);
 	o->refresh_token = mem_text(r->refresh_token);
-	o->request = (struct oauth_request){ .client_secret = o->client_secret, .refresh_token = o->refresh_token };
+	o->request = (struct oauth_request){ .client_secret = o->client_secret, .refresh_token = o->refresh_token,
+	    .veil = veil_ref(r->veil) };
 	o->fn = fn;
 	o->arg = arg;
 	oauth_form(&form, r);
@@ -263,5 +264,6 @@ oauth_free(struct oauth **op)
 	http_free(&o->http);
 	mem_free_secret(&o->client_secret);
 	mem_free_secret(&o->refresh_token);
+	veil_unref(&o->request.veil);
 	loop_bury(o->loop, o, free);
 }

@@ -16,6 +16,7 @@ struct oauth_request {			/* all of it is copied, and wiped */
 	const char *refresh_token;	/* NULL: client_credentials */
 	const char *scope;		/* "": not said */
 	struct tls *tls;
+	struct veil *veil;		/* what else is not to come back in words; NULL: nothing.  Shared, not copied */
 	int64_t timeout_ms;		/* 0: HTTP_DEFAULT_MS */
 };
 
@@ -50,7 +51,7 @@ struct oauth_reading {		/* what oauth_read made of an answer */
 	char *access, *refresh;
 	struct why why;
 };
-/* r: for what must not be repeated in words.  Ends with oauth_reading_clear. */
+/* Its words repeat nothing of r's secrets and veil, nor of the tokens in the answer (C-16).  Ends with oauth_reading_clear. */
 void oauth_read(struct oauth_reading *out, const struct http_answer *a, const struct oauth_request *r);
 void oauth_reading_clear(struct oauth_reading *out);
 

@@ -206,11 +206,14 @@ credential_accepted(struct gateway *g)
 	g->credential.again = false;
 }
 
-static void
-remember(struct credential *c, const char *secret)
+void
+credential_remember(struct gateway *g, const char *secret)
 {
+	struct credential *c = &g->credential;
 	unsigned i = 0;
 
+	if (secret == NULL || *secret == '\0')
+		return;
 	while (i < CREDENTIAL_PAST && c->past[i] != NULL && strcmp(c->past[i], secret) != 0)
 		i++;
 	if (i < CREDENTIAL_PAST && c->past[i] != NULL)
@@ -243,8 +246,7 @@ credential_veil(struct gateway *g, const char *secret)
 	struct credential *c = &g->credential;
 	struct veil *v = veil_new();
 
-	if (secret != NULL)
-		remember(c, secret);
+	credential_remember(g, secret);
 	veil_add(v, secret);
 	veil_add(v, c->secret);
 	veil_add(v, c->fresh);

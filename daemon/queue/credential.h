@@ -71,6 +71,8 @@ void credential_changed(struct gateway *g);
 
 /* All that the provider may know of our secrets, with this one, which it is about to be told (NULL: none); the caller's reference. */
 struct veil *credential_veil(struct gateway *g, const char *secret) must_check;
+/* A secret that was used and is not any more: of these the last CREDENTIAL_PAST are in it.  NULL: nothing. */
+void credential_remember(struct gateway *g, const char *secret);
 struct veil *credential_newest_veil(const struct gateway *g) must_check;	/* the last of these, again; NULL: none was asked for */
 
 /*

@@ -79,6 +79,23 @@ token_is_changed(const struct gateway *g)
 	return changed;
 }
 
+/* It was used, and may be repeated to us for a while. */
+static void
+retire(struct token *t, char **secret)
+{
+	credential_remember(t->gateway, *secret);
+	mem_free_secret(secret);
+}
+
+static void
+renew(struct token *t, char **secret, char *now)	/* which it takes */
+{
+	if (*secret != NULL && strcmp(*secret, now) != 0)
+		credential_remember(t->gateway, *secret);
+	mem_free_secret(secret);
+	*secret = now;
+}
+
 /* A provider that gives a new refresh token may refuse the old one from now on. */
 static void
 keep_refresh(struct token *t, const char *refresh)
@@ -86,12 +103,11 @@ keep_refresh(struct token *t, const char *refresh)
 	const struct upstream *u = t->gateway->settings;
 	struct why why;
 
-	mem_free_secret(&t->replaced);
+	retire(t, &t->replaced);
 	if (token_is_changed(t->gateway))	/* by the operator, while we asked */
 		return;
 	if (config_write_secret(u->oauth2.refresh_token_file, refresh, &why) == 0) {
-		mem_free_secret(&t->in_file);
-		t->in_file = mem_text(refresh);
+		renew(t, &t->in_file, mem_text(refresh));
 		return;
 	}
 	t->replaced = mem_text(refresh);
@@ -117,7 +133,7 @@ take(struct token *t, const struct oauth_answer *a)
 	int64_t now = loop_now_ms(g->queue->loop), margin_s = a->expires_s / 4 < MARGIN_S ? a->expires_s / 4 : MARGIN_S;
 	char *secret = mem_text(a->access);
 
-	mem_free_secret(&t->access);
+	retire(t, &t->access);
 	t->access = mem_text(a->access);
 	t->ends_at_ms = a->expires_s > 0 ? now + a->expires_s * 1000 : 0;
 	if (a->refresh != NULL && !g->settings->oauth2.client_credentials && strcmp(a->refresh, refresh_of(t)) != 0)
@@ -153,8 +169,8 @@ on_answer(void *arg, const struct oauth_answer *a)
 		take(t, a);
 		break;
 	case OAUTH_REFUSED:
-		mem_free_secret(&t->access);
-		mem_free_secret(&t->replaced);	/* the file's may still do */
+		retire(t, &t->access);
+		retire(t, &t->replaced);	/* the file's may still do */
 		credential_settle(t->gateway, t->question, CREDENTIAL_REFUSED, NULL, 0, a->words);
 		break;
 	case OAUTH_LATER:
@@ -191,11 +207,9 @@ prepare(struct token *t, struct why *why)
 	if (read_files(u, &client_secret, &refresh, why) < 0)
 		return -1;
 	if (t->in_file == NULL || strcmp(t->in_file, refresh) != 0)
-		mem_free_secret(&t->replaced);
-	mem_free_secret(&t->client_secret);
-	mem_free_secret(&t->in_file);
-	t->client_secret = client_secret;
-	t->in_file = refresh;
+		retire(t, &t->replaced);
+	renew(t, &t->client_secret, client_secret);
+	renew(t, &t->in_file, refresh);
 	return 0;
 }
 
@@ -216,7 +230,9 @@ token_fetch(struct gateway *g, uint32_t question)
 	r.client_secret = t->client_secret;
 	r.refresh_token = u->oauth2.client_credentials ? NULL : refresh_of(t);
 	r.tls = t->tls;
+	r.veil = credential_veil(g, NULL);
 	t->oauth = oauth_start(g->queue->loop, g->queue->dns, &r, on_answer, t);
+	veil_unref(&r.veil);
 }
 
 /* Who sends the mail is often also who gives the tokens. */
@@ -239,7 +255,7 @@ void
 token_drop(struct gateway *g)
 {
 	if (g->token != NULL)
-		mem_free_secret(&g->token->access);
+		retire(g->token, &g->token->access);
 }
 
 void

@@ -6,10 +6,13 @@
  */
 #include "fuzz/support/fuzz.h"
 
+#include "base/veil.h"
 #include "net/http_reply.h"
 #include "net/oauth.h"
 
-static const struct oauth_request request = {
+#define OTHER "an0ther-one"	/* a secret of another upstream */
+
+static struct oauth_request request = {
 	.url = "https://token.example/", .client_id = "client", .client_secret = "s3cret", .refresh_token = "1//r3fr=sh+a b", .scope = ""
 };
 
@@ -47,7 +50,7 @@ static void
 check_words(const struct oauth_answer *a)
 {
 	hold(a->words != NULL && a->words[0] != '\0' && !str_has_control(str_of(a->words)));
-	hold(!shows(a->words, request.client_secret) && !shows(a->words, request.refresh_token));
+	hold(!shows(a->words, request.client_secret) && !shows(a->words, request.refresh_token) && !shows(a->words, OTHER));
 }
 
 static bool
@@ -66,7 +69,10 @@ check_answer(const struct http_answer *a)
 {
 	struct oauth_reading r;
 
+	request.veil = veil_new();
+	veil_add(request.veil, OTHER);
 	oauth_read(&r, a, &request);
+	veil_unref(&request.veil);
 	switch (r.answer.result) {
 	case OAUTH_TOKEN:
 		hold(a->status == 200 && is_token(r.answer.access));

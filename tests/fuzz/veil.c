@@ -1,6 +1,6 @@
 /*
  * Secrets in what strangers say: the first line is the secret, the rest the text.  Promises, by a slow reading: what is left shows it
- * neither as it is, nor in any case, percent-encoded or in hexadecimal; what shows it nowhere stays as it was; nothing grows
+ * neither as it is, nor in any case, percent-encoded, quoted-printable, with backslashes or in hexadecimal; what shows it nowhere stays as it was; nothing grows
  * (PROTOCOL.md C-16).
  */
 #include "fuzz/support/fuzz.h"
@@ -13,31 +13,47 @@ digit(char c)
 	return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
 }
 
-/* In small letters; percent-encoding taken off, '+' for a space or not. */
-static void
-plain_put(struct buf *out, struct str s, bool percent, bool plus)
+/* The octet that is written at s, and how many that takes: %41 or =41 with that for `escape', \\x41 or \\A with a backslash, 0: none. */
+static size_t
+escaped_at(struct str s, char escape, char *c)
 {
-	for (size_t i = 0; i < s.n; i++) {
+	bool quoted = escape == '\\';
+	size_t at = quoted ? 2 : 1;
+
+	if (s.p[0] != escape || s.n < 2)
+		return 0;
+	if ((!quoted || s.p[1] == 'x') && s.n > at + 1 && digit(s.p[at]) >= 0 && digit(s.p[at + 1]) >= 0) {
+		*c = (char)(digit(s.p[at]) << 4 | digit(s.p[at + 1]));
+		return at + 2;
+	}
+	*c = s.p[1];
+	return quoted ? 2 : 0;
+}
+
+/* In small letters; one kind of escapes taken off, or none ('\0'), '+' for a space or not. */
+static void
+plain_put(struct buf *out, struct str s, char escape, bool plus)
+{
+	for (size_t i = 0, n; i < s.n; i += n) {
 		char c = s.p[i];
 
-		if (percent && c == '%' && s.n - i > 2 && digit(s.p[i + 1]) >= 0 && digit(s.p[i + 2]) >= 0) {
-			c = (char)(digit(s.p[i + 1]) << 4 | digit(s.p[i + 2]));
-			i += 2;
-		} else if (plus && c == '+') {
-			c = ' ';
+		n = escape != '\0' ? escaped_at(str_from(s, i), escape, &c) : 0;
+		if (n == 0) {
+			n = 1;
+			c = plus && s.p[i] == '+' ? ' ' : s.p[i];
 		}
 		buf_putc(out, c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c);
 	}
 }
 
 static bool
-contains(struct str text, struct str what, bool percent, bool plus)
+contains(struct str text, struct str what, char escape, bool plus)
 {
 	struct buf a = { 0 }, b = { 0 };
 	bool found;
 
-	plain_put(&a, text, percent, plus);
-	plain_put(&b, what, false, false);
+	plain_put(&a, text, escape, plus);
+	plain_put(&b, what, '\0', false);
 	found = a.len > 0 && memmem(a.data, a.len, b.data, b.len) != NULL;
 	buf_clear(&a);
 	buf_clear(&b);
@@ -48,11 +64,12 @@ static bool
 shows(struct str text, struct str secret)
 {
 	struct buf hex = { 0 };
-	bool found = contains(text, secret, false, false) || contains(text, secret, true, false) || contains(text, secret, true, true);
+	bool found = contains(text, secret, '\0', false) || contains(text, secret, '%', false) || contains(text, secret, '%', true) ||
+	    contains(text, secret, '=', false) || contains(text, secret, '\\', false);
 
 	for (size_t i = 0; i < secret.n; i++)
 		buf_printf(&hex, "%02x", (unsigned char)secret.p[i]);
-	found = found || contains(text, buf_str(&hex), false, false);
+	found = found || contains(text, buf_str(&hex), '\0', false);
 	buf_clear(&hex);
 	return found;
 }

@@ -2,6 +2,7 @@
 #include "net/oauth.h"
 
 #include "base/mem.h"
+#include "base/veil.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,7 +92,7 @@ static const struct {
 	{ 200, "{\"access_token\":\"a\\r\\nb\"}", OAUTH_LATER, "no usable access_token" },
 	{ 200, "{\"access_token\":\"a b\"}", OAUTH_LATER, "no usable access_token" },
 	{ 200, "{\"access_token\":\"\xc3\xa4\"}", OAUTH_LATER, "no usable access_token" },
-	{ 200, "{\"access_token\":\"t\",\"token_type\":\"mac\"}", OAUTH_LATER, "of type mac" },
+	{ 200, "{\"access_token\":\"t\",\"token_type\":\"mac\"}", OAUTH_LATER, "another type than Bearer" },
 	{ 200, "{\"access_token\":\"t\",\"expires_in\":0}", OAUTH_LATER, "has expired already" },
 	{ 200, "{\"access_token\":\"t\",\"expires_in\":-5}", OAUTH_LATER, "has expired already" },
 	{ 200, "{\"access_token\":\"t\",\"expires_in\":\"soon\"}", OAUTH_LATER, "has expired already" },
@@ -129,16 +130,29 @@ START_TEST(a_secret_is_never_repeated)	/* C-16 */
 		"{\"access_token\":\"a\",\"token_type\":\"1%2f%2F0g-_~.*\"}",
 		"{\"error\":\"invalid_grant\",\"error_description\":\"Basic aWRAeDpzJj0lKyDDpA==\"}",
 		"{\"error\":\"invalid_grant\",\"error_description\":\"312f2f30672d5f7e2e2a\"}",
+		/* of this answer, of another upstream, and of before */
+		"{\"access_token\":\"acc3ss\",\"token_type\":\"acc3ss\"}",
+		"{\"error\":\"acc3ss\",\"access_token\":\"acc3ss\"}",
+		"{\"error\":\"x\",\"error_description\":\"instead of n3xt\",\"refresh_token\":\"n3xt\"}",
+		"{\"error\":\"temporarily_unavailable\",\"error_description\":\"p4ssword is being refreshed\"}",
+		"{\"error\":\"p4ssword\"}",
 	};
-	static const char *const parts[] = { "1//0g", "s&=", "s%26", "0g-_", "aWRAeDpz", "312f2f" };
+	static const char *const parts[] = { "1//0g", "s&=", "s%26", "0g-_", "aWRAeDpz", "312f2f", "acc3ss", "n3xt", "p4ssword" };
+	struct oauth_request asked = refresh;
 	struct oauth_reading r;
 
+	asked.veil = veil_new();
+	veil_add(asked.veil, "p4ssword");
 	oauth_read(&r, &(struct http_answer){ .status = strstr(echoes[_i], "\"error\"") != NULL ? 400 : 200, .body = str_of(echoes[_i]),
-	    .why = "" }, &refresh);
-	ck_assert_ptr_nonnull(strstr(r.answer.words, strstr(echoes[_i], "_type") != NULL ? "of type" : "says"));
+	    .why = "" }, &asked);
+	ck_assert_ptr_nonnull(strstr(r.answer.words, strstr(echoes[_i], "_type") != NULL ? "another type" : "says"));
 	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
 		ck_assert_msg(strcasestr(r.answer.words, parts[i]) == NULL, "%s", r.answer.words);
 	oauth_reading_clear(&r);
+	oauth_read(&r, &(struct http_answer){ .why = "the certificate is for p4ssword" }, &asked);
+	ck_assert_ptr_null(strstr(r.answer.words, "p4ss"));
+	oauth_reading_clear(&r);
+	veil_unref(&asked.veil);
 }
 END_TEST
 
@@ -194,7 +208,7 @@ test_oauth(void)
 	tcase_add_loop_test(t, forms, 0, 3);
 	tcase_add_loop_test(t, tokens, 0, N(good));
 	tcase_add_loop_test(t, no_tokens, 0, N(bad));
-	tcase_add_loop_test(t, a_secret_is_never_repeated, 0, 12);
+	tcase_add_loop_test(t, a_secret_is_never_repeated, 0, 17);
 	tcase_add_test(t, words_are_harmless_and_short);
 	tcase_add_loop_test(t, bounds, 0, 3);
 	suite_add_tcase(s, t);

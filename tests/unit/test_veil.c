@@ -34,6 +34,14 @@ static const struct {
 	{ "s3cret", "s3cre%7", "s3cre%7" },
 	{ "s3cret", "s3cre%", "s3cre%" },
 	{ "s3cret", "s3cre%zz", "s3cre%zz" },
+	/* as a quoted string has it, as programs print strings, and as mail's text */
+	{ "a\"b\\c'd", "for \"a\\\"b\\\\c'd\"", "for \"***\"" },
+	{ "a\"b\\c'd", "for 'a\"b\\\\c\\'d'", "for '***'" },
+	{ "a\"b\\c'd", "for a\"b\\c'd", "for ***" },
+	{ "s3cret", "\\s\\3cret \\x733cre\\x74\\x", "*** ***\\x" },
+	{ "s3cret", "=733cre=74= s3cre=7", "***= s3cre=7" },
+	{ "s=3dx", "s=3dx s=3D3dx s\\=3dx", "*** *** ***" },
+	{ "s3cret", "s3cre\\", "s3cre\\" },
 	/* in the alphabet for addresses, and its own case only: "s3c?>~t?\?>" */
 	{ "s3c?>~t?\?>", "czNjPz5-dD8_Pg", "***g" },
 	{ "s3c?>~t?\?>", "czNjPz5%2bdD8/Pg", "***g" },
