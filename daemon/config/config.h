@@ -202,6 +202,7 @@ unsigned rule_find(const struct config *c, unsigned from, const char *sender,
  * users_file: "user:crypt(3)-hash[:patterns]".  A table is constant, reference counted, and
  * read again when the file changed.
  */
+enum { USERS_PASSWORD_MAX = 511 };	/* octets; crypt(3) refuses more at once */
 struct users;
 struct user {
 	const char *name, *hash, *allowed;	/* allowed "": any sender */
@@ -215,6 +216,9 @@ unsigned users_count(const struct users *u);
 /* Checks a password (crypt_r, yescrypt by default: slow by design, call it off the
  * loop).  user NULL: does the same work against a dummy hash and answers false. */
 bool users_check(const struct user *user, const char *password);
+
+/* For each kind of hash that the table has (method and cost) one user with such a one, `most' of them at the most.  Their number. */
+unsigned users_kinds(const struct users *u, const struct user **kind, unsigned most);
 
 /* passwd: sets, or deletes (password NULL), one user's line; the file is replaced whole
  * (temporary file, fsync, rename), owner and mode kept, 0640 when new. */

@@ -10,6 +10,7 @@
 #include "config/guard.h"
 #include "config/hold.h"
 
+#include <assert.h>
 #include <crypt.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +20,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { USERS_BYTES_MAX = 16 << 20, USER_NAME_MAX = 255, WAIT_MS = 10000 };
+enum { USERS_BYTES_MAX = 16 << 20, USER_NAME_MAX = 255, WAIT_MS = 10000, SALT_LEAST = 8 };
+
+static_assert(USERS_PASSWORD_MAX < CRYPT_MAX_PASSPHRASE_SIZE, "what crypt(3) takes");
 
 struct users {
 	atomic_uint refs;
@@ -207,6 +210,45 @@ users_check(const struct user *user, const char *password)
 	return same && !is_locked;
 }
 
+/* How much of a hash says what it costs: its method, and what stands between that and the salt. */
+static size_t
+kind_length(const char *hash)
+{
+	size_t method, field;
+
+	if (hash[0] != '$' || strchr(hash + 1, '$') == NULL)
+		return 0;
+	method = strcspn(hash + 1, "$") + 2;
+	field = strcspn(hash + method, "$");
+	if (hash[1] == '7')		/* scrypt's cost is the first octet of what follows */
+		return method + 1;
+	return field < SALT_LEAST || strncmp(hash + method, "rounds=", 7) == 0 ? method + field : method;
+}
+
+static bool
+is_kind(const struct user *a, const struct user *b)
+{
+	size_t n = kind_length(a->hash);
+
+	return n == kind_length(b->hash) && strncmp(a->hash, b->hash, n) == 0;
+}
+
+unsigned
+users_kinds(const struct users *u, const struct user **kind, unsigned most)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < u->n && n < most; i++) {
+		unsigned k = 0;
+
+		while (k < n && !is_kind(kind[k], &u->v[i]))
+			k++;
+		if (k == n)
+			kind[n++] = &u->v[i];
+	}
+	return n;
+}
+
 static int
 make_hash(char **out, const char *password, struct why *why)
 {
@@ -216,9 +258,9 @@ make_hash(char **out, const char *password, struct why *why)
 
 	if (password[0] == '\0')
 		return fail(why, "the password is empty; give one");
-	if (strlen(password) >= CRYPT_MAX_PASSPHRASE_SIZE)
+	if (strlen(password) > USERS_PASSWORD_MAX)
 		return fail(why, "the password is longer than %d octets; give a "
-		    "shorter one", CRYPT_MAX_PASSPHRASE_SIZE - 1);
+		    "shorter one", USERS_PASSWORD_MAX);
 	if (str_has_control(str_of(password)))
 		return fail(why, "the password has control characters; give "
 		    "another");

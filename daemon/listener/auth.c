@@ -105,7 +105,7 @@ is_name(struct str name)
 static bool
 is_password(struct str password)
 {
-	return password.n > 0 && memchr(password.p, '\0', password.n) == NULL;
+	return password.n > 0 && password.n <= USERS_PASSWORD_MAX && memchr(password.p, '\0', password.n) == NULL;
 }
 
 static const struct user *

@@ -11,7 +11,8 @@
  * Among strangers there is stress when nine tenths of all are in use: then each has ten seconds, and when hardly any session is left
  * the one that came first gives way to whoever comes.  Everybody has a moment before that, one whose password is being looked at
  * a longer one, and one who says nothing a shorter; meanwhile newcomers wait in the kernel's queue.  When that goes on, to pause is to
- * give way: an app on its way to a login seldom lets us wait.
+ * give way: an app on its way to a login seldom lets us wait.  Who waits for the answer to a password and has ended its side
+ * goes first, and after a second in any case: guessers leave without it.
  *
  * Who gives way is sent away by the sweep or before a newcomer is accepted, never while another session is being served: replies
  * to be written stand in the listener then.
@@ -36,6 +37,7 @@ enum {
 	BEARABLE_MIN = 4,		/* it may be others who use up what there is */
 	STARVED_MS = 60 * 1000,		/* after that more are tried again */
 	CHECKED_MS = 500,		/* the same, while its password is being looked at */
+	GONE_MS = 1000,			/* to hear of it, once its side has ended */
 	BUSY_MS = 20,			/* used since: at work */
 	YOUNG_MS = 1000,		/* used since: others go first */
 	IDLE_MS = 10 * 1000,		/* a session that was used since is not idle */
@@ -328,6 +330,21 @@ find_silent(const struct listener *l, bool who_spoke)
 	return NULL;
 }
 
+/* One that waits for an answer to its password, and ended its side so long ago: most often nobody is there any more. */
+static struct session *
+find_gone(const struct listener *l, int64_t age_ms)
+{
+	int64_t until_ms = loop_now_ms(l->loop) - age_ms;
+
+	for (struct node *n = l->strangers.next; n != &l->strangers; n = n->next) {
+		struct session *s = container_of(n, struct session, crowd);
+
+		if (s->eof && s->eof_at_ms <= until_ms)
+			return s;
+	}
+	return NULL;
+}
+
 /* The stranger that came first, when that is so long ago; better one whose password is not being looked at. */
 static struct session *
 find_stranger(const struct listener *l, int64_t age_ms)
@@ -375,6 +392,8 @@ find_any(const struct listener *l)
 
 	if (held_in_all > room)
 		s = find_heavy(l, rest_needed_ms(l));
+	if (s == NULL)
+		s = find_gone(l, 0);
 	if (s == NULL)
 		s = find_stranger(l, GRACE_MS);
 	if (s == NULL)
@@ -432,12 +451,15 @@ crowd_on_sweep(void *arg)
 {
 	struct listener *l = arg;
 	unsigned spare, now = sessions(), over;
+	struct session *gone;
 
 	(void)note_starved(l);
 	spare = most(l) / 20;
 	over = now + spare > most(l) ? now + spare - most(l) : 0;
 	while (is_stressed(l) && send_away(find_stranger(l, STRANGER_MS), "timeout"))
 		continue;
+	while ((gone = find_gone(l, GONE_MS)) != NULL)
+		session_give_way(gone, "timeout");
 	trim(l);
 	while (over-- > 0 && send_away(find_any(l), "too many connections"))
 		continue;

@@ -2,12 +2,13 @@
  * The password thread.  One for all, so that guessers cannot take more than one processor.
  *
  * Who was right the last time is checked first, then whose name failed least from that address, and of these whose name
- * failed least at all: guesses make an app's first login wait only if they are at its name from its address or from many,
- * or at many names that exist.  A name that is nobody's is not waited for at all.
+ * failed least at all.  Whose name is guessed at from its own address cannot be told from who guesses: of those every other time
+ * the newest is checked, since a guesser's next one comes when the last was told.  A name that is nobody's is not waited for at all.
  *
  * Nothing of that shows (A-055, C-26): a failure is told when its time has come, whatever its name: twice that in which all
  * would have been checked in turn, and not before its delay is over.  Until then it was checked: those who were overtaken
- * come before other guesses when their time is near.
+ * come before other guesses when their time is near.  What one takes is measured for its own sake: by no check of a guess,
+ * for then a guess at a name that exists could be seen in what others wait.
  *
  * What waits is bounded by the sessions: each has one, and takes it along when it ends.
  */
@@ -32,6 +33,8 @@ enum {
 	LAST_DUE_MS = 30 * 1000,	/* a session whose client has gone waits as long, too */
 	FORGET_MS = 10 * 60 * 1000,
 	CHECK_MS = 30,			/* what one takes, until it is known */
+	MEASURE_MS = 2000,		/* the machine may be busy now; only while somebody guesses */
+	KINDS = 8,			/* of hashes, and the dummy's */
 	DUMMIES_MAX = 1000,
 	FAILURES_MAX = 1 << 20,
 	/* Apps of one host share its address: one of them that is set up wrongly must not make
@@ -54,7 +57,11 @@ static struct {
 	struct node waiting;		/* in the order they came */
 	const struct channel *busy_for;	/* whose check is being made; NULL: none */
 	unsigned dummies;		/* names that are nobody's, and have not cost their hash yet */
-	int64_t check_ms;		/* what one takes, the dearer ones rather than the mean */
+	bool by_age;			/* the next is the newest */
+	struct users *users;		/* whose hashes are measured; NULL: nobody's */
+	int64_t measured_at_ms;
+	bool is_stale;			/* it must be measured again */
+	int64_t check_ms;		/* what one takes, of the dearest kind, the slower ones rather than the mean */
 	int64_t all_done_at_ms;		/* if all that came were checked in turn */
 	struct record name[PLACES], address[PLACES], pair[PLACES];
 	unsigned char key[32];
@@ -184,7 +191,7 @@ is_clean(const struct check *c)
 }
 
 static struct check *
-choose(void)	/* under the lock; NULL: nothing waits */
+choose(void)	/* under the lock; NULL: nothing waits, or it is time to measure */
 {
 	struct check *best = NULL, *first = NULL;
 
@@ -196,9 +203,14 @@ choose(void)	/* under the lock; NULL: nothing waits */
 		if (first == NULL || c->due_at_ms < first->due_at_ms)
 			first = c;
 	}
-	if (best == NULL || is_clean(best) || first->due_at_ms - clock_now_ms() > 2 * helper.check_ms)
+	if (best == NULL || is_clean(best))
 		return best;
-	return first;
+	if (helper.is_stale)
+		return NULL;
+	helper.by_age = !helper.by_age;
+	if (helper.by_age)
+		return container_of(helper.waiting.prev, struct check, waiting);
+	return first->due_at_ms - clock_now_ms() > 2 * helper.check_ms ? best : first;
 }
 
 static int64_t
@@ -227,15 +239,11 @@ is_right(const struct check *c)
 static void
 look_at(struct check *c)	/* under the lock, which it gives up meanwhile */
 {
-	int64_t began_ms = work_ms(), took_ms;
-
 	list_remove(&c->waiting);
 	helper.busy_for = c->back;
 	pthread_mutex_unlock(&helper.lock);
 	c->ok = is_right(c);
 	pthread_mutex_lock(&helper.lock);
-	took_ms = work_ms() - began_ms;
-	helper.check_ms = within(took_ms, helper.check_ms - helper.check_ms / 16, LAST_DELAY_MS);
 	if (c->ok)
 		forgive(c);
 	channel_post(c->back, &c->link);
@@ -253,6 +261,31 @@ look_at_dummy(void)	/* the same */
 	pthread_mutex_lock(&helper.lock);
 }
 
+/* One of each kind, whoever is asked about meanwhile. */
+static void
+measure(void)	/* the same */
+{
+	const struct user *kind[KINDS] = { NULL };	/* the first is the dummy's */
+	struct users *users = helper.users != NULL ? users_ref(helper.users) : NULL;
+	int64_t worst_ms = 0;
+	unsigned n = 1;
+
+	helper.is_stale = false;
+	pthread_mutex_unlock(&helper.lock);
+	if (users != NULL)
+		n += users_kinds(users, kind + 1, KINDS - 1);
+	for (unsigned i = 0; i < n; i++) {
+		int64_t began_ms = work_ms(), took_ms;
+
+		(void)users_check(kind[i], "-");
+		took_ms = work_ms() - began_ms;
+		worst_ms = took_ms > worst_ms ? took_ms : worst_ms;
+	}
+	users_unref(&users);
+	pthread_mutex_lock(&helper.lock);
+	helper.check_ms = within(worst_ms, helper.check_ms - helper.check_ms / 16, LAST_DELAY_MS);
+}
+
 static void *
 run(void *arg)
 {
@@ -264,6 +297,8 @@ run(void *arg)
 	while (!helper.stop) {
 		if ((c = choose()) != NULL)
 			look_at(c);
+		else if (helper.is_stale)
+			measure();
 		else if (helper.dummies > 0)
 			look_at_dummy();
 		else
@@ -284,8 +319,9 @@ helper_start(void)
 	memset(helper.address, 0, sizeof helper.address);
 	memset(helper.pair, 0, sizeof helper.pair);
 	helper.check_ms = CHECK_MS;
-	helper.all_done_at_ms = 0;
+	helper.all_done_at_ms = helper.measured_at_ms = 0;
 	helper.dummies = 0;
+	helper.by_age = true;		/* the next is not */
 	helper.stop = false;
 	pthread_mutex_unlock(&helper.lock);
 	error = pthread_create(&helper.thread, NULL, run, NULL);
@@ -305,6 +341,19 @@ helper_stop(void)
 	pthread_cond_signal(&helper.work);
 	pthread_mutex_unlock(&helper.lock);
 	pthread_join(helper.thread, NULL);
+	users_unref(&helper.users);
+	helper.is_stale = false;
+}
+
+void
+helper_learn(struct users *users)
+{
+	pthread_mutex_lock(&helper.lock);
+	users_unref(&helper.users);
+	helper.users = users != NULL ? users_ref(users) : NULL;
+	helper.is_stale = true;
+	pthread_cond_signal(&helper.work);
+	pthread_mutex_unlock(&helper.lock);
 }
 
 /* --- to and from the listeners -------------------------------------------------- */
@@ -317,6 +366,10 @@ helper_put(struct check **cp)
 
 	pthread_mutex_lock(&helper.lock);
 	blame(c);
+	if (c->at_ms - helper.measured_at_ms >= MEASURE_MS) {
+		helper.measured_at_ms = c->at_ms;
+		helper.is_stale = true;
+	}
 	if (waits) {
 		c->rank = find_rank(c);
 		list_put(&helper.waiting, &c->waiting);

@@ -5,12 +5,14 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "listener/helper.h"
 
 void
 logins_init(struct logins *a, struct users *users)
 {
 	*a = (struct logins){ 0 };
 	a->users = users != NULL ? users_ref(users) : NULL;
+	helper_learn(users);
 }
 
 void
@@ -25,6 +27,7 @@ logins_replace(struct logins *a, struct users *users)
 	users_unref(&a->users);
 	a->users = users;
 	a->is_known = false;
+	helper_learn(users);
 }
 
 static bool

@@ -429,6 +429,7 @@ on_event(void *arg, struct stream *stream, enum stream_event ev)
 		break;
 	case STREAM_CLOSED:
 		s->eof = true;
+		s->eof_at_ms = loop_now_ms(s->listener->loop);
 		if (s->state == SESSION_HANDSHAKE)
 			hang_up(s);
 		break;

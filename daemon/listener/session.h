@@ -124,6 +124,7 @@ struct session {
 	char address[48];		/* the client's; "" on the submit socket */
 	struct node crowd;
 	int64_t there_since_ms;		/* on its list */
+	int64_t eof_at_ms;		/* when the client ended its side */
 	_Atomic unsigned *holder;	/* in crowd.c: the sessions of whose it is; NULL: a stranger's */
 	bool esmtp, secure, trusted;
 	bool by_trust;			/* in crowd.c: it has a holder, and that is an address */

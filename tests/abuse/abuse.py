@@ -59,6 +59,7 @@ ATTACKS = {
     "handshakes": (1000, 10000, "full TLS handshakes"),
     "brute_force": (200, 500, "a wrong password on each connection"),
     "brute_force_name": (200, 500, "the same for the app's own name"),
+    "brute_force_first": (200, 500, "the same, and the app comes in the midst of it; another logs in for the first time each time"),
     "guesses": (200, 500, "half for new names, half for a user's; the app logs in for the first time each time"),
     "half_logins": (300, 1000, "AUTH LOGIN, left half way"),
     "huge_lines": (8, 8, "lines without an end"),
@@ -82,8 +83,9 @@ ATTACKS = {
 }
 
 CONNECTIONS = {"submit_busy": 100, "submit_pipelines": 100, "submit_few": 9}
-STARVED = {"starved": "idle_plain", "emfile": "idle_plain", "emfile_dials": "dials", "emfile_guesses": "guesses"}     # what they do
-NEWCOMERS = ("guesses", "emfile_guesses")          # the app is another user with each message
+STARVED = {"starved": "idle_plain", "emfile": "idle_plain", "emfile_dials": "dials", "emfile_guesses": "guesses", "brute_force_first": "brute_force_name"}     # what they do
+NEWCOMERS = ("guesses", "emfile_guesses", "brute_force_first")         # the app is another user with each message
+FIRST_S = 8             # whose name is guessed at from its own address waits for some of those who did before it
 NEWCOMERS_MAX = 1000
 LIMITS = {"submit_unfinished": 'spool_size = "20M"'}
 STAGED_MAX = {"submit_unfinished": 20e6}       # octets of the disk that the daemon may hold open for them
@@ -307,9 +309,9 @@ postlog unix-dgram n - n - 1 postlogd
 
 
 class App:
-    def __init__(self, daemon, user="app", think_s=0.0):
+    def __init__(self, daemon, user="app", think_s=0.0, later_s=0.0):
         login = (user, "app-secret") if isinstance(daemon, Daemon) else ("", "")
-        self.process = subprocess.Popen([sys.executable, f"{HERE}/app.py", str(daemon.at["starttls"]), *login, str(think_s)],
+        self.process = subprocess.Popen([sys.executable, f"{HERE}/app.py", str(daemon.at["starttls"]), *login, str(think_s), str(later_s)],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         os.set_blocking(self.process.stdout.fileno(), False)
         self.rest = ""
@@ -387,6 +389,7 @@ def judge(name, short, daemon, app):
     before = daemon.look()
     if name.startswith("emfile"):
         resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (before["fds"] + 20, 256))
+    late = App(daemon, later_s=seconds / 3) if name == "brute_force_first" else None
     peak, most, staged, took, said = run_attack(STARVED.get(name, name), many, daemon, seconds)
     cpu = (daemon.look()["cpu"] - before["cpu"]) / took
     under = app.heard()
@@ -398,10 +401,11 @@ def judge(name, short, daemon, app):
     is_tarpit = name.startswith("brute") or name.endswith("guesses")
     after = settle(daemon, before, TARPIT_S if is_tarpit else CALM_S)
     under += app.stop()
+    begun = late.stop() if late is not None else []
     status, log = daemon.stop()
     good = [s for s, wrong in under if wrong is None]
     wrong = [w for _, w in under if w is not None]
-    faults = []
+    faults = [f"the first login: {took_s:.1f} s, {wrong_with or 'ok'}" for took_s, wrong_with in begun if took_s > FIRST_S or wrong_with]
     if wrong:
         faults.append(f"{len(wrong)} of {len(under)} messages not taken: {wrong[0]}")
     worst, quiet_worst = max(good, default=99.0), max((s for s, w in quiet if w is None), default=99.0)

@@ -1,6 +1,6 @@
 """The well-behaved app: logs in over TLS and submits a message every 200 ms, each on a connection of its own.  Says for each how
-many seconds it took, or what went wrong, until its standard input ends.  app.py PORT USER PASSWORD THINK; without a user it does not log in;
-THINK seconds lie between login and mail, and do not count.  A %d in the user's name is another number each time: nobody has logged in by it."""
+many seconds it took, or what went wrong, until its standard input ends.  app.py PORT USER PASSWORD THINK LATER; without a user it does not log in;
+THINK seconds lie between login and mail, and do not count; it begins after LATER seconds.  A %d in the user's name is another number each time: nobody has logged in by it."""
 import re
 import select
 import socket
@@ -46,6 +46,7 @@ def submit(port, login, tls, n, think_s):
 def main():
     port, user, password = int(sys.argv[1]), sys.argv[2], sys.argv[3]
     think_s = float(sys.argv[4])
+    time.sleep(float(sys.argv[5]))
 
     def login():
         return b64encode(f"\0{user.replace('%d', str(n))}\0{password}".encode()) if user else b""

@@ -189,26 +189,32 @@ START_TEST(test_memory)
 }
 END_TEST
 
+/* How long it takes until it is refused, for a client that waits. */
+static int64_t
+refused_after_ms(struct rig *r, const char *text)
+{
+	int64_t began_at_ms = clock_now_ms(), took_ms;
+
+	rig_connect(r, RIG_PLAIN);
+	rig_say_text(r, text);
+	rig_await(r, "535 5.7.8");
+	took_ms = clock_now_ms() - began_at_ms;
+	rig_hang_up(r);
+	return took_ms;
+}
+
 /* the delay doubles by account, for one that does not exist alike, and a success forgives. */
 START_TEST(test_delays)
 {
 	static const char *const wrong[] = { LOGIN("AHUAcXE="), LOGIN("AG5vYm9keQBw") };
-	int64_t began_at_ms, took_ms[4];
 	struct rig r;
 
 	rig_start(&r, "");
-	for (int i = 0; i < 4; i++) {
-		began_at_ms = clock_now_ms();
-		ck_assert_str_eq(codes_of(&r, wrong[_i]), "220 250 535/5.7.8");
-		took_ms[i] = clock_now_ms() - began_at_ms;
-	}
 	for (int i = 0; i < 4; i++)
-		ck_assert_int_eq(took_ms[i], 500 << i);
+		ck_assert_int_eq(refused_after_ms(&r, wrong[_i]), 500 << i);
 	if (_i == 0) {
 		ck_assert_str_eq(codes_of(&r, OLD), "220 250 235/2.7.0");
-		began_at_ms = clock_now_ms();
-		ck_assert_str_eq(codes_of(&r, wrong[0]), "220 250 535/5.7.8");
-		ck_assert_int_eq(clock_now_ms() - began_at_ms, 500);
+		ck_assert_int_eq(refused_after_ms(&r, wrong[0]), 500);
 	}
 	ck_assert_int_ge(count_get(COUNT_AUTH_FAILURES), 4);
 	rig_stop(&r);
@@ -226,8 +232,8 @@ START_TEST(test_gone_meanwhile)
 	rig_say(&r, OLD, strlen(OLD), 0);
 	rig_hang_up(&r);
 	if (_i == 0) {
-		rig_settle(&r);
-		ck_assert_int_eq(rig_sessions(), 0);
+		while (rig_sessions() > 0)
+			rig_turn(&r);
 		ck_assert_str_eq(codes_of(&r, OLD), "220 250 235/2.7.0");
 	}
 	rig_stop(&r);

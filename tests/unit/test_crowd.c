@@ -349,6 +349,14 @@ START_TEST(who_pauses_gives_way_when_it_stays_full)
 	ck_assert(!is_gone(6) && is_gone(7) && !is_gone(8));
 	leave(&r, 10);
 }
+
+static void
+turns(struct rig *r, int64_t later_ms)
+{
+	clock_fake_add(later_ms);
+	for (unsigned n = 0; n < 12; n++)
+		loop_turn(r->loop, false);
+}
 END_TEST
 
 /* Not as arrive, which hurries on to replies that are late. */
@@ -358,11 +366,8 @@ come(struct rig *r, unsigned i, const char *say, int64_t later_ms)
 	rig_connect(r, RIG_PLAIN);
 	ck_assert_int_eq(send(r->fd, say, strlen(say), MSG_NOSIGNAL), (ssize_t)strlen(say));
 	put_aside(r, i);
-	for (unsigned n = 0; n < 24; n++) {
-		if (n == 12)
-			clock_fake_add(later_ms);
-		loop_turn(r->loop, false);
-	}
+	turns(r, 0);
+	turns(r, later_ms);
 }
 
 /* A-055: who is about to hear that its login was wrong is spared as who waits for its password to be looked at: else it would show that
@@ -380,6 +385,35 @@ START_TEST(a_refusal_to_come_is_waited_for)
 	ck_assert_ptr_null(strstr(look(0), "535"));
 	ck_assert(!is_gone(0) && is_gone(1) && !is_gone(2));
 	leave(&r, 4);
+}
+END_TEST
+
+/* Guessers who leave without the answer take no places from others: in a full house they go at once, else a second later.  Who only ended
+ * its side and waits for no password is answered as ever. */
+START_TEST(who_left_goes_first)
+{
+	struct rig r;
+
+	rig_start(&r, "limits { connections = 3 }\n");
+	come(&r, 0, HI, 0);
+	come(&r, 1, HI, 0);
+	come(&r, 2, HI "AUTH PLAIN AG5vYm9keQBw\r\n", 110);
+	ck_assert_int_eq(shutdown(held[2].fd, SHUT_WR), 0);
+	come(&r, 3, HI, 1);
+	ck_assert(!is_gone(0) && !is_gone(1) && is_gone(2));
+	leave(&r, 4);
+
+	rig_start(&r, "");
+	for (unsigned i = 0; i < 6; i++)	/* the delays double */
+		come(&r, i, HI "AUTH PLAIN AG5vYm9keQBw\r\n", 0);
+	ck_assert_int_eq(shutdown(held[5].fd, SHUT_WR), 0);
+	turns(&r, 0);
+	turns(&r, 900);
+	ck_assert(!is_gone(5));
+	turns(&r, 1100);
+	ck_assert(is_gone(5) && !is_gone(4));
+	ck_assert(strstr(look(5), "421 4.4.2") != NULL);
+	leave(&r, 6);
 }
 END_TEST
 
@@ -537,6 +571,7 @@ test_crowd(void)
 	tcase_add_test(t, the_silent_give_way_sooner);
 	tcase_add_test(t, who_pauses_gives_way_when_it_stays_full);
 	tcase_add_test(t, a_refusal_to_come_is_waited_for);
+	tcase_add_test(t, who_left_goes_first);
 	tcase_add_test(t, descriptors_run_out);
 	tcase_add_test(t, a_sweep_is_not_put_off);
 	tcase_add_loop_test(t, who_has_most_gives_way, 0, 3);

@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "net/channel.h"
+#include "scratch.h"
 
 #include <check.h>
 
@@ -205,6 +207,98 @@ START_TEST(test_flood_shows_nothing)
 }
 END_TEST
 
+/* When 40 who are nobody hear of it, who ask at once. */
+static void
+ask_forty(struct asker *a, int64_t at_ms, int64_t tell_ms[40])
+{
+	char address[48], text[16];
+
+	for (int i = 0; i < 40; i++) {
+		snprintf(address, sizeof address, "10.1.%d.%d", (int)(at_ms / 1000), i);
+		snprintf(text, sizeof text, "m%d.%d", (int)(at_ms / 1000), i);
+		tell_ms[i] = ask_nobody(a, address, text, at_ms) - at_ms;
+	}
+}
+
+/* A-055, C-26: nor does a guess show by what it took, be it more than others' or less: names that are nobody's hear as late as before. */
+START_TEST(test_one_guess_shows_nothing)
+{
+	static const char *const costs[] = { "$6$rounds=1000$saltsalt$", "$6$rounds=900000$saltsalt$" };
+	char *text = mem_text(crypt("other", costs[_i]));
+	struct user other = { .name = "other", .hash = text, .allowed = "" };
+	int64_t before[40], after[40];
+	struct asker a;
+
+	asker_init(&a);
+	helper_start();
+	ask_forty(&a, 1000, before);
+	ck_assert_int_gt(before[39], 2000);
+	for (unsigned i = 0; i < (_i == 0 ? 40 : 3); i++) {
+		ask_from(&a, "10.2.0.1", &other, 1000);
+		await(&a, i + 1);
+	}
+	helper_stop();		/* so that nothing is measured anew because time has passed */
+	ask_forty(&a, 1900000, after);
+	ck_assert_mem_eq(before, after, sizeof before);
+	asker_clear(&a);
+	free(text);
+}
+END_TEST
+
+/* The table's dearest hash is what all wait for, from before anybody guesses. */
+START_TEST(test_dearest)
+{
+	int64_t before[40], after[40] = { 0 };
+	struct users *users;
+	struct asker a;
+	struct why why;
+	char lines[300];
+
+	snprintf(lines, sizeof lines, "a:!\nb:%s\n", crypt("p", "$6$rounds=900000$saltsalt$"));
+	scratch_make();
+	scratch_write("users", lines);
+	ck_assert_msg(users_load(&users, scratch_path("users"), &why) == 0, "%s", why.text);
+	asker_init(&a);
+	helper_start();
+	ask_forty(&a, 1000, before);
+	helper_learn(users);
+	for (int64_t try = 1; try < 2000 && after[39] <= 2 * before[39]; try++) {	/* it is the thread that measures */
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+		ask_forty(&a, try * 1000000, after);
+	}
+	ck_assert_int_gt(after[39], 2 * before[39]);
+	helper_stop();
+	users_unref(&users);
+	asker_clear(&a);
+	scratch_remove();
+}
+END_TEST
+
+/* Who logs in for the first time where others guess at that very name, from that very address, is not behind all of them. */
+START_TEST(test_newest)
+{
+	struct asker a, guesser;
+	struct check *c;
+
+	asker_init(&a);
+	asker_init(&guesser);
+	for (int i = 0; i < 200; i++) {
+		c = check_of(&guesser, "127.0.0.1", &user[0], "u0", 1);
+		c->password[0] = 'q';
+		ck_assert(helper_put(&c));
+	}
+	ask_from(&a, "127.0.0.1", &user[0], 1);
+	helper_start();
+	await(&a, 1);
+	ck_assert_uint_eq(a.good, 1);
+	loop_turn(guesser.loop, false);
+	ck_assert_uint_lt(guesser.answers, 150);
+	asker_clear(&guesser);
+	asker_clear(&a);
+	helper_stop();
+}
+END_TEST
+
 /* Who failed often is overtaken (0), but not for longer than it takes to tell that it failed (1): else that would show whose name exists. */
 START_TEST(test_in_time)
 {
@@ -382,6 +476,9 @@ test_helper(void)
 	tcase_add_test(t, test_forgotten);
 	tcase_add_loop_test(t, test_doubling, 0, 2);
 	tcase_add_test(t, test_flood_shows_nothing);
+	tcase_add_loop_test(t, test_one_guess_shows_nothing, 0, 2);
+	tcase_add_test(t, test_dearest);
+	tcase_add_test(t, test_newest);
 	tcase_add_loop_test(t, test_in_time, 0, 2);
 	tcase_add_test(t, test_abandoned);
 	tcase_add_test(t, test_from_everywhere);

@@ -13,6 +13,12 @@ helper_stop(void)
 {
 }
 
+void
+helper_learn(struct users *users)
+{
+	(void)users;
+}
+
 bool
 helper_put(struct check **cp)
 {
