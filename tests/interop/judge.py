@@ -10,7 +10,12 @@
 #   told       the provider cannot take it: refused at submission, or whole refused and the sender told by a bounce
 #   refused    one recipient refused: whole at the others, and a bounce to the sender that names the one
 #   success    whole, and a report of that to the sender
-import email, email.policy, glob, os, re, sys, time
+# Each of them once: a copy for each recipient, none for who was refused, one report.  So gatepost's queue must be empty, too, and
+# nothing may have come for a while.
+import email, email.policy, glob, json, os, re, socket, sys, time
+from collections import Counter
+
+QUIET_S = 2  # what a server takes, to put in a mailbox what it has accepted
 
 RELAY = b"by relay.example"
 HARD = (b".dot first\r\n..two\r\n.\r\nFrom the margin\r\n8-bit: \xc3\xa9 \xc3\xbc \xe6\xbc\xa2\r\n" + b"x" * 900 +
@@ -53,7 +58,10 @@ class Copy:
         self.crlf = self.raw.count(b"\r\n") > 3
         head = re.split(rb"\r?\n\r?\n", self.raw, maxsplit=1)[0].replace(b"\r\n", b"\n")
         unfolded = re.sub(rb"\n[ \t]", b" ", head)
-        self.to = {m.decode("utf-8", "replace") for m in re.findall(rb"(?mi)^(?:X-Original-To|Delivered-To|Envelope-To): *<?([^>\n]*?)>?$", unfolded)}
+        self.to = Counter()  # some servers name them in two fields
+        for field in (rb"X-Original-To", rb"Delivered-To", rb"Envelope-To"):
+            found = re.findall(rb"(?mi)^" + field + rb": *<?([^>\n]*?)>?$", unfolded)
+            self.to |= Counter(m.decode("utf-8", "replace") for m in found)
         found = re.search(rb"(?m)^Subject: (?:\[PATCH\] )?interop (r\d+)", unfolded)
         self.id = found.group(1).decode() if found else None
         above = unfolded[:unfolded.find(RELAY)].rsplit(b"\n", 1)[0] if RELAY in unfolded else b""
@@ -111,6 +119,15 @@ class Row:
         with open(self.top + "/file.bin", "rb") as f:
             return None if not attached or file == f.read() else "FILE ALTERED"
 
+    def miscounted(self, to):
+        """Every recipient shall have one copy, and the others of the message none."""
+        came = sum((c.to for c in self.copies), Counter())
+        wrong = [(r, came[r]) for r in sorted(self.to) if came[r] != (r in to)]
+        if not wrong:
+            return None
+        r, n = wrong[0]
+        return f"MISSING for {r}" if n == 0 else f"CAME {n} TIMES for {r}" + (f" and {len(wrong) - 1} more" if len(wrong) > 1 else "")
+
     def told(self):
         """What the sender was told: the words of the refusal."""
         for r in self.reports:
@@ -128,9 +145,10 @@ class Row:
             return False, "NOT ACCEPTED"
         if self.check == "told":
             words = self.told()
-            return (False, "MISSING") if words is None else (True, words)
+            return (False, "MISSING") if words is None else self.reported(self.reports, words, set())
         to = {r for r in self.to if not r.endswith("@refused.example")}
         wrong = self.composed(self.check == "composed") if self.check in ("composed", "text") else self.whole(to)
+        wrong = wrong or self.miscounted(to)
         if wrong:
             return False, wrong
         wants_tls = not self.out.startswith("plain")
@@ -143,17 +161,22 @@ class Row:
             good += f", {len(to)} recipients"
         if self.check == "refused":
             named = [r for r in self.reports if b"nobody@refused.example" in r.raw and b"Action: failed" in r.raw]
-            return (True, good + "; the third bounced") if named else (False, "MISSING: the bounce")
+            return self.reported(named, good + "; the third bounced", to) if named else (False, "MISSING: the bounce")
         if self.check == "success":
             named = [r for r in self.reports if re.search(rb"Action: (delivered|relayed)", r.raw)]
             by = "gatepost" if any(RELAY[3:] in re.findall(rb"(?mi)^Reporting-MTA:.*", r.raw)[0] for r in named) else "the provider"
-            return (True, f"{good}; report by {by}") if named else (False, "MISSING: the report")
+            return self.reported(named, f"{good}; report by {by}", to) if named else (False, "MISSING: the report")
         return True, good
+
+    def reported(self, reports, good, to):
+        wrong = self.miscounted(to) or (f"REPORTED {len(reports)} TIMES" if len(reports) > 1 else None)
+        return (False, wrong) if wrong else (True, good)
 
 
 def collect(top, rows, seen):
     by_id = {r.id: r for r in rows}
     by_sender = {r.sender: r for r in rows}
+    before = len(seen)
     for f in glob.glob(top + "/*/mail/new/*") + glob.glob(top + "/*/mail/*.eml"):
         if f in seen:
             continue
@@ -164,6 +187,15 @@ def collect(top, rows, seen):
                 by_sender[sender].reports.append(c)
         if c.id in by_id and not c.report and f"/{by_id[c.id].provider}/" in f:
             by_id[c.id].copies.append(c)
+    return len(seen) > before
+
+
+def queued(top):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(10)
+        s.connect(top + "/gp/control.sock")
+        s.sendall(b'{"command": "status"}\n')
+        return json.loads(s.makefile("rb").readline())["queue"]["messages"]
 
 
 def table(lines):
@@ -175,19 +207,22 @@ def table(lines):
 def judge(top, seconds):
     with open(top + "/rows/all") as f:
         rows = [Row(line, top) for line in f]
-    seen, end = set(), time.monotonic() + seconds
+    seen, end, quiet = set(), time.monotonic() + seconds, 0
     while True:
-        collect(top, rows, seen)
+        left = queued(top)  # first: what leaves it from now on is new
+        now = time.monotonic()
+        if collect(top, rows, seen) or left > 0:
+            quiet = now
         verdicts = [r.verdict() for r in rows]
-        if time.monotonic() > end or not any("MISSING" in words for _, words in verdicts):
+        if now > end or (now > quiet + QUIET_S and not any("MISSING" in words for _, words in verdicts)):
             break
         time.sleep(0.3)
     lines = [("client", "to gatepost", "provider", "from gatepost", "message", "at the provider")]
     lines += [(r.client, r.over, r.provider, r.out, r.kind, ("" if good else "*** ") + words) for r, (good, words) in zip(rows, verdicts)]
     table(lines)
     bad = sum(not good for good, _ in verdicts)
-    print(f"\n{len(rows) - bad} rows as they should be, {bad} not")
-    return 1 if bad or not rows else 0
+    print(f"\n{len(rows) - bad} rows as they should be, {bad} not" + (f"; {left} messages are still queued" if left > 0 else ""))
+    return 1 if bad or left > 0 or not rows else 0
 
 
 if sys.argv[1] == "make":

@@ -86,6 +86,7 @@ control_socket = "$dir/gp/control.sock"
 submit_socket = "$dir/gp/submit.sock"
 users_file = "$dir/gp/users"
 user = ""
+queue { retry = {"1s"} }	# what it would repeat comes while we look
 listen "127.0.0.1:$l587" { tls = "starttls" }
 listen "127.0.0.1:$l465" { tls = "implicit" }
 listen "127.0.0.1:$l2525" { tls = "starttls" }
