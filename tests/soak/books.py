@@ -4,10 +4,14 @@ Every recipient's address is used once, so that it names the message: its text f
 grows and gives, for each message, how many recipients are open; that must be what the daemon counts, and what it has after
 each restart.  A kill may take back what happened in its last seconds, and only that.  What a killed daemon had written to a
 connection is read to its end all the same: such a delivery comes after the kill, over a connection that began before it.
+A recipient may get a message twice only if both say so: the log (maybe_delivered), and the provider, which knows by itself whether its
+answer may have been lost on the way.
 """
 import collections, json, re, threading, time
 
 KILL_WINDOW_S = 5  # a reply is on record a second after it at most; the rest is for a machine with other work on it
+HEARD_S = 2  # an answer that came this long before the link broke was heard, on a machine with other work too
+DRAIN_S = 3  # a stop cuts what is not answered by then
 LINES = [b"." * (i % 3) + b"%d-" % i + b"gatepost " * (i * 7919 % 20) + b"x" * (i % 13) + b"\r\n" for i in range(997)]
 REPORT = re.compile(rb"Final-Recipient: (?:rfc822|utf-8); (\S+)\r\nAction: (\w+)")
 
@@ -38,7 +42,7 @@ class Books:
         self.lock = threading.RLock()
         self.path, self.at, self.rest = log, 0, b""
         self.sent, self.by_id, self.by_rcpt = [], {}, {}
-        self.came = collections.defaultdict(list)  # recipient: (when its connection began, when it came)
+        self.came = collections.defaultdict(list)  # recipient: its deliveries, which the provider fills in
         self.told = collections.defaultdict(set)  # recipient: the reports' actions
         self.compared = self.octets = self.refused = self.unsure = 0
         self.wrong = []  # what does not hold
@@ -46,7 +50,8 @@ class Books:
         self.open, self.null, self.notices = {}, set(), {}
         self.life, self.total = collections.Counter(), collections.Counter()
         self.recent = collections.deque()  # (when, id, recipients, what) that a kill may take back
-        self.maybe, self.deleted, self.kills = collections.Counter(), set(), []
+        self.maybe, self.deleted = collections.Counter(), set()
+        self.kills, self.stops = [], []  # when it was dead; when it was told to stop, and when it had
         self.relevant, self.known, self.at_kill, self.off = 0, set(), None, 0
 
     def fail(self, what):
@@ -74,8 +79,7 @@ class Books:
 
     # --- what came ----------------------------------------------------------------------
 
-    def stored(self, sender, rcpts, content, since):
-        now = time.monotonic()
+    def stored(self, sender, rcpts, content, delivery):
         m = self.by_rcpt.get(rcpts[0])
         if m is None:
             self.report(sender, rcpts, content)
@@ -88,7 +92,7 @@ class Books:
                 self.fail(f"message {m.number} ({m.id}, {m.octets} octets) did not come as it was sent, from {sender} to {rcpts}: "
                           + self.differ(m, content))
             for r in rcpts:
-                self.came[r].append((since, now))
+                self.came[r].append(delivery)
 
     def differ(self, m, content):
         """Keeps both beside the log; where they part, from the end of our header on."""
@@ -298,8 +302,18 @@ class Books:
         if m.id is not None and not (came or failed or r in queued or m.id in self.deleted or owed):
             self.fail(f"LOST: {m.id} to {r}, {m.octets} octets")
         ends = came + failed + (r in queued)
-        at_kill = sum(any(since <= k <= at + KILL_WINDOW_S for k in self.kills) for since, at in self.came[r])
-        if ends > 1 + self.maybe[r] + at_kill:
-            self.fail(f"{m.id} to {r} came {came} times, failed {failed}, queued {r in queued}; "
-                      f"possible twice by the log: {self.maybe[r]}, around a kill: {at_kill}; (connected, came): {self.came[r]}, kills: {self.kills}")
+        at_kill = sum(self.is_at_kill(d) for d in self.came[r])
+        unheard = sum(self.is_unheard(d) for d in self.came[r])
+        if ends > 1 + min(self.maybe[r] + at_kill, unheard):
+            self.fail(f"{m.id} to {r} came {came} times, failed {failed}, queued {r in queued}; possible twice by the log: {self.maybe[r]}, "
+                      f"around a kill: {at_kill}; by the provider: {unheard}; {self.came[r]}, kills: {self.kills}, stops: {self.stops}")
         self.total["twice"] += max(0, came - 1)
+
+    def is_at_kill(self, d):
+        return any(d.session.since <= k <= d.at + KILL_WINDOW_S for k in self.kills)
+
+    def is_unheard(self, d):
+        """Whether the daemon may not have heard that it was delivered, by what the provider knows."""
+        s, replied = d.session, d.replied or time.monotonic()
+        return (s.late or (s.cut is not None and s.cut < replied + HEARD_S) or self.is_at_kill(d) or
+                any(s.since <= end and replied > begin + DRAIN_S - HEARD_S for begin, end in self.stops))

@@ -4,14 +4,31 @@ tests/provider is a script of what happens when; this one is for not knowing.  F
 (421), late_tls (the handshake is reset), login (454), mail, rcpt, data (4xx), refuse (5xx to all of it), lost_before and
 lost_after (the link, around the end of data), slow (replies).  Whatever the mood, an address that begins with "bad" or
 "gone" is refused for good, and one that begins with "never" for now.
+
+It knows by itself which of its answers may not have been heard: a Delivery says when it was answered, its session when the link broke.
 """
 import random, socket, ssl, struct, threading, time
 
 USER_PLAIN = b"AGFwaWtleQBwcm92aWRlci1zZWNyZXQ="  # \0apikey\0provider-secret
+TCP_CLOSE = 7  # linux/tcp.h
+LATE_S = 8  # of the 10 s that the daemon waits: then it may have given the connection up
 
 
 class Lost(Exception):
     """The link ends, by a fault of ours or theirs."""
+
+
+class Delivery:
+    """What was taken; replied is when we had answered, or had tried."""
+    __slots__ = ("session", "at", "replied")
+
+    def __init__(self, session):
+        self.session, self.at, self.replied = session, time.monotonic(), None
+
+    def __repr__(self):
+        s = self.session
+        times = [t and round(t, 3) for t in (s.since, self.at, self.replied, s.cut)]
+        return "(connected {}, came {}, replied {}, link broke {}, late {})".format(*times, s.late)
 
 
 class Flapper:
@@ -19,7 +36,8 @@ class Flapper:
         self.dice, self.stored, self.mood, self.threads = random.Random(seed), stored, {}, 0
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.tls.load_cert_chain(cert, key)
-        self.modes, self.listening, self.open = {}, {}, {}
+        self.tls.options |= ssl.OP_IGNORE_UNEXPECTED_EOF  # else OpenSSL answers with an alert, and look() sees what became of that
+        self.modes, self.listening, self.open = {}, {}, {}  # open: the port of each session
         self.lock = threading.Lock()
         self.seen = {}  # how often each fault was
 
@@ -43,9 +61,9 @@ class Flapper:
         s.shutdown(socket.SHUT_RDWR)
         s.close()
         with self.lock:
-            mine = [c for c, p in self.open.items() if p == port]
-            for c in mine:
-                reset(c)
+            for session, p in self.open.items():
+                if p == port:
+                    session.reset()
 
     def accept(self, listener, port):
         while True:
@@ -65,26 +83,19 @@ class Flapper:
         return True
 
     def serve(self, s, port):
-        with self.lock:
-            self.open[s] = port
         session = Session(self, s, *self.modes[port])
+        with self.lock:
+            self.open[session] = port
         try:
             session.run()
-        except (Lost, OSError, ValueError):
-            pass
+        except (Lost, ValueError):
+            session.look()
+        except OSError:
+            session.broke()
         finally:
             with self.lock:
-                self.open.pop(s, None)
+                self.open.pop(session, None)
             session.close()
-
-
-def reset(s):
-    """Not SSLSocket.shutdown: it makes of the rest of the ciphertext plain octets, for whoever reads just now."""
-    try:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        socket.socket.shutdown(s, socket.SHUT_RDWR)
-    except OSError:
-        pass
 
 
 class Session:
@@ -92,7 +103,30 @@ class Session:
         self.f, self.raw, self.mode, self.caps = flapper, s, mode, caps
         self.s = self.reader = None
         self.sender, self.since = None, time.monotonic()
+        self.cut, self.said, self.late = None, None, False  # when the link broke, when we last answered, whether too late once
         self.rcpts, self.chunks = [], []
+
+    def broke(self):
+        if self.cut is None:
+            self.cut = time.monotonic()
+
+    def look(self):
+        """The end of what they say: did they close before they had read our last answer?  Then their kernel has sent a RST by now, and ours
+        has done with the connection; after a mere FIN it has not."""
+        try:
+            if self.raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == TCP_CLOSE:
+                self.broke()
+        except OSError:
+            self.broke()
+
+    def reset(self):
+        """Not SSLSocket.shutdown: it makes of the rest of the ciphertext plain octets, for whoever reads just now."""
+        self.broke()
+        try:
+            self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            socket.socket.shutdown(self.raw, socket.SHUT_RDWR)
+        except OSError:
+            pass
 
     def close(self):
         for it in (self.reader, self.s, self.raw):
@@ -106,9 +140,12 @@ class Session:
         if self.f.chance("slow"):
             time.sleep(self.f.dice.uniform(0.05, 1.5))
         self.s.sendall(text.encode() + b"\r\n")
+        now = time.monotonic()
+        self.late |= self.said is not None and now - self.said > LATE_S
+        self.said = now
 
     def lose(self):
-        reset(self.s)
+        self.reset()
         raise Lost
 
     def use(self, s):
@@ -116,17 +153,15 @@ class Session:
 
     def secure(self):
         if self.f.chance("late_tls"):
-            self.s = self.s or self.raw
             self.lose()
-        s = self.f.tls.wrap_socket(self.raw, server_side=True)
         with self.f.lock:  # the plain one is closed to us now: what ends the port must find this one
-            self.f.open[s] = self.f.open.pop(self.raw, 0)
-        self.raw = s
-        self.use(s)
+            self.raw = self.f.tls.wrap_socket(self.raw, server_side=True, do_handshake_on_connect=False)
+        self.raw.do_handshake()
+        self.use(self.raw)
 
     def run(self):
         if self.f.chance("reset"):
-            reset(self.raw)
+            self.reset()
             return
         if self.mode == "implicit":
             self.secure()
@@ -136,12 +171,10 @@ class Session:
             self.say("421 4.3.2 busy")
             return
         self.say("220 flapper.test ESMTP")
-        try:
-            while (line := self.reader.readline(16384)).endswith(b"\r\n") and self.obey(line[:-2]):
-                pass
-        finally:
-            with self.f.lock:
-                self.f.open.pop(self.raw, None)
+        while (line := self.reader.readline(16384)).endswith(b"\r\n"):
+            if not self.obey(line[:-2]):
+                return
+        self.look()
 
     def obey(self, line):
         verb, _, arg = line.partition(b" ")
@@ -178,6 +211,7 @@ class Session:
         self.say("250 2.0.0 ok")
 
     def do_quit(self, arg):
+        self.look()  # this answer they need not wait for
         self.say("221 2.0.0 bye")
         return False
 
@@ -239,7 +273,11 @@ class Session:
         elif self.f.chance("refuse"):
             self.say("554 5.7.1 we do not like it")
         else:
-            self.f.stored(sender, rcpts, content, self.since)
+            delivery = Delivery(self)
+            self.f.stored(sender, rcpts, content, delivery)
             if self.f.chance("lost_after"):
                 self.lose()
-            self.say("250 2.0.0 ok")
+            try:
+                self.say("250 2.0.0 ok")
+            finally:
+                delivery.replied = time.monotonic()
