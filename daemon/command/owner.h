@@ -1,13 +1,14 @@
-/* Root in a place that is somebody else's: as that one, so that no link there leads to what is root's (C-30). */
+/* A file that root changes in a place that may be somebody else's: as that one, and in that place (C-30). */
 #ifndef COMMAND_OWNER_H
 #define COMMAND_OWNER_H
 
 #include "config/config.h"
 
 /*
- * For good, if we are root: whoever the directory of the file belongs to, or a link on the way to it; with --state whoever that
- * directory belongs to, for its configuration names the file.  Else nothing happens.
+ * Goes to the directory in which `file' really lies, and if we are root becomes, for good, the one to whom that directory belongs, or
+ * a link on the way to it; with --state first of all whoever the state directory or the configuration belongs to, for that names the
+ * file.  From then on the file is *name (the caller frees it): no slash is in it, so nobody who could change the way leads us elsewhere.
  */
-int owner_become(const struct config *c, const char *file, struct why *why) must_check;
+int owner_enter(const struct config *c, const char *file, char **name, struct why *why) must_check;
 
 #endif

@@ -115,17 +115,24 @@ change(const struct config *config, const char *user, const char *password)
 {
 	struct stat st;
 	struct why why;
+	char *name, *dir;
 	bool made;
 
-	if (owner_become(config, config->users_file, &why) < 0)
+	if (owner_enter(config, config->users_file, &name, &why) < 0)
 		return command_fail(ARGS_FAILED, "passwd: %s", why.text);
-	made = stat(config->users_file, &st) < 0 && errno == ENOENT;
-	if (users_set(config->users_file, user, password, &why) < 0)
-		return command_fail(ARGS_FAILED, "passwd: %s", why.text);
+	made = lstat(name, &st) < 0 && errno == ENOENT;
+	if (users_set(name, user, password, &why) < 0) {
+		dir = getcwd(NULL, 0);
+		command_fail(ARGS_FAILED, "passwd: in %s: %s", dir != NULL ? dir : config->users_file, why.text);
+		free(dir);
+		free(name);
+		return ARGS_FAILED;
+	}
 	if (made) {
-		give_to_daemon(config->users_file, config->user);
+		give_to_daemon(name, config->user);
 		printf("made %s\n", config->users_file);
 	}
+	free(name);
 	printf("%s %s in %s\n", password == NULL ? "deleted" : "set the password of", user, config->users_file);
 	return fflush(stdout) == 0 ? ARGS_OK : ARGS_FAILED;
 }

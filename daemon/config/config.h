@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/bucket.h"
 #include "base/log.h"
@@ -133,6 +134,7 @@ struct config {
 	bool is_state_dir;		/* run --state */
 	struct names files;		/* all that were read: a reload needs them again */
 	unsigned nconf;			/* of them, the first: the configuration itself and what it includes */
+	uid_t owner;			/* of the first of the configuration's files that is not root's, as it was read; 0: all are root's */
 	struct names handed;		/* secrets that the systemd unit is handed: root reads them for it */
 };
 
@@ -221,7 +223,7 @@ bool users_check(const struct user *user, const char *password);
 unsigned users_kinds(const struct users *u, const struct user **kind, unsigned most);
 
 /* passwd: sets, or deletes (password NULL), one user's line; the file is replaced whole
- * (temporary file, fsync, rename), owner and mode kept, 0640 when new. */
+ * (temporary file, fsync, rename), owner and mode kept, 0640 when new.  A link is refused. */
 int users_set(const char *file, const char *user, const char *password, struct why *why) must_check;
 
 bool cidr_parse(struct str s, struct cidr *out);

@@ -362,13 +362,13 @@ check_nul(struct walk *w, struct str text)
 }
 
 static unsigned
-add_file(struct include *in, const char *path, mode_t mode)
+add_file(struct include *in, const char *path, const struct stat *st)
 {
 	char *absolute = file_absolute(path);
 
 	in->file = mem_resize(in->file, in->nfile + 1, sizeof *in->file);
 	in->file[in->nfile] = (struct include_file){ mem_text(path),
-	    file_dir(absolute), mode };
+	    file_dir(absolute), st->st_mode, st->st_uid };
 	free(absolute);
 	return in->nfile++;
 }
@@ -393,7 +393,7 @@ read_into(struct include *in, const char *path, unsigned depth,
 		fail(why, "%s: %s", path, why->text);
 		result = -1;
 	} else {
-		w.file = add_file(in, path, st.st_mode);
+		w.file = add_file(in, path, &st);
 		scan_init(&w.scan, buf_str(&text));
 		result = check_nul(&w, buf_str(&text)) < 0 ? -1 : walk(&w);
 		scan_clear(&w.scan);

@@ -15,6 +15,7 @@ struct include_file {
 	char *path;	/* as it was opened: for messages */
 	char *dir;	/* absolute: what its relative names are relative to */
 	mode_t mode;
+	uid_t owner;
 };
 
 /* Where an option or a section stands.  The first place is the top level's. */

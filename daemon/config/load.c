@@ -40,8 +40,11 @@ load_remember(struct load *l, const char *path)
 static void
 remember_tree(struct load *l, const struct tree *t)
 {
-	for (unsigned i = 0; i < t->in->nfile; i++)
+	for (unsigned i = 0; i < t->in->nfile; i++) {
 		load_remember(l, t->in->file[i].path);
+		if (l->c->owner == 0)
+			l->c->owner = t->in->file[i].owner;
+	}
 }
 
 /* The titled sections of a name; *base: room for them, zeroed, *n: how many. */

@@ -328,7 +328,7 @@ set_held(const char *file, int dir, const char *user, const char *hash,
 	struct buf before = { 0 }, after = { 0 };
 	int result = -1;
 
-	if (file_read(&before, file, USERS_BYTES_MAX, 0, &old, why) < 0 &&
+	if (file_read(&before, file, USERS_BYTES_MAX, FILE_NOFOLLOW, &old, why) < 0 &&
 	    errno != ENOENT)
 		fail(why, "%s: %s", file, why->text);
 	else if (hash == NULL && find_line(buf_str(&before), user).n == 0)
@@ -346,7 +346,7 @@ int
 users_set(const char *file, const char *user, const char *password,
     struct why *why)
 {
-	char *hash = NULL, *path, *dir_name;
+	char *hash = NULL, *dir_name;
 	struct hold hold;
 	struct why own;
 	int dir, result = -1;
@@ -358,22 +358,18 @@ users_set(const char *file, const char *user, const char *password,
 		    "signs without `:', at most %d", USER_NAME_MAX);
 	if (password != NULL && make_hash(&hash, password, why) < 0)
 		return -1;
-	path = realpath(file, NULL);	/* a link stays one */
-	if (path == NULL)
-		path = mem_text(file);
-	dir_name = file_dir(path);
+	dir_name = file_dir(file);
 	dir = open(dir_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		fail(why, "%s: %s; create the directory", dir_name,
 		    strerror(errno));
-	else if (hold_take(&hold, path, WAIT_MS, why) == 0) {
-		result = set_held(path, dir, user, hash, why);
+	else if (hold_take(&hold, file, WAIT_MS, why) == 0) {
+		result = set_held(file, dir, user, hash, why);
 		hold_drop(&hold);
 	}
 	if (dir >= 0)
 		close(dir);
 	free(dir_name);
-	free(path);
 	free(hash);
 	return result;
 }

@@ -272,10 +272,10 @@ static const struct {
 	{ "rm users", "", NULL },
 	{ "chown 0 users", "", NULL },			/* as root made it once */
 	{ "mv users real && ln -s real users && chown -h nobody users", "", NULL },
-	{ "rm users && ln -s $PLACE/kept users && chown -h nobody users", "", "/kept: " },
+	{ "rm users && ln -s $PLACE/kept users && chown -h nobody users", "", ": kept: " },
 	{ "rm users && ln -s $PLACE/open users && chown -h nobody users", "", "Permission denied" },
 	{ "ln -s $PLACE more && chown -h nobody more", "users_file = \"more/kept\"\n", "kept: " },
-	{ "true", "users_file = \"${PLACE}/kept\"\n", "/kept: " },
+	{ "true", "users_file = \"${PLACE}/kept\"\n", ": kept: " },
 	{ "rm users && mkfifo users", "", "users: is not a regular file" },
 };
 

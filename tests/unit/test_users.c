@@ -186,7 +186,7 @@ START_TEST(set)
 }
 END_TEST
 
-/* Other lines, patterns, mode and a symbolic link stay as they are. */
+/* Other lines, patterns and mode stay as they are; a symbolic link is not what is changed. */
 START_TEST(set_keeps_the_rest)
 {
 	const char *text;
@@ -195,11 +195,13 @@ START_TEST(set_keeps_the_rest)
 
 	scratch_write_n("real", "# mine\napp2:!\napp:!:*@a.example\nend:!", 37, 0604);
 	ck_assert_int_eq(symlink("real", scratch_path("users")), 0);
-	ck_assert_int_eq(users_set(scratch_path("users"), "app", "x", &why), 0);
+	ck_assert_int_eq(users_set(scratch_path("users"), "app", "x", &why), -1);
+	ck_assert_msg(strstr(why.text, "users: is a symbolic link") != NULL, "%s", why.text);
+	ck_assert_int_eq(users_set(scratch_path("real"), "app", "x", &why), 0);
 	text = text_of("real");
 	ck_assert_int_eq(strncmp(text, "# mine\napp2:!\napp:$y$", 21), 0);
 	ck_assert_ptr_nonnull(strstr(text, ":*@a.example\nend:!"));
-	ck_assert_int_eq(users_set(scratch_path("users"), "new", "x", &why), 0);
+	ck_assert_int_eq(users_set(scratch_path("real"), "new", "x", &why), 0);
 	ck_assert_ptr_nonnull(strstr(text_of("real"), "\nend:!\nnew:$y$"));
 	ck_assert_int_eq(lstat(scratch_path("users"), &st), 0);
 	ck_assert(S_ISLNK(st.st_mode));
