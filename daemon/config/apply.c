@@ -111,19 +111,22 @@ apply_words(struct load *l, const struct key *k, void *base,
 {
 	const char *name = k->option.name;
 	struct why why = { "" };
+	struct key own = *k;
 	const char **words;
 	char *path = NULL;
 	unsigned n;
 	int result = -1;
 
 	words = tree_words(from, name, &n);
+	if (tree_find(from, name)->is_expanded)	/* what the environment holds is not repeated either */
+		own.flags |= KEY_UNSAID;
 	if (k->kind == KEY_PATH)
 		words[0] = path = resolve(l, k, from, words[0]);
 	if (is_user && k->kind < KEY_NAMES && is_for_later(k, words[0]))
 		fail(&why, "%s%s%s is not supported by this version; remove it",
 		    k->kind == KEY_CHOICE ? "`" : "", k->kind == KEY_CHOICE ?
 		    words[0] : "this option", k->kind == KEY_CHOICE ? "'" : "");
-	else if (value_set(k, base, words, n, &why) == 0)
+	else if (value_set(&own, base, words, n, &why) == 0)
 		result = k->flags & KEY_THERE && l->o->secrets &&
 		    words[0][0] != '\0' ? check_there(l, k, words[0], &why) : 0;
 	if (result < 0)

@@ -8,7 +8,10 @@
 #include "base/mem.h"
 #include "config/file.h"
 #include "config/guard.h"
+#include "config/keys.h"
+#include "config/plain.h"
 #include "config/scan.h"
+#include "config/unsaid.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -21,8 +24,7 @@ enum {
 	FILES_MAX = 1000,
 	PLACES_MAX = 10000,
 	FILE_BYTES_MAX = 4 << 20,
-	PATH_SHOWN = 120,
-	TEXT_BYTES_MAX = 16 << 20
+	PATH_SHOWN = 120
 };
 
 /* How far the grammar has come in one file.  Whatever does not fit is passed on as it
@@ -46,8 +48,14 @@ struct walk {
 	unsigned file, depth;
 	unsigned section;	/* the open one, an index into in->place */
 	struct buf name, title;
+	bool is_expanded;	/* the title is */
 	unsigned name_line;
+	enum scan_token last;
+	struct unsaid unsaid;
 };
+
+static const char not_said[] = "is not taken; why is not said, as a password may "
+    "stand before it on its line: give it a line of its own";
 
 static int read_into(struct include *in, const char *path, unsigned depth,
     unsigned section, struct why *why);
@@ -75,9 +83,15 @@ include_blame(const struct include *in, const struct place *at,
 	va_list ap;
 
 	va_start(ap, fmt);
-	blame(in, at->file, at->line, option, why, fmt, ap);
+	blame(in, at->file, at->line, option, why, at->is_behind ? not_said : fmt, ap);
 	va_end(ap);
 	return -1;
+}
+
+const char *
+include_said(const struct place *at, const char *word)
+{
+	return at->is_expanded ? "..." : word;
 }
 
 int
@@ -132,102 +146,65 @@ note(struct walk *w, bool is_section)
 	struct include *in = w->in;
 	const char *title = !is_section ? NULL :
 	    w->title.data != NULL ? w->title.data : "";
+	bool is_behind = w->unsaid.behind != NULL, says = title != NULL &&
+	    title[0] != '\0' && !is_behind && !w->is_expanded;
 	const struct place *first = include_find(in, &in->place[w->section],
 	    w->name.data, title);
 
 	if (first != NULL)
 		return complain(w, w->name_line, w->name.data,
 		    "%s%s%sgiven twice, first at %s:%u; keep one",
-		    title != NULL && title[0] != '\0' ? "`" : "",
-		    title != NULL ? title : "",
-		    title != NULL && title[0] != '\0' ? "' " : "",
+		    says ? "`" : "", says ? title : "", says ? "' " : "",
 		    in->file[first->file].path, first->line);
 	if (in->nplace == PLACES_MAX)
 		return complain(w, w->name_line, w->name.data,
 		    "more than %d options; is it the right file?", PLACES_MAX);
 	in->place = mem_resize(in->place, in->nplace + 1, sizeof *in->place);
 	in->place[in->nplace] = (struct place){ w->section,
-	    mem_text(w->name.data), mem_text(title), w->file, w->name_line };
+	    mem_text(w->name.data), mem_text(title), w->file, w->name_line,
+	    is_behind, is_section && w->is_expanded };
 	if (is_section)
 		w->section = in->nplace;
 	in->nplace++;
 	return 0;
 }
 
-/* Room in the text for what stands in this line of the file. */
-static int
-begin(struct walk *w)
-{
-	struct include *in = w->in;
-	struct origin here = { w->file, w->scan.token_line };
-	const struct origin *last = in->norigin > 0 ?
-	    &in->origin[in->norigin - 1] : NULL;
-
-	if (in->text.len > TEXT_BYTES_MAX)
-		return complain(w, here.line, NULL,
-		    "too long with all it includes; is it the right file?");
-	if (last != NULL && last->file == here.file && last->line == here.line)
-		return 0;
-	if (last != NULL)
-		buf_putc(&in->text, '\n');
-	if (in->origin == NULL || (in->norigin & (in->norigin - 1)) == 0)	/* grows by doubling */
-		in->origin = mem_resize(in->origin,
-		    in->norigin > 0 ? in->norigin * 2 : 1, sizeof *in->origin);
-	in->origin[in->norigin++] = here;
-	return 0;
-}
-
 static int
 emit(struct walk *w, enum scan_token t)
 {
-	static const char marks[] = {
-		[SCAN_EQUAL] = '=', [SCAN_OPEN] = '{', [SCAN_CLOSE] = '}',
-		[SCAN_COMMA] = ',', [SCAN_PAREN] = '(', [SCAN_UNPAREN] = ')'
-	};
-	struct buf *text = &w->in->text;
-
-	if (begin(w) < 0)
-		return -1;
-	if (t != SCAN_TEXT) {
-		buf_putc(text, marks[t]);
-		return 0;
-	}
-	buf_putc(text, '"');
-	for (size_t i = 0; i < w->scan.value.len; i++) {
-		unsigned char c = w->scan.value.data[i];
-
-		if (c < ' ' || c >= 0x7f || c == '"' || c == '\\' || c == '$')
-			buf_printf(text, "\\x%02x", c);
-		else
-			buf_putc(text, (char)c);
-	}
-	buf_puts(text, "\" ");
+	if (plain_put(w->in, w->file, &w->scan, t) < 0)
+		return complain(w, w->scan.token_line, NULL,
+		    "too long with all it includes; is it the right file?");
 	return 0;
 }
 
-static bool
-is_option_name(struct str s)
+/* Whatever it is: the option before it is to blame. */
+static int
+blame_rest(struct walk *w, const char *option)
 {
-	for (size_t i = 0; i < s.n; i++)
-		if (!(s.p[i] == '_' || (s.p[i] >= '0' && s.p[i] <= '9') ||
-		    (s.p[i] >= 'a' && s.p[i] <= 'z')))
-			return false;
-	return s.n > 0;
+	bool is_password = strcmp(option, "password") == 0;
+
+	return complain(w, w->scan.token_line, option[0] != '\0' ? option : NULL,
+	    "what follows its value is not an option; if it belongs to the "
+	    "value, write the whole in double quotes%s", is_password ?
+	    ", or use password_file" : "");
 }
 
 static int
 take_name(struct walk *w)
 {
 	struct str name = buf_str(&w->scan.value);
+	enum unsaid_name what = unsaid_name(&w->unsaid, &w->scan);
 
-	/* libconfuse would take `a|b' for option b of section a. */
-	if (!is_option_name(name))
-		return complain(w, w->scan.token_line, NULL, "`%.40s' is not "
-		    "the name of an option; see gatepost.conf(5)",
-		    w->scan.value.data != NULL ? w->scan.value.data : "");
+	if (what == UNSAID_REST)
+		return blame_rest(w, w->name.len > 0 ? w->name.data : "");
+	if (what == UNSAID_NONE)
+		return complain(w, w->scan.token_line, NULL, "what stands here is "
+		    "not the name of an option; see gatepost.conf(5)");
 	buf_cut(&w->name, 0);
 	buf_putstr(&w->name, name);
 	buf_cut(&w->title, 0);
+	w->is_expanded = false;
 	w->name_line = w->scan.token_line;
 	w->stand = AT_NAME;
 	return str_is(name, "include") ? 0 : emit(w, SCAN_TEXT);
@@ -240,6 +217,8 @@ take_close(struct walk *w, unsigned base)
 		return complain(w, w->scan.token_line, NULL,
 		    "a } without its {; remove it");
 	w->section = w->in->place[w->section].section;
+	unsaid_after(&w->unsaid, &w->scan, false);
+	unsaid_end(&w->unsaid);
 	return emit(w, SCAN_CLOSE);
 }
 
@@ -260,7 +239,8 @@ take_included(struct walk *w)
 	result = read_into(w->in, path, w->depth + 1, w->section, &why);
 	/* What is wrong in the file says so itself; that it is missing is ours. */
 	if (result < 0 && errno != 0)
-		complain(w, w->name_line, "include", "%s", why.text);
+		complain(w, w->name_line, "include", "%s",
+		    w->unsaid.behind != NULL ? not_said : why.text);
 	else if (result < 0)
 		fail(w->why, "%s", why.text);
 	free(path);
@@ -288,6 +268,26 @@ take_include(struct walk *w, enum scan_token t)
 	    "wants one file; write include(\"FILE\")");
 }
 
+/* Words with commas between them; what is wrong with it may be that it lacks its }. */
+static enum stand
+go_on_in_list(const struct walk *w, enum scan_token t)
+{
+	bool is_behind_word = w->last == SCAN_TEXT;
+
+	if (t == SCAN_CLOSE)
+		return AT_ITEM;
+	return (t == SCAN_TEXT && !is_behind_word) ||
+	    (t == SCAN_COMMA && is_behind_word) ? AT_LIST : AT_SEA;
+}
+
+/* A name on a secret's line is a word of the secret if nothing follows that belongs to an option. */
+static bool
+is_rest(const struct walk *w, enum scan_token t)
+{
+	return w->stand == AT_NAME && w->unsaid.behind != NULL && t != SCAN_EQUAL &&
+	    t != SCAN_OPEN && t != SCAN_PAREN && !(t == SCAN_TEXT && keys_is_titled(w->name.data));
+}
+
 static int
 take(struct walk *w, enum scan_token t, unsigned base)
 {
@@ -295,6 +295,8 @@ take(struct walk *w, enum scan_token t, unsigned base)
 
 	if (w->stand == AT_ITEM && is_text)
 		return take_name(w);
+	if (is_rest(w, t))
+		return blame_rest(w, w->unsaid.behind);
 	if (w->stand == AT_ITEM && t == SCAN_CLOSE)
 		return take_close(w, base);
 	if (w->stand >= AT_NAME && w->stand != AT_SEA && w->name.len == 7 &&
@@ -302,6 +304,7 @@ take(struct walk *w, enum scan_token t, unsigned base)
 		return take_include(w, t);
 	if (w->stand == AT_NAME && is_text) {
 		buf_putstr(&w->title, buf_str(&w->scan.value));
+		w->is_expanded = w->scan.expanded;
 		w->stand = AT_TITLE;
 	} else if (w->stand == AT_NAME && t == SCAN_EQUAL) {
 		if (note(w, false) < 0)
@@ -314,12 +317,40 @@ take(struct walk *w, enum scan_token t, unsigned base)
 		w->stand = AT_ITEM;
 	} else if (w->stand == AT_VALUE && t == SCAN_OPEN)
 		w->stand = AT_LIST;
-	else if ((w->stand == AT_VALUE && is_text) ||
-	    (w->stand == AT_LIST && t == SCAN_CLOSE))
-		w->stand = AT_ITEM;
-	else if (w->stand != AT_LIST)
-		w->stand = AT_SEA;
+	else if (w->stand == AT_LIST)
+		w->stand = go_on_in_list(w, t);
+	else
+		w->stand = w->stand == AT_VALUE && is_text ? AT_ITEM : AT_SEA;
 	return emit(w, t);
+}
+
+/* One token: what it is, and what it means for what may be said of the next. */
+static int
+pass(struct walk *w, enum scan_token t, unsigned base)
+{
+	bool is_value = t == SCAN_TEXT && (w->stand == AT_VALUE || w->stand == AT_LIST);
+
+	if (is_value && w->scan.expanded)
+		w->in->place[w->in->nplace - 1].is_expanded = true;
+	if (take(w, t, base) < 0)
+		return -1;
+	unsaid_after(&w->unsaid, &w->scan, is_value);
+	w->last = t;
+	return 0;
+}
+
+/* The scanner's complaint, with what helps where the text has to be what it is. */
+static int
+blame_token(struct walk *w)
+{
+	const char *secret = w->unsaid.secret;
+	bool is_item = w->stand == AT_ITEM, goes_on = w->scan.token_line <= w->unsaid.value_line;
+	bool helps = secret != NULL && secret[0] != '\0' && (!is_item || goes_on);
+
+	return complain(w, w->scan.token_line, !is_item || goes_on ? w->name.data : NULL,
+	    "%s%s%s", w->why->text, helps ? "; between double quotes write "
+	    "\\\" \\\\ \\${ for \" \\ ${" : "", helps && strcmp(secret, "password") == 0 ?
+	    ", or use password_file" : "");
 }
 
 static int
@@ -329,14 +360,10 @@ walk(struct walk *w)
 	enum scan_token t;
 	const struct place *open;
 
-	while ((t = scan_next(&w->scan, w->why)) != SCAN_END) {
-		if (t == SCAN_BAD)
-			return complain(w, w->scan.token_line,
-			    w->stand != AT_ITEM ? w->name.data : NULL, "%s",
-			    w->why->text);
-		if (take(w, t, base) < 0)
+	while (unsaid_before(&w->unsaid, &w->scan, w->stand == AT_ITEM || w->stand == AT_SEA),
+	    (t = scan_next(&w->scan, w->why)) != SCAN_END)
+		if (t == SCAN_BAD ? blame_token(w) < 0 : pass(w, t, base) < 0)
 			return -1;
-	}
 	if (w->stand != AT_ITEM && w->stand != AT_SEA)
 		return complain(w, w->name_line, w->name.data,
 		    "the file ends before its value; complete it");

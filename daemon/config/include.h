@@ -24,6 +24,8 @@ struct place {
 	char *name;
 	char *title;		/* of a section; "" if it has none; NULL: an option */
 	unsigned file, line;
+	bool is_behind;		/* a secret's rest may stand there (unsaid.h) */
+	bool is_expanded;	/* its value or title has a variable's value */
 };
 
 struct include {
@@ -45,7 +47,11 @@ void include_free(struct include **in);
 const struct place *include_find(const struct include *in,
     const struct place *section, const char *name, const char *title);
 
-/* "FILE:LINE: OPTION: reason" for a place (option NULL: no name is put in). */
+/* A place's title, or word of its value, as a complaint may have it. */
+const char *include_said(const struct place *at, const char *word);
+
+/* "FILE:LINE: OPTION: reason" for a place (option NULL: no name is put in), without the reason where that might say a
+ * secret. */
 int include_blame(const struct include *in, const struct place *at,
     const char *option, struct why *why, const char *fmt, ...) like_printf(5, 6);
 

@@ -51,9 +51,9 @@ K("", "threads", COUNT, CONF(threads), "0", RANGE("0", "64"), KEY_RESTART,
 K("", "drain", SPAN, CONF(drain_ms), "30s", RANGE("0", "1h"), 0,
     "how long a stop waits for what is in flight"),
 
-K("alert", "command", TEXT, CONF(alert.command), "", NONE, 0,
+K("alert", "command", TEXT, CONF(alert.command), "", NONE, KEY_UNSAID,
     "run with the event as JSON on standard input"),
-K("alert", "webhook", URL, CONF(alert.webhook), "", NONE, 0,
+K("alert", "webhook", URL, CONF(alert.webhook), "", NONE, KEY_UNSAID,
     "POSTed the same JSON"),
 K("alert", "after", SPAN, CONF(alert.after_ms), "10m", RANGE("1s", "30d"), 0,
     "an upstream down, or a message waiting, this long"),
@@ -130,15 +130,15 @@ K("upstream", "host", HOST, UP(host), "", NONE, KEY_PRESET, "its name or address
 K("upstream", "chain", CHAIN, LIST(struct upstream, chain, nchain), "587/starttls, 465/implicit, 2525/starttls",
     RANGE("1", "16"), KEY_PRESET, "ports to try, in this order"),
 K("upstream", "username", LOGIN, UP(username), "", NONE, KEY_PRESET, "to log in with"),
-K("upstream", "password", SECRET, UP(password), "", NONE, 0,
+K("upstream", "password", SECRET, UP(password), "", NONE, KEY_UNSAID,
     "refused if others than owner and group can read the file"),
 K("upstream", "password_file", PATH, UP(password_file), "", NONE, KEY_CREDENTIAL,
     "a file with the password alone"),
-K("upstream", "password_command", TEXT, UP(password_command), "", NONE, 0,
+K("upstream", "password_command", TEXT, UP(password_command), "", NONE, KEY_UNSAID,
     "its first line of output is the secret"),
 K("upstream", "auth", CHOICE, UP(auth), "auto",
     WORDS("auto|none|plain|login|cram-md5|xoauth2|oauthbearer"), KEY_PRESET, "how to log in"),
-K("upstream.oauth2", "token_url", URL, UP(oauth2.token_url), "", NONE, KEY_PRESET,
+K("upstream.oauth2", "token_url", URL, UP(oauth2.token_url), "", NONE, KEY_PRESET | KEY_UNSAID,
     "where tokens are asked for"),
 K("upstream.oauth2", "client_id", LOGIN, UP(oauth2.client_id), "", NONE, 0,
     "who asks"),
@@ -223,4 +223,13 @@ const struct key_section *
 keys_section(unsigned n)
 {
 	return n < SECTIONS ? &sections[n] : NULL;
+}
+
+bool
+keys_is_titled(const char *name)
+{
+	for (size_t i = 0; i < SECTIONS; i++)
+		if (strcmp(sections[i].name, name) == 0)
+			return sections[i].titled;
+	return strcmp(name, "provider") == 0;	/* of providers.conf */
 }

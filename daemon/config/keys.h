@@ -40,7 +40,8 @@ enum {
 	KEY_LATER = 4,		/* nothing acts on it yet: only its default is taken */
 	KEY_EMPTY = 8,		/* may be "" though its default is not */
 	KEY_CREDENTIAL = 16,	/* a file that $CREDENTIALS_DIRECTORY may have */
-	KEY_THERE = 32		/* PEM: a file that must be there if the option names it */
+	KEY_THERE = 32,		/* PEM: a file that must be there if the option names it */
+	KEY_UNSAID = 64		/* may hold a secret: no complaint repeats its value */
 };
 
 struct key {
@@ -62,5 +63,6 @@ struct key_section {
 
 const struct key *keys_get(unsigned n);			/* NULL at the end */
 const struct key_section *keys_section(unsigned n);	/* NULL at the end */
+bool keys_is_titled(const char *name);			/* a section that has titles */
 
 #endif

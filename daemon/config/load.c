@@ -112,7 +112,7 @@ load_listens(struct load *l)
 			return include_blame(l->tree.in, s.place, "listen",
 			    l->why, "`%.60s' is not an address and a port; "
 			    "write it as 127.0.0.1:587 or [::1]:587",
-			    s.place->title);
+			    include_said(s.place, s.place->title));
 		one->address = mem_text(s.place->title);
 		if (apply_section(l, "listen", one, &s, NULL) < 0)
 			return -1;
@@ -140,9 +140,12 @@ find_preset(struct load *l, const struct tree_section *s,
 	if (tree_find(s, "provider") == NULL)
 		return 0;
 	words = tree_words(s, "provider", &n);
-	if (words[0][0] != '\0' &&
-	    providers_get(&l->providers, words[0], preset, &why) < 0)
+	if (words[0][0] != '\0' && providers_read(&l->providers, &why) < 0)
 		result = check_blame(&l->ck, s, "provider", "%s", why.text);
+	else if (words[0][0] != '\0' && providers_get(&l->providers, words[0], preset, &why) < 0)
+		result = check_blame(&l->ck, s, "provider", "%s%s", tree_find(s, "provider")->is_expanded ?
+		    "what its variable holds is not in " : why.text,
+		    tree_find(s, "provider")->is_expanded ? l->providers.file : "");
 	free(words);
 	return result;
 }
@@ -171,7 +174,7 @@ load_upstream(struct load *l, struct upstream *u, const struct tree_section *s)
 	if (!word_is_name(str_of(s->place->title)))
 		return include_blame(l->tree.in, s->place, "upstream", l->why,
 		    "`%.60s' is not a name; use up to %d letters, digits and "
-		    "._-", s->place->title, WORD_NAME_MAX);
+		    "._-", include_said(s->place, s->place->title), WORD_NAME_MAX);
 	u->name = mem_text(s->place->title);
 	if (find_preset(l, s, &preset) < 0)
 		return -1;
@@ -223,7 +226,7 @@ load_route(struct load *l, struct route_rule *r, const struct tree_section *s)
 	if (!word_is_name(str_of(s->place->title)))
 		return include_blame(l->tree.in, s->place, "route", l->why,
 		    "`%.60s' is not a name; use up to %d letters, digits and "
-		    "._-", s->place->title, WORD_NAME_MAX);
+		    "._-", include_said(s->place, s->place->title), WORD_NAME_MAX);
 	r->name = mem_text(s->place->title);
 	if (apply_section(l, "route", r, s, NULL) < 0)
 		return -1;
@@ -240,7 +243,7 @@ load_route(struct load *l, struct route_rule *r, const struct tree_section *s)
 		if (at == l->c->nupstream)
 			return check_blame(&l->ck, s, "upstreams", "`%.48s' is "
 			    "not the name of an upstream; correct it",
-			    r->upstreams.v[i]);
+			    include_said(tree_find(s, "upstreams"), r->upstreams.v[i]));
 		for (unsigned j = 0; j < i; j++)
 			if (r->upstream[j] == at)
 				return check_blame(&l->ck, s, "upstreams",

@@ -95,6 +95,16 @@ is_name(struct str s)
 	return true;
 }
 
+/* A complaint about a ${}: with the text itself unless that may be a secret. */
+static int
+refuse(const struct scan *s, struct why *why, struct str all, const char *unsaid,
+    const char *what, const char *advice)
+{
+	if (s->unsaid || s->token_line <= s->unsaid_line)
+		return fail(why, "%s; %s", unsaid, advice);
+	return fail(why, "${%.*s} %s; %s", (int)all.n, all.p, what, advice);
+}
+
 /* ${NAME} or ${NAME:-what to take if it is not set}. */
 static int
 expand(struct scan *s, struct why *why)
@@ -113,8 +123,9 @@ expand(struct scan *s, struct why *why)
 	if (minus != NULL)
 		name.n = minus - all.p;
 	if (!is_name(name))
-		return fail(why, "${%.*s} does not name a variable; for a "
-		    "dollar sign and a brace write \\${", (int)all.n, all.p);
+		return refuse(s, why, all, "a ${} that does not name a variable",
+		    "does not name a variable",
+		    "for a dollar sign and a brace write \\${");
 	memcpy(text, name.p, name.n);
 	text[name.n] = '\0';
 	value = getenv(text);
@@ -123,8 +134,10 @@ expand(struct scan *s, struct why *why)
 	else if (minus != NULL)
 		buf_put(&s->value, minus + 2, all.n - name.n - 2);
 	else
-		return fail(why, "${%s} is not set; set it, or write "
-		    "${%s:-VALUE} to have one in its place", text, text);
+		return refuse(s, why, name, "a variable that is not set",
+		    "is not set", "set it, or write ${NAME:-VALUE} to have a "
+		    "value in its place");
+	s->expanded = true;
 	step(s, all.n + 3);
 	return 0;
 }
@@ -244,11 +257,11 @@ word(struct scan *s, struct why *why)
 		step(s, 1);
 	}
 	if (c == '*' || c == '+')
-		fail(why, "`%c' outside quotes; write the whole value in "
-		    "double quotes", c);
+		fail(why, "`*' or `+' outside quotes; write the whole value in "
+		    "double quotes");
 	else if (c == 0x7f || (c == '\r' && peek(s, 1) != '\n') ||
 	    (c < ' ' && strchr("\t\r\n", c) == NULL))
-		fail(why, "control character 0x%02x; remove it", c);
+		fail(why, "a control character; remove it");
 	else
 		return SCAN_TEXT;
 	return SCAN_BAD;
@@ -264,6 +277,7 @@ scan_next(struct scan *s, struct why *why)
 	unsigned char c;
 
 	buf_cut(&s->value, 0);
+	s->expanded = false;
 	if (skip_blank(s, why) < 0) {
 		s->token_line = s->line;
 		return SCAN_BAD;

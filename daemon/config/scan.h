@@ -26,6 +26,9 @@ struct scan {
 	unsigned line;		/* of its first byte */
 	unsigned token_line;	/* where the last token began */
 	bool quoted;		/* the last text was a string, not a word */
+	bool expanded;		/* it has a variable's value */
+	bool unsaid;		/* no complaint repeats a piece of the next token ... */
+	unsigned unsaid_line;	/* ... nor of any up to this line */
 	struct buf value;
 };
 

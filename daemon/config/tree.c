@@ -82,7 +82,9 @@ hint(cfg_t *cfg, const char *name, char *out, size_t size)
 		}
 }
 
-/* libconfuse's complaints, up to the name in them, and how we put them. */
+/* libconfuse's complaints, up to the name in them, and how we put them.  A name is an option's, or include_read() let it
+ * pass as one that may be repeated; a token may be a piece of a secret. */
+#define UNEXPECTED "unexpected token '"
 static const struct {
 	const char *start, *said;
 } complaints[] = {
@@ -93,10 +95,22 @@ static const struct {
 	    "follows; write { OPTIONS } after it" },
 	{ "missing title for section '", "is without a title; write one in "
 	    "quotes before the {" },
-	{ "unexpected token '", "is out of place; look for a missing quote, "
+	{ UNEXPECTED, "is out of place; look for a missing quote, "
 	    "comma or brace before it" }
 };
 #define COMPLAINTS (sizeof complaints / sizeof complaints[0])
+
+/* Of the grammar, and not of somebody's secret. */
+static bool
+is_ours(const char *token)
+{
+	const struct key *k;
+
+	for (unsigned i = 0; (k = keys_get(i)) != NULL; i++)
+		if (strcmp(k->option.name, token) == 0)
+			return true;
+	return strlen(token) == 1 && strchr("={},()", token[0]) != NULL;
+}
 
 static void
 on_error(cfg_t *cfg, const char *fmt, va_list ap)
@@ -114,12 +128,15 @@ on_error(cfg_t *cfg, const char *fmt, va_list ap)
 	    strlen(complaints[i].start)) != 0)
 		i++;
 	if (i == COMPLAINTS) {
+		text[strcspn(text, "'")] = '\0';
 		include_blame_line(reading.in, line, reading.why,
 		    "%s; see gatepost.conf(5)", text);
 		return;
 	}
 	n = strlen(complaints[i].start);
 	text[n + strcspn(text + n, "'")] = '\0';
+	if (strcmp(complaints[i].start, UNEXPECTED) == 0 && !is_ours(text + n))
+		snprintf(text + n, sizeof text - n, "a word");
 	if (i == 0)
 		hint(cfg, text + n, advice, sizeof advice);
 	include_blame_line(reading.in, line, reading.why, "%s: %s%s%s",

@@ -12,7 +12,10 @@
 
 enum { SHOWN = 60, LABEL_MAX = 255, PORT_MAX = 65535 };
 
-#define ARG(s) (int)((s).n < SHOWN ? (s).n : SHOWN), (s).p
+/* The word, for `%.*s', unless it may be a secret. */
+#define ARG(k, s)                                                              \
+	(int)((k)->flags & KEY_UNSAID ? 3 : (s).n < SHOWN ? (s).n : SHOWN),    \
+	    (k)->flags & KEY_UNSAID ? "..." : (s).p
 
 static int
 set_text(struct str s, void *to)
@@ -66,10 +69,9 @@ parse_path(const struct key *k, struct str s, void *to, struct why *why)
 static int
 parse_domain(const struct key *k, struct str s, void *to, struct why *why)
 {
-	(void)k;
 	if (!str_is_ascii(s) || s.n > LABEL_MAX || !address_is_domain(s))
 		return fail(why, "`%.*s' is not a host name; write it as "
-		    "mail.example.com", ARG(s));
+		    "mail.example.com", ARG(k, s));
 	return set_text(s, to);
 }
 
@@ -100,13 +102,12 @@ parse_host(const struct key *k, struct str s, void *to, struct why *why)
 	unsigned char address[16];
 	char text[LABEL_MAX + 1] = "";
 
-	(void)k;
 	if (s.n <= LABEL_MAX)
 		memcpy(text, s.p, s.n);
 	if (!is_host(s) && !cidr_address(text, address))
 		return fail(why, "`%.*s' is not a host name or an address; "
 		    "write it as smtp.example.com (a name with other letters "
-		    "in its xn-- form)", ARG(s));
+		    "in its xn-- form)", ARG(k, s));
 	return set_text(s, to);
 }
 
@@ -116,12 +117,11 @@ parse_address(const struct key *k, struct str s, void *to, struct why *why)
 	unsigned char address[16];
 	char text[64] = "";
 
-	(void)k;
 	if (s.n < sizeof text)
 		memcpy(text, s.p, s.n);
 	if (!cidr_address(text, address))
 		return fail(why, "`%.*s' is not an address; write it as "
-		    "192.0.2.1 or 2001:db8::1", ARG(s));
+		    "192.0.2.1 or 2001:db8::1", ARG(k, s));
 	return set_text(s, to);
 }
 
@@ -151,10 +151,9 @@ word_port(struct str s)
 static int
 parse_endpoint(const struct key *k, struct str s, void *to, struct why *why)
 {
-	(void)k;
 	if (word_port(s) == 0)
 		return fail(why, "`%.*s' is not an address and a port; write it "
-		    "as 127.0.0.1:587 or [::1]:587", ARG(s));
+		    "as 127.0.0.1:587 or [::1]:587", ARG(k, s));
 	return set_text(s, to);
 }
 
@@ -163,10 +162,9 @@ parse_mailbox(const struct key *k, struct str s, void *to, struct why *why)
 {
 	struct address a;
 
-	(void)k;
 	if (address_parse(s, &a) < 0 || a.domain.n == 0 || a.is_null)
 		return fail(why, "`%.*s' is not a mail address; write it as "
-		    "someone@example.com", ARG(s));
+		    "someone@example.com", ARG(k, s));
 	return set_text(s, to);
 }
 
@@ -174,23 +172,21 @@ parse_mailbox(const struct key *k, struct str s, void *to, struct why *why)
 static int
 parse_field(const struct key *k, struct str s, void *to, struct why *why)
 {
-	(void)k;
 	for (size_t i = 0; i < s.n; i++)
 		if (s.p[i] <= ' ' || s.p[i] >= 0x7f || s.p[i] == ':' ||
 		    s.n > 64)
 			return fail(why, "`%.*s' is not the name of a header "
-			    "field; write it as X-Message-Key", ARG(s));
+			    "field; write it as X-Message-Key", ARG(k, s));
 	return set_text(s, to);
 }
 
 static int
 parse_url(const struct key *k, struct str s, void *to, struct why *why)
 {
-	(void)k;
 	if (!(str_istarts(s, "https://") && s.n > 8) &&
 	    !(str_istarts(s, "http://") && s.n > 7))
 		return fail(why, "`%.*s' is not a URL; write it as "
-		    "https://example.com/path", ARG(s));
+		    "https://example.com/path", ARG(k, s));
 	if (str_has_control(s) || !str_is_ascii(s) ||
 	    memchr(s.p, ' ', s.n) != NULL)
 		return fail(why, "has blanks, control or 8-bit characters; "
@@ -205,7 +201,7 @@ parse_count(const struct key *k, struct str s, void *to, struct why *why)
 
 	if (!str_number(s, max, &n) || n < min || n > max)
 		return fail(why, "`%.*s' is not a number between %s and %s",
-		    ARG(s), k->min, k->max);
+		    ARG(k, s), k->min, k->max);
 	*(unsigned *)to = (unsigned)n;
 	return 0;
 }
@@ -220,9 +216,9 @@ parse_size(const struct key *k, struct str s, void *to, struct why *why)
 		bug("%s: range", k->option.name);
 	if (!config_parse_size(s, &n))
 		return fail(why, "`%.*s' is not a size; write it as 512K, 50M "
-		    "or 2G", ARG(s));
+		    "or 2G", ARG(k, s));
 	if (n < min || n > max)
-		return fail(why, "`%.*s' is not between %s and %s", ARG(s),
+		return fail(why, "`%.*s' is not between %s and %s", ARG(k, s),
 		    k->min, k->max);
 	*(uint64_t *)to = n;
 	return 0;
@@ -238,9 +234,9 @@ parse_span(const struct key *k, struct str s, void *to, struct why *why)
 		bug("%s: range", k->option.name);
 	if (!clock_parse_span(s, &ms))
 		return fail(why, "`%.*s' is not a duration; write it as 500ms, "
-		    "30s, 5m, 4h or 5d", ARG(s));
+		    "30s, 5m, 4h or 5d", ARG(k, s));
 	if (ms < min || ms > max)
-		return fail(why, "`%.*s' is not between %s and %s", ARG(s),
+		return fail(why, "`%.*s' is not between %s and %s", ARG(k, s),
 		    k->min, k->max);
 	*(int64_t *)to = ms;
 	return 0;
@@ -261,10 +257,9 @@ parse_rate(const struct key *k, struct str s, void *to, struct why *why)
 {
 	struct rate rate = { 0 };
 
-	(void)k;
 	if (!bucket_parse(s, &rate))
 		return fail(why, "`%.*s' is not a rate; write it as 14/s, "
-		    "100/m, 500/h or 9000/d", ARG(s));
+		    "100/m, 500/h or 9000/d", ARG(k, s));
 	*(struct rate *)to = rate;
 	return 0;
 }
@@ -273,9 +268,8 @@ parse_rate(const struct key *k, struct str s, void *to, struct why *why)
 static int
 parse_bool(const struct key *k, struct str s, void *to, struct why *why)
 {
-	(void)k;
 	if (!str_is(s, "true") && !str_is(s, "false"))
-		return fail(why, "`%.*s' is neither true nor false", ARG(s));
+		return fail(why, "`%.*s' is neither true nor false", ARG(k, s));
 	*(bool *)to = str_is(s, "true");
 	return 0;
 }
@@ -298,7 +292,7 @@ parse_choice(const struct key *k, struct str s, void *to, struct why *why)
 	int i = choose(k->min, s);
 
 	if (i < 0)
-		return fail(why, "`%.*s' is none of %s", ARG(s), k->min);
+		return fail(why, "`%.*s' is none of %s", ARG(k, s), k->min);
 	if (k->size == sizeof(bool))
 		*(bool *)to = i > 0;
 	else
@@ -313,13 +307,12 @@ parse_chain(const struct key *k, struct str s, void *to, struct why *why)
 	int mode = -1;
 	uint64_t n = 0;
 
-	(void)k;
 	if (str_split(&rest, '/', &port) && port.n > 0 && port.p[0] != '0' &&
 	    str_number(port, PORT_MAX, &n) && n <= PORT_MAX)
 		mode = choose("none|starttls|implicit", rest);
 	if (mode < 0)
 		return fail(why, "`%.*s' is not a port and a mode; write it as "
-		    "587/starttls, 465/implicit or 25/none", ARG(s));
+		    "587/starttls, 465/implicit or 25/none", ARG(k, s));
 	*(struct chain_entry *)to = (struct chain_entry){ (uint16_t)n,
 	    (enum tls_mode)mode };
 	return 0;
@@ -328,11 +321,10 @@ parse_chain(const struct key *k, struct str s, void *to, struct why *why)
 static int
 parse_network(const struct key *k, struct str s, void *to, struct why *why)
 {
-	(void)k;
 	if (!cidr_parse(s, to))
 		return fail(why, "`%.*s' is not a network; write it as "
 		    "192.0.2.0/24 or 2001:db8::/32, with no bits behind the "
-		    "prefix", ARG(s));
+		    "prefix", ARG(k, s));
 	return 0;
 }
 
@@ -359,13 +351,12 @@ parse_reply(const struct key *k, struct str s, void *to, struct why *why)
 	struct str status = s, code;
 	uint64_t n = 0;
 
-	(void)k;
 	if (!str_split(&status, ' ', &code) || code.n != 3 ||
 	    !str_number(code, 599, &n) || n < 400 || n > 599 ||
 	    (status.n > 0 && (!is_status(status) ||
 	    status.n >= sizeof t->status)) || (status.n == 0 && s.n != 3))
 		return fail(why, "`%.*s' is not a reply; write it as 421 or "
-		    "454 4.7.0", ARG(s));
+		    "454 4.7.0", ARG(k, s));
 	t->code = (int)n;
 	if (status.n > 0)
 		memcpy(t->status, status.p, status.n);

@@ -173,6 +173,38 @@ START_TEST(a_refused_reload_tells_why)
 }
 END_TEST
 
+static const char *const secretive[] = {
+	"password = \"Tr0ub4dor${CanaryRest99\"", "password = \"Tr0ub4dor${CanaryRest99}\"", "password = correct horse CanaryBattery9",
+	"password = \"a\" \"x SecretCanary2\"", "password = \"x\"\n}\nalert {\n webhook = \"hooks.example/Canary3\"",
+};
+
+/* C-16, C-29: a password with a sign too many is not told to the journal, nor to whoever asks. */
+START_TEST(a_refused_reload_says_nothing_of_a_secret)
+{
+	struct world w;
+	char rest[256], *log;
+
+	up(&w, "");
+	snprintf(rest, sizeof rest, "upstream \"other\" {\nhost = \"h.example\"\nusername = \"u\"\n%s\n}", secretive[_i]);
+	world_configure(&w, "", rest);
+	kill(w.pid, SIGHUP);
+	ck_assert(world_wait_log(&w, "event=reload_refused", 30000));
+	log = world_read_log(&w);
+	ck_assert_msg(strstr(log, "Canary") == NULL && strstr(log, "horse") == NULL, "%s", log);
+	free(log);
+	reloads(&w, "reload", 78, "gatepost.conf:");
+	for (unsigned i = 0; i < 2; i++) {
+		static const char *const commands[] = { "check", "reload" };
+		char out[4096];
+
+		ck_assert_int_eq(world_run(&w, out, sizeof out, NULL, commands[i]), 78);
+		ck_assert_msg(strstr(out, "Canary") == NULL && strstr(out, "horse") == NULL, "%s", out);
+		ck_assert_ptr_nonnull(strstr(out, _i < 4 ? ": password: " : ": webhook: "));
+	}
+	down(&w);
+}
+END_TEST
+
 /* What a unit runs: the file does not say where the socket is, systemd does. */
 START_TEST(the_socket_is_found_without_the_file)
 {
@@ -310,6 +342,7 @@ reload_suite(void)
 	tcase_add_test(t, a_reload_is_in_force_when_it_is_told);
 	tcase_add_test(t, a_reload_waits_for_every_thread);
 	tcase_add_loop_test(t, a_refused_reload_tells_why, 0, (int)(sizeof refused / sizeof refused[0]));
+	tcase_add_loop_test(t, a_refused_reload_says_nothing_of_a_secret, 0, (int)(sizeof secretive / sizeof secretive[0]));
 	tcase_add_test(t, the_socket_is_found_without_the_file);
 	tcase_add_test(t, who_is_not_there_reloads_nothing);
 	tcase_add_test(t, a_daemon_that_stops_reloads_no_more);

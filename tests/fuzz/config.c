@@ -1,7 +1,8 @@
 /*
  * The configuration: a file, and behind an octet 0xff another one, b.conf, which it may include.  Promises: it is taken or
  * refused with a place and one line; nothing is left open; without a slash in it, it leads to no file but those beside it
- * and the program's own (PROTOCOL.md C-32).
+ * and the program's own (PROTOCOL.md C-32).  And the first line as a password, with a canary for each `~': no complaint has
+ * a piece of the canary (C-16).
  */
 #include "fuzz/support/fuzz.h"
 
@@ -91,6 +92,42 @@ check_config(const struct config *c, bool is_plain)
 	}
 }
 
+/* Whatever it is taken for, it stands where a password does; a file's name it may be, as an included file. */
+static void
+try_secret(struct str first)
+{
+	static const char *const before[] = {
+		"hostname = a.example\nupstream u {\nhost = h.example\nusername = u\npassword = ",
+		"hostname = a.example\nalert {\nwebhook = ",
+		"hostname = a.example\nupstream u {\nusername = \"u\npassword = ",
+		"hostname = a.example\nupstream u {\nchain = { 587/starttls\npassword = ",
+		"hostname = a.example\nupstream u {\npasword = "
+	};
+	struct config_options o = { .file = file, .secrets = true };
+	struct str line;
+
+	(void)str_split(&first, '\n', &line);
+	for (size_t i = 0; i < sizeof before / sizeof before[0]; i++) {
+		struct buf text = { 0 };
+		struct config *c = NULL;
+		struct why why = { "" };
+
+		buf_puts(&text, before[i]);
+		for (size_t j = 0; j < line.n; j++)
+			if (line.p[j] == '~')
+				buf_puts(&text, "kqxz7");
+			else
+				buf_putc(&text, line.p[j]);
+		buf_puts(&text, "\n}\n");
+		save("a.conf", buf_str(&text));
+		buf_clear(&text);
+		if (config_load(&c, &o, NULL, NULL, &why) < 0)
+			hold(strstr(why.text, "kqxz") == NULL && strstr(why.text, "qxz7") == NULL);
+		else
+			config_unref(&c);
+	}
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
@@ -120,6 +157,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		check_config(c, is_plain);
 		config_unref(&c);
 	}
+	try_secret(first);
 	same = dup(0);
 	close(same);
 	hold(same == fd);

@@ -54,12 +54,12 @@ static const struct {
 	{ "a = 1\nb = 2\na = 3", "f:3: a: given twice, first at " },
 	{ "a = 1\na = 1", "f:2: a: given twice" },
 	{ "l = {}\nl = {x}", "f:2: l: given twice" },
-	{ "s { a = 1 }\ns { b = 2 }", "f:2: s: given twice" },
-	{ "s x { a = 1 }\ns y { a = 1 }\ns x { }", "f:3: s: `x' given twice" },
-	{ "s { a = 1\na = 2 }", "f:2: a: given twice" },
+	{ "log { a = 1 }\nlog { b = 2 }", "f:2: log: given twice" },
+	{ "route x { a = 1 }\nroute y { a = 1 }\nroute x { }", "f:3: route: `x' given twice" },
+	{ "log { a = 1\na = 2 }", "f:2: a: given twice" },
 	{ "a = 1\ninclude(in)", "in:1: a: given twice, first at " },
 	{ "include(in)\ninclude(in)", "in:1: a: given twice" },
-	{ "\n\na = ${UNSET}", "f:3: a: ${UNSET} is not set; set it" },
+	{ "\n\nuser = ${UNSET}", "f:3: user: ${UNSET} is not set; set it" },
 	{ "a = 1 }", "f:1: a } without its {; remove it" },
 	{ "s {\n a = 1\n", "f:1: s: the section is not closed; add a }" },
 	{ "s {\ninclude(close)", "close:1: a } without its {" },
@@ -67,9 +67,9 @@ static const struct {
 	{ "a =", "f:1: a: the file ends before its value" },
 	{ "a", "f:1: a: the file ends before its value" },
 	{ "a = {x", "f:1: a: the file ends before its value" },
-	{ "A = 1", "f:1: `A' is not the name of an option" },
-	{ "\"a|b\" = 1", "f:1: `a|b' is not the name of an option" },
-	{ "\"\" = 1", "f:1: `' is not the name of an option" },
+	{ "A = 1", "f:1: what stands here is not the name of an option" },
+	{ "\"a|b\" = 1", "f:1: what stands here is not the name of an option" },
+	{ "\"\" = 1", "f:1: what stands here is not the name of an option" },
 	{ "include", "f:1: include: the file ends before its value" },
 	{ "include = 3", "f:1: include: wants one file; write include(\"FILE\")" },
 	{ "include(a, b)", "f:1: include: wants one file" },
@@ -137,20 +137,20 @@ START_TEST(places)
 	const struct place *top, *s, *a;
 	struct why why;
 
-	scratch_write("f", "x = 1\ns \"t\" {\n  include(in)\n}\n\ns \"u\" { a = 2 }\n");
+	scratch_write("f", "x = 1\nroute \"t\" {\n  include(in)\n}\n\nroute \"u\" { a = 2 }\n");
 	ck_assert_int_eq(include_read(&in, scratch_path("f"), &why), 0);
 	top = &in->place[0];
 	ck_assert_uint_eq(include_find(in, top, "x", NULL)->line, 1);
 	ck_assert_ptr_null(include_find(in, top, "a", NULL));
-	ck_assert_ptr_null(include_find(in, top, "s", NULL));
-	ck_assert_ptr_null(include_find(in, top, "s", ""));
-	s = include_find(in, top, "s", "t");
+	ck_assert_ptr_null(include_find(in, top, "route", NULL));
+	ck_assert_ptr_null(include_find(in, top, "route", ""));
+	s = include_find(in, top, "route", "t");
 	ck_assert_uint_eq(s->line, 2);
 	a = include_find(in, s, "a", NULL);
 	ck_assert_uint_eq(a->line, 1);
 	ck_assert_str_eq(in->file[a->file].path, scratch_path("in"));
 	ck_assert_str_eq(in->file[a->file].dir, scratch_dir);
-	s = include_find(in, top, "s", "u");
+	s = include_find(in, top, "route", "u");
 	ck_assert_uint_eq(include_find(in, s, "a", NULL)->line, 6);
 	ck_assert_int_eq(include_blame(in, s, "host", &why, "is %s; add it", "missing"), -1);
 	ck_assert_ptr_nonnull(strstr(why.text, "f:6: host: is missing; add it"));

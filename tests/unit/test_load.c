@@ -400,7 +400,7 @@ static const struct {
 	{ "upstream u { host = h\n rewrite_from = true }\n", "a.conf:2: rewrite_from: there is no address to write; add sender" },
 	{ "alert {\n webhook = \"http://hooks.example/x\"\n}\n", "a.conf:2: webhook: plain http to another machine; use https" },
 	{ "alert {\n webhook = \"http://127.0.0.1@hooks.example/x\"\n}\n", "a.conf:2: webhook: plain http to another machine" },
-	{ "alert {\n webhook = x\n}\n", "a.conf:2: webhook: `x' is not a URL; write it as https://example.com/path" },
+	{ "alert {\n webhook = x\n}\n", "a.conf:2: webhook: `...' is not a URL; write it as https://example.com/path" },
 	{ "metrics {\n listen = x\n}\n", "a.conf:2: listen: `x' " },
 	/* routes */
 	{ UP "route r { }\n", "a.conf:2: upstreams: missing; name one upstream at least" },

@@ -70,9 +70,9 @@ static const struct {
 	{ "\"${UNSET:-}\"", "<>" },
 	{ "\"\\${V} $V $\"", "<${V} $V $>" },
 	{ "\n\"${UNSET}\"", "@2!${UNSET} is not set; set it, or write "
-	    "${UNSET:-VALUE} to have one in its place" },
+	    "${NAME:-VALUE} to have a value in its place" },
 	{ "${UNSET}", "!${UNSET} is not set; set it, or write "
-	    "${UNSET:-VALUE} to have one in its place" },
+	    "${NAME:-VALUE} to have a value in its place" },
 	{ "\"${V\"", "!${ without its }; for the two characters themselves "
 	    "write \\${" },
 	{ "\"${V\n}\"", "!${ without its }; for the two characters themselves "
@@ -90,14 +90,15 @@ static const struct {
 	{ "'abc\\", "!no closing ' on this line; add it" },
 	{ "a\n/* b", "<a>@2!comment not closed; end it with */" },
 	{ "/*", "!comment not closed; end it with */" },
-	{ "*@x", "!`*' outside quotes; write the whole value in double quotes" },
-	{ "x*", "!`*' outside quotes; write the whole value in double quotes" },
-	{ "a + b", "<a>!`+' outside quotes; write the whole value in double quotes" },
+	{ "*@x", "!`*' or `+' outside quotes; write the whole value in double quotes" },
+	{ "x*", "!`*' or `+' outside quotes; write the whole value in double quotes" },
+	{ "a + b", "<a>!`*' or `+' outside quotes; write the whole value in double "
+	    "quotes" },
 	{ "a += b", "<a>!`+=' is not used here; write the whole list after =" },
-	{ "a\rb", "!control character 0x0d; remove it" },
-	{ "a\r", "!control character 0x0d; remove it" },
-	{ "\001", "!control character 0x01; remove it" },
-	{ "a\177", "!control character 0x7f; remove it" },
+	{ "a\rb", "!a control character; remove it" },
+	{ "a\r", "!a control character; remove it" },
+	{ "\001", "!a control character; remove it" },
+	{ "a\177", "!a control character; remove it" },
 	{ "/", "</>" },
 };
 
