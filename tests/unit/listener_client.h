@@ -276,6 +276,7 @@ rig_play_n(struct rig *r, enum rig_port port, const char *say, size_t n, size_t 
 {
 	r->kept = 0;
 	buf_clear(&r->mail);
+	buf_clear(&r->envelopes);
 	rig_connect(r, port);
 	rig_say(r, say, n, trickle);
 	rig_finish(r);
@@ -291,7 +292,30 @@ struct rig_case {
 	unsigned kept;		/* messages */
 };
 
+/* Rows whose messages have another envelope than u's MAIL and RCPT. */
+static const struct {
+	const char *id, *envelope;
+} rig_others[] = {
+	{ "trusted", "<a@b.example> <c@d.example>\n" },
+	{ "A-117", "u<a@b.example> <1@d> <2@d> <3@d> <4@d> <5@d>\n" },
+};
+
 #define SAY(text) (text), sizeof(text) - 1
+
+/* Who sent each of them, to whom, and what was asked for. */
+static inline void
+rig_check_envelopes(const struct rig *r, const char *id, unsigned n)
+{
+	const char *one = "u<a@b.example> <c@d.example>\n", *got = r->envelopes.len > 0 ? r->envelopes.data : "";
+	const char *all = got;
+
+	for (size_t i = 0; i < sizeof rig_others / sizeof rig_others[0]; i++)
+		if (strcmp(rig_others[i].id, id) == 0)
+			one = rig_others[i].envelope;
+	for (unsigned i = 0; i < n; i++, got += strlen(one))
+		ck_assert_msg(strncmp(got, one, strlen(one)) == 0, "%s: \"%s\", and not %u of \"%s\"", id, all, n, one);
+	ck_assert_msg(*got == '\0', "%s: \"%s\", and not %u of \"%s\"", id, all, n, one);
+}
 
 /* Whole, and in trickles of 1, 2 and 3 octets: the same replies. */
 static inline void
@@ -307,6 +331,7 @@ rig_run(enum rig_port port, const char *options, const struct rig_case *c)
 		    c->id, trickle, rig_codes(&r), c->codes);
 		ck_assert_msg(r.kept == c->kept, "%s, pieces of %zu: %u messages instead of %u",
 		    c->id, trickle, r.kept, c->kept);
+		rig_check_envelopes(&r, c->id, c->kept);
 		ck_assert_msg(!r.failed, "%s: reset instead of closed", c->id);	/* */
 	}
 	rig_stop(&r);

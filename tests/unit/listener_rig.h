@@ -61,6 +61,7 @@ struct rig {
 	bool hold;		/* keep what comes until rig_release */
 	struct submit *held;	/* the last; the others follow in its memo's link */
 	struct buf mail;	/* what came: envelope, then the message */
+	struct buf envelopes;	/* of all that came, a line each */
 	struct buf prefix, content;	/* of the last one */
 	uint64_t blob;		/* octets of its blob */
 	unsigned kept, drained;
@@ -126,6 +127,7 @@ static inline void
 rig_print(struct rig *r, const struct submit *m)
 {
 	const struct envelope *e = m->envelope;
+	size_t at = r->mail.len;
 
 	buf_printf(&r->mail, "%s%s%s<%s>", e->user, e->is_8bit ? " 8bit" : "", e->is_utf8 ?
 	    " utf8" : "", e->sender);
@@ -138,6 +140,7 @@ rig_print(struct rig *r, const struct submit *m)
 			    e->rcpt[i].orcpt != NULL ? e->rcpt[i].orcpt : "");
 	}
 	buf_puts(&r->mail, "\n");
+	buf_putstr(&r->envelopes, str_from(buf_str(&r->mail), at));
 	buf_putstr(&r->mail, buf_str(&m->prefix));
 	buf_putstr(&r->mail, buf_str(&m->text));
 	if (m->blob != NULL)
@@ -370,6 +373,7 @@ rig_stop(struct rig *r)
 		spool_close(&r->spool);
 	config_unref(&r->config);
 	buf_clear(&r->mail);
+	buf_clear(&r->envelopes);
 	buf_clear(&r->prefix);
 	buf_clear(&r->content);
 	snprintf(command, sizeof command, "rm -rf '%s'", r->dir);

@@ -418,6 +418,8 @@ START_TEST(test_envelopes)
 		    "u<a@b> <c@d>\n" },
 		{ "MAIL FROM:<a@b> SMTPUTF8\r\nRCPT TO:<j\xc3\xb6@d>\r\nDATA\r\n" HEAD "\r\n.\r\n",
 		    "u utf8<a@b> <j\xc3\xb6@d>\n" },
+		{ "MAIL FROM:<j\xc3\xb6@x.example> SMTPUTF8\r\nRCPT TO:<c@d>\r\nDATA\r\n" HEAD "\r\n.\r\n",	/* */
+		    "u utf8<j\xc3\xb6@x.example> <c@d>\n" },
 		{ "MAIL FROM:<a@b> RET=HDRS ENVID=QQ+2B1\r\n"
 		    "RCPT TO:<c@d> NOTIFY=NEVER ORCPT=rfc822;u+40x\r\nDATA\r\n" HEAD "\r\n.\r\n",
 		    "u<a@b> envid=QQ+2B1 ret=2 <c@d> notify=1 orcpt=rfc822;u+40x\n" },
@@ -538,7 +540,7 @@ test_body(void)
 	tcase_add_test(t, test_room_of_others);
 	tcase_add_loop_test(t, test_loops, 0, 4);
 	tcase_add_test(t, test_fields);
-	tcase_add_loop_test(t, test_envelopes, 0, 9);
+	tcase_add_loop_test(t, test_envelopes, 0, 10);
 	tcase_add_loop_test(t, test_claims, 0, 8);
 	tcase_add_loop_test(t, test_verdicts, 0, 5);
 	tcase_add_test(t, test_cut_short);

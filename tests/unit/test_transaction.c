@@ -226,6 +226,7 @@ START_TEST(test_random)
 	ck_assert_msg(strcmp(got.data, want.data) == 0, "seed %d:\n%s\nheard  %s\nwanted %s", _i + 1,
 	    say.data, got.data, want.data);
 	ck_assert_uint_eq(r.kept, m.kept);
+	rig_check_envelopes(&r, "random", m.kept);
 	buf_clear(&say);
 	buf_clear(&want);
 	buf_clear(&got);
@@ -239,6 +240,9 @@ END_TEST
 static const struct {
 	const char *id, *say, *codes, *envelope;
 } envelopes[] = {
+	{ "A-114", "RCPT TO:<@a.example,@b.example:u@c.example>\r\n", " 250", "<u@c.example>\n" },
+	{ "A-115", "RCPT TO:<u%h@d.example>\r\nRCPT TO:<h!u@d.example>\r\nRCPT TO:<|cmd@d.example>\r\n", " 250 250 250",
+	    "<u%h@d.example> <h!u@d.example> <|cmd@d.example>\n" },
 	{ "A-117", "RCPT TO:<1@d>\r\nRCPT TO:<2@d>\r\nRCPT TO:<3@d>\r\nRCPT TO:<4@d>\r\n",
 	    " 250 250 250 452", "<1@d> <2@d> <3@d>\n" },
 	{ "A-118", "RCPT TO:<c@d> NOTIFY=NEVER\r\nRCPT TO:<e@d> NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;u+40x.example\r\n"
