@@ -21,9 +21,14 @@ CSTD		:= -std=gnu17 -D_GNU_SOURCE -pthread
 WARN		:= -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 		   -Wwrite-strings -Wvla -Wformat=2 -Wimplicit-fallthrough -fno-common \
 		   $(if $(filter 0,$(WERROR)),,-Werror)
+# Tests may convert as they like.
+WARN_OURS	:= -Wconversion -Wsign-conversion
+# Those that not every compiler knows (clang 14 does not).
+known		= $(shell $(CC) $1 -fsyntax-only -x c /dev/null >/dev/null 2>&1 && echo $1)
+HARDEN_NEW	:= $(call known,-ftrivial-auto-var-init=zero) $(call known,-fzero-call-used-regs=used-gpr)
 HARDEN		?= -O2 -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection \
 		   -fcf-protection=full -fno-delete-null-pointer-checks -fno-strict-overflow \
-		   -fno-strict-aliasing -fPIE
+		   -fno-strict-aliasing -fPIE $(HARDEN_NEW)
 HARDEN_LD	?= -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code -Wl,--as-needed
 PATHS		:= -DPREFIX='"$(PREFIX)"' -DSYSCONFDIR='"$(SYSCONFDIR)"' -DVERSION='"$(VERSION)"'
 
@@ -63,10 +68,17 @@ $B/paths: FORCE
 	@echo "$(PATHS)" | cmp -s - $@ || echo "$(PATHS)" >$@
 $(patsubst %.c,$B/%.o,$(shell grep -lwE 'PREFIX|SYSCONFDIR|VERSION' $(lib_src) $(main_src))): $B/paths
 
+# Nor is what was compiled with other flags linked with the rest.
+$B/flags: flags := $(CC) $(ALL_CFLAGS) $(WARN_OURS)
+$B/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(subst ','\'',$(flags))' | cmp -s - $@ || echo '$(subst ','\'',$(flags))' >$@
+$(lib_obj) $(main_obj): $B/flags
+
 $B/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
-	@$(CC) $(if $(findstring tests/,$<),$(filter-out $(COUNTS),$(ALL_CFLAGS)) $(CHECK_CFLAGS) -Itests -I$B,$(ALL_CFLAGS)) -MMD -MP -c -o $@ $<
+	@$(CC) $(if $(findstring tests/,$<),$(filter-out $(COUNTS),$(ALL_CFLAGS)) $(CHECK_CFLAGS) -Itests -I$B,$(ALL_CFLAGS) $(if $(filter -w,$(WARN)),,$(WARN_OURS))) -MMD -MP -c -o $@ $<
 
 # --- tests --------------------------------------------------------------------
 # Adding tests/unit/test_FILE.c beside a daemon/ROOM/FILE.c adds a suite.

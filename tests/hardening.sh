@@ -30,6 +30,15 @@ for f in memcpy snprintf vsnprintf fprintf; do
 	must "$f is nowhere used with its checks (_FORTIFY_SOURCE)" symbols "__${f}_chk"
 done
 
+# Every object, what the compiler was told; of the flags, those that it knows.
+want='-O2 -fstack-protector-strong -fstack-clash-protection -fcf-protection=full -fno-delete-null-pointer-checks '
+want="$want-fno-strict-overflow -fno-strict-aliasing -fPIE"
+for f in -ftrivial-auto-var-init=zero -fzero-call-used-regs=used-gpr; do
+	if ${CC:-cc} $f -fsyntax-only -x c /dev/null 2>/dev/null; then want="$want $f"; fi
+done
+set -- "$objects"/*/*.o
+readelf --debug-dump=info,rawline "$@" 2>/dev/null | awk -v want="$want" -f "${0%.sh}.awk" || bad=1
+
 # Indirect branch tracking and shadow stacks: every object of ours, where the compiler knows them; the program only
 # where the C library's start files have them too, which an empty program tells (Debian 12's have not).
 echo 'int main(void) { return 0; }' >"$work/empty.c"
@@ -48,5 +57,5 @@ if readelf -nW "$work/empty.o" | grep -q 'IBT, SHSTK'; then
 		cet="$cet and the program"
 	fi
 fi
-[ $bad != 0 ] || echo "hardening: PIE, full RELRO, no executable stack, stack protector, FORTIFY, no RPATH, no text relocations; $cet"
+[ $bad != 0 ] || echo "hardening: PIE, full RELRO, no executable stack, no RPATH, no text relocations; stack protector, FORTIFY and the other flags in $# objects; $cet"
 exit $bad

@@ -60,7 +60,7 @@ base64_take(struct buf *out, struct str s)
 			goto fail;
 		bits = bits << 6 | (unsigned)v;
 		if (i % 4 != 0)		/* 6 bits, 12, 18, 24: a byte is complete */
-			buf_putc(out, bits >> (6 - i % 4 * 2));
+			buf_putc(out, (char)(bits >> (6 - i % 4 * 2)));
 	}
 	if ((bits & (pads == 2 ? 15 : pads == 1 ? 3 : 0)) == 0)
 		return true;

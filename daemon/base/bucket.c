@@ -45,7 +45,7 @@ refill(struct bucket *b, int64_t now_ms)
 {
 	if (now_ms <= b->at_ms)
 		return;
-	b->tokens += (double)(now_ms - b->at_ms) * b->rate.count / b->rate.per_ms;
+	b->tokens += (double)(now_ms - b->at_ms) * b->rate.count / (double)b->rate.per_ms;
 	if (b->tokens > b->rate.count)
 		b->tokens = b->rate.count;
 	b->at_ms = now_ms;

@@ -125,12 +125,12 @@ buf_printf(struct buf *b, const char *fmt, ...)
 	if (n < 0)
 		bug("buf_printf: \"%s\"", fmt);
 	if ((size_t)n >= b->cap - b->len) {
-		to = buf_room(b, n);
+		to = buf_room(b, (size_t)n);
 		va_start(ap, fmt);
 		vsnprintf(to, (size_t)n + 1, fmt, ap);
 		va_end(ap);
 	}
-	b->len += n;
+	b->len += (size_t)n;
 }
 
 void
@@ -165,7 +165,7 @@ buf_put_text(struct buf *b, struct str s)
 {
 	if (s.n > UINT32_MAX)
 		bug("buf_put_text: %zu bytes", s.n);
-	buf_put_u32(b, s.n);
+	buf_put_u32(b, (uint32_t)s.n);
 	buf_putstr(b, s);
 }
 

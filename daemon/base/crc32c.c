@@ -70,7 +70,7 @@ make_zeros(void)
 
 			for (int i = 0; i < RUN; i += 8)
 				crc = _mm_crc32_u64(crc, 0);
-			zeros[k][b] = crc;
+			zeros[k][b] = (uint32_t)crc;
 		}
 }
 

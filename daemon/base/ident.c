@@ -16,7 +16,7 @@ ident_next(uint64_t *last)
 	int64_t now = clock_wall_us();
 
 	if (now > 0 && (uint64_t)now > *last)
-		*last = now;
+		*last = (uint64_t)now;
 	else
 		++*last;
 	return *last;
@@ -84,7 +84,7 @@ ident_random(void *out, unsigned n)
 			bug("no random bytes: %s", strerror(errno));
 		if (got > 0) {
 			p += got;
-			n -= got;
+			n -= (unsigned)got;
 		}
 	}
 }

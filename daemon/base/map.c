@@ -96,7 +96,7 @@ map_take(struct map *m, uint64_t key)
 	if (s->key == 0)
 		return NULL;
 	value = s->value;
-	close_gap(m, s - m->v);
+	close_gap(m, (size_t)(s - m->v));
 	m->n--;
 	if (m->cap > FIRST_CAP && m->n < m->cap / 8)
 		rebuild(m, m->cap / 2);

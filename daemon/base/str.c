@@ -111,7 +111,7 @@ str_split(struct str *rest, char sep, struct str *part)
 		*rest = (struct str){ used_up, 0 };
 		return true;
 	}
-	part->n = end - rest->p;
+	part->n = (size_t)(end - rest->p);
 	*rest = str_from(*rest, part->n + 1);
 	return true;
 }
@@ -202,7 +202,7 @@ bool
 str_has_control(struct str s)
 {
 	for (size_t i = 0; i < s.n; i++)
-		if (is_control(s.p[i]))
+		if (is_control((unsigned char)s.p[i]))
 			return true;
 	return false;
 }

@@ -42,7 +42,7 @@ plain_put(struct include *in, unsigned file, const struct scan *s, enum scan_tok
 	}
 	buf_putc(text, '"');
 	for (size_t i = 0; i < s->value.len; i++) {
-		unsigned char c = s->value.data[i];
+		unsigned char c = (unsigned char)s->value.data[i];
 
 		if (c < ' ' || c >= 0x7f || c == '"' || c == '\\' || c == '$')
 			buf_printf(text, "\\x%02x", c);

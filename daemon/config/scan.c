@@ -114,14 +114,14 @@ expand(struct scan *s, struct why *why)
 	char text[VARIABLE_MAX + 1];
 	const char *minus, *value;
 
-	if (end == NULL || memchr(all.p, '\n', end - all.p) != NULL)
+	if (end == NULL || memchr(all.p, '\n', (size_t)(end - all.p)) != NULL)
 		return fail(why, "${ without its }; for the two characters "
 		    "themselves write \\${");
-	all.n = end - all.p;
+	all.n = (size_t)(end - all.p);
 	minus = memmem(all.p, all.n, ":-", 2);
 	name = all;
 	if (minus != NULL)
-		name.n = minus - all.p;
+		name.n = (size_t)(minus - all.p);
 	if (!is_name(name))
 		return refuse(s, why, all, "a ${} that does not name a variable",
 		    "does not name a variable",

@@ -33,7 +33,7 @@ transaction_reset(struct session *s)
 		return;
 	s->txn = NULL;
 	for (int what = 0; what < SHARES; what++)
-		share_return(&t->share, what);
+		share_return(&t->share, (enum share_of)what);
 	body_clear(&t->body);
 	memo_submit_free(&t->submit);
 	free(t);

@@ -112,7 +112,7 @@ envelope_encode(struct buf *b, const struct envelope *e)
 	buf_put_u8(b, FORMAT);
 	buf_put_u8(b, (e->is_8bit ? FLAG_8BIT : 0) | (e->is_utf8 ? FLAG_UTF8 : 0) |
 	    (e->is_bounce ? FLAG_BOUNCE : 0));
-	buf_put_u8(b, e->ret);
+	buf_put_u8(b, (uint8_t)e->ret);
 	buf_put_u8(b, 0);
 	buf_put_u32(b, e->nrcpt);
 	buf_put_u64(b, e->size);

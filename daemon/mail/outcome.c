@@ -92,7 +92,7 @@ tls_mode_name(enum tls_mode m)
 void
 outcome_encode(struct buf *b, const struct outcome *o)
 {
-	buf_put_u8(b, o->kind);
+	buf_put_u8(b, (uint8_t)o->kind);
 	buf_put_u8(b, o->maybe);
 	buf_put_u16(b, (uint16_t)o->code);
 	buf_put_text(b, str_of(o->status));

@@ -19,7 +19,7 @@ is_plain(unsigned char c)
 static int
 take(struct str *s)
 {
-	int c = (unsigned char)s->p[0];
+	unsigned char c = (unsigned char)s->p[0];
 
 	if (is_plain(c)) {
 		*s = str_from(*s, 1);
@@ -27,7 +27,7 @@ take(struct str *s)
 	}
 	if (c != '+' || s->n < 3 || hex(s->p[1]) < 0 || hex(s->p[2]) < 0)
 		return -1;
-	c = hex(s->p[1]) * 16 + hex(s->p[2]);
+	c = (unsigned char)(hex(s->p[1]) * 16 + hex(s->p[2]));
 	*s = str_from(*s, 3);
 	return c;
 }

@@ -50,7 +50,7 @@ next_attribute(struct str *rest, unsigned *type, struct str *data)
 	memcpy(&head, rest->p, sizeof head);
 	if (head.rta_len < sizeof head || head.rta_len > rest->n)
 		return false;
-	*type = head.rta_type & NLA_TYPE_MASK;
+	*type = head.rta_type & (unsigned)NLA_TYPE_MASK;
 	*data = (struct str){ rest->p + sizeof head, head.rta_len - sizeof head };
 	whole = RTA_ALIGN((size_t)head.rta_len);
 	*rest = str_from(*rest, whole < rest->n ? whole : rest->n);

@@ -216,7 +216,7 @@ read_input(struct stream *s)
 			on_no_input(s, n);
 			return;
 		}
-		if (!offer(s, scratch, n) || !may_read(s))
+		if (!offer(s, scratch, (size_t)n) || !may_read(s))
 			return;
 		/* Less than was asked for: epoll will tell if there is more. */
 		if (n < LOOP_SCRATCH && !wire_has_pending(&s->wire))

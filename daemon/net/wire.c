@@ -189,12 +189,12 @@ wire_peer(const struct wire *w, char *address, size_t size, uint16_t *port)
 		return;
 	if (sa.ss_family == AF_INET) {
 		*port = ntohs(v4->sin_port);
-		inet_ntop(AF_INET, &v4->sin_addr, address, size);
+		inet_ntop(AF_INET, &v4->sin_addr, address, (socklen_t)size);
 	} else if (sa.ss_family == AF_INET6) {
 		*port = ntohs(v6->sin6_port);
 		if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
-			inet_ntop(AF_INET, &v6->sin6_addr.s6_addr[12], address, size);
+			inet_ntop(AF_INET, &v6->sin6_addr.s6_addr[12], address, (socklen_t)size);
 		else
-			inet_ntop(AF_INET6, &v6->sin6_addr, address, size);
+			inet_ntop(AF_INET6, &v6->sin6_addr, address, (socklen_t)size);
 	}
 }

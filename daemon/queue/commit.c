@@ -219,7 +219,7 @@ give_late(struct queue *q, struct submit **v, size_t n)
 bool
 queue_await(struct queue *q, struct queue_wait *w, void (*fn)(void *arg), void *arg)
 {
-	unsigned batches = (q->sync_running ? 1 : 0) + (spool_is_dirty(q->spool) ? 1 : 0);
+	unsigned batches = (q->sync_running ? 1U : 0U) + (spool_is_dirty(q->spool) ? 1U : 0U);
 
 	if (batches == 0)
 		return false;

@@ -137,7 +137,7 @@ deal_begin(struct deal *d, const struct deal_terms *t, bool dirty, bool behind, 
 	if (content_start(&d->content, d->chunked, &why) < 0)
 		unreadable(d, &why);
 	else
-		d->total = (d->reset ? 1 : 0) + 1 + d->nrcpt + (d->chunked ? 1 : 2);
+		d->total = (d->reset ? 1U : 0U) + 1 + d->nrcpt + (d->chunked ? 1U : 2U);
 }
 
 /* --- what is said ------------------------------------------------------------------ */

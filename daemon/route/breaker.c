@@ -115,9 +115,9 @@ breaker_save(const struct breaker *b, struct buf *out)
 
 	buf_put_text(out, str_of(d->at.address));
 	buf_put_u16(out, d->at.port);
-	buf_put_u8(out, d->at.tls);
-	buf_put_u8(out, d->state);
-	buf_put_u64(out, d->since_wall_s);
+	buf_put_u8(out, (uint8_t)d->at.tls);
+	buf_put_u8(out, (uint8_t)d->state);
+	buf_put_u64(out, (uint64_t)d->since_wall_s);
 	buf_put_text(out, str_of(d->reason));
 }
 

@@ -247,7 +247,7 @@ route_save(const struct route *r, struct buf *out)
 	buf_put_u8(out, SAVE_VERSION);
 	buf_put_text(out, str_of(r->host));
 	buf_put_u64(out, (uint64_t)r->found_wall_s);
-	buf_put_u16(out, r->chain.ndoor);
+	buf_put_u16(out, (uint16_t)r->chain.ndoor);
 	for (unsigned i = 0; i < r->chain.ndoor; i++)
 		breaker_save(&r->chain.door[i], out);
 	buf_put_u32(out, crc32c(0, out->data + start, out->len - start));
@@ -290,7 +290,7 @@ route_load(struct route *r, struct str bytes, int64_t now_ms)
 	for (int i = 0; i < n; i++)
 		address[i] = saved[i].door.at.address;
 	if (r->chain.ndoor == 0 && n > 0) {
-		(void)rebuild(r, address, n);
+		(void)rebuild(r, address, (unsigned)n);
 		r->found_wall_s = r->noted_wall_s = found_wall_s;
 	}
 	for (int i = 0; i < n; i++) {

@@ -2,10 +2,11 @@
 # A short run under memcheck: suites of what reads strangers' bytes and of what owns memory in many hands, and the daemon itself
 # in e2e's `live', with its commands, from start to end.
 valgrind_unit	:= test_buf test_dsn test_envelope test_session test_spool
+# A stack that begins as zeros would hide from memcheck what nobody set.
 valgrind: deps-for-valgrind build/coverage/unconfined.so
-	@$(MAKE) --no-print-directory $(JOBS) $B/gatepost $B/unit $B/e2e
-	@MEMCHECK=$B/unit CK_TIMEOUT_MULTIPLIER=20 sh tests/suites.sh tests/memcheck.sh 2 $(valgrind_unit)
-	@MEMCHECK=$B/gatepost GATEPOST_GENTLY=1 GATEPOST_PRELOAD=$(abspath build/coverage/unconfined.so) $(MAKE) --no-print-directory SLOW=yes e2e_program=tests/memcheck.sh e2e T=live
+	@$(MAKE) --no-print-directory $(JOBS) B=build/valgrind HARDEN_NEW= build/valgrind/gatepost build/valgrind/unit build/valgrind/e2e
+	@MEMCHECK=build/valgrind/unit CK_TIMEOUT_MULTIPLIER=20 sh tests/suites.sh tests/memcheck.sh 2 $(valgrind_unit)
+	@MEMCHECK=build/valgrind/gatepost GATEPOST_GENTLY=1 GATEPOST_PRELOAD=$(abspath build/coverage/unconfined.so) $(MAKE) --no-print-directory B=build/valgrind HARDEN_NEW= SLOW=yes e2e_program=tests/memcheck.sh e2e T=live
 deps-for-valgrind:
 	@sh tests/deps.sh quiet valgrind libc6-dbg
 
