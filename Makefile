@@ -69,7 +69,7 @@ $B/paths: FORCE
 $(patsubst %.c,$B/%.o,$(shell grep -lwE 'PREFIX|SYSCONFDIR|VERSION' $(lib_src) $(main_src))): $B/paths
 
 # Nor is what was compiled with other flags linked with the rest.
-$B/flags: flags := $(CC) $(ALL_CFLAGS) $(WARN_OURS)
+$B/flags: flags := $(CC) $(subst $(PATHS),,$(ALL_CFLAGS)) $(WARN_OURS)
 $B/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(subst ','\'',$(flags))' | cmp -s - $@ || echo '$(subst ','\'',$(flags))' >$@
