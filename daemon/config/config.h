@@ -221,6 +221,7 @@ bool users_check(const struct user *user, const char *password);
 
 /* For each kind of hash that the table has (method and cost) one user with such a one, `most' of them at the most.  Their number. */
 unsigned users_kinds(const struct users *u, const struct user **kind, unsigned most);
+bool users_has_kinds_of(const struct users *u, const struct users *other);	/* none is new in the other */
 
 /* passwd: sets, or deletes (password NULL), one user's line; the file is replaced whole
  * (temporary file, fsync, rename), owner and mode kept, 0640 when new.  A link is refused. */

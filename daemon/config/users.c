@@ -249,6 +249,20 @@ users_kinds(const struct users *u, const struct user **kind, unsigned most)
 	return n;
 }
 
+bool
+users_has_kinds_of(const struct users *u, const struct users *other)
+{
+	for (unsigned i = 0; i < other->n; i++) {
+		unsigned k = 0;
+
+		while (k < u->n && !is_kind(&u->v[k], &other->v[i]))
+			k++;
+		if (k == u->n)
+			return false;
+	}
+	return true;
+}
+
 static int
 make_hash(char **out, const char *password, struct why *why)
 {

@@ -349,10 +349,12 @@ void
 helper_learn(struct users *users)
 {
 	pthread_mutex_lock(&helper.lock);
-	users_unref(&helper.users);
-	helper.users = users != NULL ? users_ref(users) : NULL;
-	helper.is_stale = true;
-	pthread_cond_signal(&helper.work);
+	if (users != NULL && (helper.users == NULL || !users_has_kinds_of(helper.users, users))) {
+		users_unref(&helper.users);
+		helper.users = users_ref(users);
+		helper.is_stale = true;
+		pthread_cond_signal(&helper.work);
+	}
 	pthread_mutex_unlock(&helper.lock);
 }
 

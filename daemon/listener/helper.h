@@ -33,7 +33,8 @@ struct check {
 void helper_start(void);
 void helper_stop(void);
 
-/* The table that passwords are checked by from now on, or by some: what a check of its dearest takes is measured.  NULL: nobody's. */
+/* A table that passwords are checked by from now on.  Where it has a kind of hash that the last one had not, what the dearest takes is
+ * measured.  NULL: nobody's. */
 void helper_learn(struct users *users);
 
 /* True: takes *c, which comes back to its channel.  False: *c is still the caller's, and has its answer: no.  It then

@@ -186,6 +186,33 @@ START_TEST(set)
 }
 END_TEST
 
+/* A kind is a method and its cost, whatever the salt. */
+START_TEST(kinds_of_hashes)
+{
+	static const char *const tables[] = {
+		"a:$6$saltsalt$x\nb:$6$otherone$y\nc:!\n",
+		"a:$6$saltsalt$x\nb:$6$rounds=9000$saltsalt$x\nc:$y$j9T$saltsaltsalt$x\nd:$y$jBT$saltsaltsalt$x\ne:$2b$10$saltsaltsaltsaltsaltsalt\n"
+		    "f:$2b$13$saltsaltsaltsaltsaltsalt\ng:*\nh:$y$j9T$othersalt$x\n",
+		"",
+	};
+	static const unsigned kinds[] = { 2, 7, 0 };
+	const struct user *kind[9];
+	struct users *u[3];
+	struct why why;
+
+	for (int i = 0; i < 3; i++) {
+		scratch_write("kinds", tables[i]);
+		ck_assert_msg(users_load(&u[i], scratch_path("kinds"), &why) == 0, "%s", why.text);
+		ck_assert_uint_eq(users_kinds(u[i], kind, 9), kinds[i]);
+		ck_assert_uint_eq(users_kinds(u[i], kind, 1), kinds[i] > 0);
+	}
+	ck_assert(users_has_kinds_of(u[1], u[0]) && !users_has_kinds_of(u[0], u[1]));
+	ck_assert(users_has_kinds_of(u[0], u[2]) && !users_has_kinds_of(u[2], u[0]));
+	for (int i = 0; i < 3; i++)
+		users_unref(&u[i]);
+}
+END_TEST
+
 /* Other lines, patterns and mode stay as they are; a symbolic link is not what is changed. */
 START_TEST(set_keeps_the_rest)
 {
@@ -285,6 +312,7 @@ test_users(void)
 	tcase_add_test(t, check);
 	tcase_add_test(t, unknown_users_cost_the_same);
 	tcase_add_test(t, set);
+	tcase_add_test(t, kinds_of_hashes);
 	tcase_add_test(t, set_keeps_the_rest);
 	tcase_add_loop_test(t, set_refuses, 0, sizeof refused / sizeof refused[0]);
 	tcase_add_test(t, set_at_once);
