@@ -248,7 +248,7 @@ START_TEST(test_full_disk)
 END_TEST
 
 /* Every end gives the room back that content took of the disk while it had none. */
-static const struct {
+static const struct room {
 	size_t octets;
 	int64_t room, others;	/* for all; what the same user's others have */
 	const char *end, *answer;
@@ -263,6 +263,19 @@ static const struct {
 	{ 3000000, 12 << 20, 2 << 20, "\r\n.\r\n", " 250/2.0.0" },
 	{ 100000, 0, 1 << 20, "\r\n.\r\n", " 250/2.0.0" },	/* in memory, the queue knows */
 };
+
+/* When all was said but its end: what is refused for want of room is so at once. */
+static bool
+is_as_wanted(const struct room *w)
+{
+	int64_t staged = count_get(COUNT_STAGED_OCTETS);
+
+	if (strstr(w->answer, "452") != NULL)
+		return staged == w->others;
+	if (strstr(w->answer, "552") != NULL || w->octets <= SPOOL_INLINE_MAX)
+		return true;
+	return staged >= (int64_t)w->octets - SPOOL_INLINE_MAX;
+}
 
 START_TEST(test_rooms)
 {
@@ -285,11 +298,9 @@ START_TEST(test_rooms)
 		share_take(&others, SHARE_STAGED, rooms[_i].others);
 		count_set(COUNT_STAGING_ROOM, rooms[_i].room);
 		rig_say(&r, say.data, say.len, 0);
-		rig_settle(&r);
-		if (strstr(rooms[_i].answer, "452") != NULL)	/* at once, not at its end */
-			ck_assert_int_eq(count_get(COUNT_STAGED_OCTETS), rooms[_i].others);
-		else if (strstr(rooms[_i].answer, "552") == NULL && rooms[_i].octets > SPOOL_INLINE_MAX)
-			ck_assert_int_ge(count_get(COUNT_STAGED_OCTETS), (int64_t)rooms[_i].octets - SPOOL_INLINE_MAX);
+		for (int n = 0; n < 10000 && !is_as_wanted(&rooms[_i]); n++)
+			rig_turn(&r);
+		ck_assert_msg(is_as_wanted(&rooms[_i]), "%lld", (long long)count_get(COUNT_STAGED_OCTETS));
 		rig_say_text(&r, rooms[_i].end);
 		rig_finish(&r);
 		ck_assert_str_eq(rig_codes(&r) + strlen(i == 0 ? C_OPEN : "220 250 250/2.1.0 250/2.1.5 354"), rooms[_i].answer);
