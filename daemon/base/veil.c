@@ -4,7 +4,6 @@
  */
 #include "base/veil.h"
 
-#include <assert.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -14,9 +13,10 @@
 enum {
 	ALIGNMENTS = 3,
 	FORMS = 2 + ALIGNMENTS,		/* of one secret */
-	WORDS = VEIL_SECRETS * FORMS
+	WORDS = VEIL_SECRETS * FORMS,
+	SET = 64,			/* words in one number, a bit for each */
+	SETS = (WORDS + SET - 1) / SET
 };
-static_assert(WORDS <= 64, "a bit for each word");
 
 struct word {
 	struct buf text;
@@ -27,7 +27,7 @@ struct veil {
 	_Atomic unsigned refs;
 	unsigned n;
 	struct word word[WORDS];
-	uint64_t starts[256];		/* by octet: the words that can begin with it */
+	uint64_t starts[256][SETS];	/* by octet: the words that can begin with it */
 };
 
 /* Is that octet, as it was said, one of the word's? */
@@ -47,7 +47,8 @@ static void
 add_word(struct veil *v, const char *p, size_t n, bool coded)
 {
 	struct word *w = &v->word[v->n];
-	uint64_t bit = (uint64_t)1 << v->n;
+	uint64_t bit = (uint64_t)1 << v->n % SET;
+	unsigned set = v->n / SET;
 
 	if (n < VEIL_LEAST)
 		return;
@@ -56,12 +57,12 @@ add_word(struct veil *v, const char *p, size_t n, bool coded)
 	buf_put_secret(&w->text, p, n);
 	for (unsigned c = 0; c < 256; c++)
 		if (is_same(w, *p, (unsigned char)c))
-			v->starts[c] |= bit;
-	v->starts['%'] |= bit;
-	v->starts['='] |= bit;
-	v->starts['\\'] |= bit;
+			v->starts[c][set] |= bit;
+	v->starts['%'][set] |= bit;
+	v->starts['='][set] |= bit;
+	v->starts['\\'][set] |= bit;
 	if (*p == ' ')
-		v->starts['+'] |= bit;
+		v->starts['+'][set] |= bit;
 }
 
 static void
@@ -241,15 +242,14 @@ find_at(const struct veil *v, const char *p, const char *end, bool is_cut)
 {
 	size_t best = 0;
 
-	for (uint64_t left = v->starts[(unsigned char)*p]; left != 0; left &= left - 1) {
-		const struct word *w = &v->word[__builtin_ctzll(left)];
+	for (unsigned set = 0; set < SETS; set++)
+		for (uint64_t left = v->starts[(unsigned char)*p][set]; left != 0; left &= left - 1) {
+			const struct word *w = &v->word[set * SET + (unsigned)__builtin_ctzll(left)];
+			size_t plain = follow(w, p, end, false, is_cut), escaped = follow(w, p, end, true, is_cut);
 
-		for (int escaped = 0; escaped < 2; escaped++) {
-			size_t n = follow(w, p, end, escaped != 0, is_cut);
-
-			best = n > best ? n : best;
+			best = plain > best ? plain : best;
+			best = escaped > best ? escaped : best;
 		}
-	}
 	return best;
 }
 

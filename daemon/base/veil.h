@@ -11,7 +11,7 @@
 enum {
 	VEIL_LEAST = 4,		/* shorter words are everywhere */
 	VEIL_ENOUGH = 32,	/* so much of a longer one's beginning is recognised, and taken out as far as it goes */
-	VEIL_SECRETS = 12
+	VEIL_SECRETS = 24
 };
 
 struct veil;

@@ -185,8 +185,8 @@ blame_rest(struct walk *w, const char *option)
 	bool is_password = strcmp(option, "password") == 0;
 
 	return complain(w, w->scan.token_line, option[0] != '\0' ? option : NULL,
-	    "what follows its value is not an option; if it belongs to the "
-	    "value, write the whole in double quotes%s", is_password ?
+	    "what follows its value is not an option; correct it, or if it "
+	    "belongs to the value write the whole in double quotes%s", is_password ?
 	    ", or use password_file" : "");
 }
 
@@ -198,6 +198,9 @@ take_name(struct walk *w)
 
 	if (what == UNSAID_REST)
 		return blame_rest(w, w->name.len > 0 ? w->name.data : "");
+	if (what == UNSAID_WORD)
+		return complain(w, w->scan.token_line, NULL, "`%.40s' is not "
+		    "the name of an option; see gatepost.conf(5)", name.n > 0 ? name.p : "");
 	if (what == UNSAID_NONE)
 		return complain(w, w->scan.token_line, NULL, "what stands here is "
 		    "not the name of an option; see gatepost.conf(5)");
@@ -364,8 +367,8 @@ walk(struct walk *w)
 	    (t = scan_next(&w->scan, w->why)) != SCAN_END)
 		if (t == SCAN_BAD ? blame_token(w) < 0 : pass(w, t, base) < 0)
 			return -1;
-	if (w->stand != AT_ITEM && w->stand != AT_SEA)
-		return complain(w, w->name_line, w->name.data,
+	if (w->stand != AT_ITEM && w->stand != AT_SEA)	/* a word may be all of a secret's file, read by mistake */
+		return complain(w, w->name_line, w->stand == AT_NAME && unsaid_is_unknown(&w->unsaid) ? NULL : w->name.data,
 		    "the file ends before its value; complete it");
 	open = &w->in->place[w->section];
 	if (w->stand == AT_ITEM && w->section != base)

@@ -59,6 +59,8 @@ unsaid_name(struct unsaid *u, const struct scan *s)
 
 	if (!known && goes_on)
 		return UNSAID_REST;
+	if (!is_word(name) && !goes_on && !s->quoted && !s->expanded)
+		return UNSAID_WORD;
 	if (!is_word(name) || (!known && (s->quoted || s->expanded)))
 		return UNSAID_NONE;
 	if (s->token_line > u->secret_line)
@@ -84,6 +86,12 @@ unsaid_after(struct unsaid *u, const struct scan *s, bool is_value)
 		u->value_line = s->line;
 	if (is_value && u->secret != NULL)
 		u->is_bare = u->secret[0] != '\0' && !s->quoted;
+}
+
+bool
+unsaid_is_unknown(const struct unsaid *u)
+{
+	return u->secret != NULL && u->secret[0] == '\0';
 }
 
 void

@@ -21,7 +21,8 @@ struct unsaid {
 enum unsaid_name {
 	UNSAID_NAME,		/* of an option; or it may be repeated */
 	UNSAID_REST,		/* may be the rest of the value before it */
-	UNSAID_NONE		/* is no name */
+	UNSAID_WORD,		/* is no name, and may be repeated */
+	UNSAID_NONE		/* is no name, and may not */
 };
 
 /* Before a token is read.  `any': it stands where variables have no business. */
@@ -32,6 +33,9 @@ enum unsaid_name unsaid_name(struct unsaid *u, const struct scan *s);
 
 /* The token has been taken; is_value: it was a value, or of a list of them. */
 void unsaid_after(struct unsaid *u, const struct scan *s, bool is_value);
+
+/* The newest name is in no table. */
+bool unsaid_is_unknown(const struct unsaid *u);
 
 /* A section ended: the next name has nothing to do with what was before. */
 void unsaid_end(struct unsaid *u);

@@ -33,8 +33,9 @@ enum {
 	LAST_DUE_MS = 30 * 1000,	/* a session whose client has gone waits as long, too */
 	FORGET_MS = 10 * 60 * 1000,
 	CHECK_MS = 30,			/* what one takes, until it is known */
-	MEASURE_MS = 2000,		/* the machine may be busy now; only while somebody guesses */
-	KINDS = 8,			/* of hashes, and the dummy's */
+	MEASURE_MS = 2000,		/* the machine may be busy now; only while somebody guesses, and with so many checks between: */
+	MEASURE_CHECKS = 20,
+	KINDS = 64,			/* of hashes, and the dummy's */
 	DUMMIES_MAX = 1000,
 	FAILURES_MAX = 1 << 20,
 	/* Apps of one host share its address: one of them that is set up wrongly must not make
@@ -60,7 +61,9 @@ static struct {
 	bool by_age;			/* the next is the newest */
 	struct users *users;		/* whose hashes are measured; NULL: nobody's */
 	int64_t measured_at_ms;
-	bool is_stale;			/* it must be measured again */
+	const struct user *dearest;	/* of those whose check takes longest; NULL: the dummy */
+	bool is_stale;			/* it must be measured again, */
+	bool is_new;			/* with all kinds of hashes */
 	int64_t check_ms;		/* what one takes, of the dearest kind, the slower ones rather than the mean */
 	int64_t all_done_at_ms;		/* if all that came were checked in turn */
 	struct record name[PLACES], address[PLACES], pair[PLACES];
@@ -261,28 +264,37 @@ look_at_dummy(void)	/* the same */
 	pthread_mutex_lock(&helper.lock);
 }
 
-/* One of each kind, whoever is asked about meanwhile. */
+/* The dearest kind; of a new table all are tried.  With the longest password, for some take longer by its length. */
 static void
 measure(void)	/* the same */
 {
-	const struct user *kind[KINDS] = { NULL };	/* the first is the dummy's */
+	const struct user *kind[KINDS] = { helper.dearest }, *dearest = NULL;
 	struct users *users = helper.users != NULL ? users_ref(helper.users) : NULL;
-	int64_t worst_ms = 0;
+	bool is_new = helper.is_new && users != NULL;
+	char password[USERS_PASSWORD_MAX + 1];
+	int64_t worst_ms = -1;
 	unsigned n = 1;
 
-	helper.is_stale = false;
+	memset(password, '-', sizeof password - 1);
+	password[sizeof password - 1] = '\0';
+	helper.is_stale = helper.is_new = false;
 	pthread_mutex_unlock(&helper.lock);
-	if (users != NULL)
+	if (is_new)
 		n += users_kinds(users, kind + 1, KINDS - 1);
 	for (unsigned i = 0; i < n; i++) {
 		int64_t began_ms = work_ms(), took_ms;
 
-		(void)users_check(kind[i], "-");
+		(void)users_check(kind[i], password);
 		took_ms = work_ms() - began_ms;
-		worst_ms = took_ms > worst_ms ? took_ms : worst_ms;
+		if (took_ms > worst_ms) {
+			worst_ms = took_ms;
+			dearest = kind[i];
+		}
 	}
-	users_unref(&users);
 	pthread_mutex_lock(&helper.lock);
+	if (helper.users == users)
+		helper.dearest = dearest;
+	users_unref(&users);
 	helper.check_ms = within(worst_ms, helper.check_ms - helper.check_ms / 16, LAST_DELAY_MS);
 }
 
@@ -342,7 +354,8 @@ helper_stop(void)
 	pthread_mutex_unlock(&helper.lock);
 	pthread_join(helper.thread, NULL);
 	users_unref(&helper.users);
-	helper.is_stale = false;
+	helper.dearest = NULL;
+	helper.is_stale = helper.is_new = false;
 }
 
 void
@@ -352,7 +365,8 @@ helper_learn(struct users *users)
 	if (users != NULL && (helper.users == NULL || !users_has_kinds_of(helper.users, users))) {
 		users_unref(&helper.users);
 		helper.users = users_ref(users);
-		helper.is_stale = true;
+		helper.dearest = NULL;
+		helper.is_stale = helper.is_new = true;
 		pthread_cond_signal(&helper.work);
 	}
 	pthread_mutex_unlock(&helper.lock);
@@ -368,7 +382,7 @@ helper_put(struct check **cp)
 
 	pthread_mutex_lock(&helper.lock);
 	blame(c);
-	if (c->at_ms - helper.measured_at_ms >= MEASURE_MS) {
+	if (c->at_ms - helper.measured_at_ms >= MEASURE_MS + MEASURE_CHECKS * helper.check_ms) {
 		helper.measured_at_ms = c->at_ms;
 		helper.is_stale = true;
 	}

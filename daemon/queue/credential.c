@@ -223,40 +223,35 @@ credential_remember(struct gateway *g, const char *secret)
 	c->past[0] = mem_text(secret);
 }
 
-/* Two accounts at one provider: what it heard of the one it may repeat to the other. */
 static void
-add_of_others(const struct gateway *g, struct veil *v)
+add_all(const struct gateway *g, struct veil *v)
 {
-	const struct queue *q = g->queue;
+	const struct credential *c = &g->credential;
 
-	for (unsigned i = 0; i < q->ngateway; i++) {
-		const struct gateway *other = q->gateway[i];
-
-		if (other == g || other == NULL)
-			continue;
-		veil_add(v, other->credential.secret);
-		if (other->settings != NULL)
-			veil_add(v, other->settings->password);
-	}
+	veil_add(v, c->secret);
+	veil_add(v, c->fresh);
+	if (g->settings != NULL)
+		veil_add(v, g->settings->password);
+	token_veil(g, v);
+	for (unsigned i = 0; i < CREDENTIAL_PAST; i++)
+		veil_add(v, c->past[i]);
 }
 
 struct veil *
 credential_veil(struct gateway *g, const char *secret)
 {
-	struct credential *c = &g->credential;
+	const struct queue *q = g->queue;
 	struct veil *v = veil_new();
 
 	credential_remember(g, secret);
 	veil_add(v, secret);
-	veil_add(v, c->secret);
-	veil_add(v, c->fresh);
-	veil_add(v, g->settings->password);
-	token_veil(g, v);
-	for (unsigned i = 0; i < CREDENTIAL_PAST; i++)
-		veil_add(v, c->past[i]);
-	add_of_others(g, v);
-	veil_unref(&c->veil);
-	c->veil = veil_ref(v);
+	add_all(g, v);
+	/* Two accounts at one provider: what it heard of the one it may repeat to the other. */
+	for (unsigned i = 0; i < q->ngateway; i++)
+		if (q->gateway[i] != g && q->gateway[i] != NULL)
+			add_all(q->gateway[i], v);
+	veil_unref(&g->credential.veil);
+	g->credential.veil = veil_ref(v);
 	return v;
 }
 

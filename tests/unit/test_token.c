@@ -198,14 +198,15 @@ END_TEST
 /* Of itself, of before, and of another upstream: nothing comes back in words (C-16). */
 START_TEST(nothing_that_it_repeats_is_told)
 {
-	static const char *const hidden[] = { "access-1", "refresh-1", "refresh-2", "client-1", "secret-2", "password-2" };
+	static const char *const hidden[] = { "access-1", "refresh-1", "refresh-2", "client-1", "secret-2", "password-2", "fresh-2", "used-2" };
 	struct upstream settings_2 = { .password = TEXT("password-2") };
-	struct gateway second = { .queue = &queue, .settings = &settings_2, .credential.secret = TEXT("secret-2") };
+	struct gateway second = { .queue = &queue, .settings = &settings_2, .credential = {
+	    .secret = TEXT("secret-2"), .fresh = TEXT("fresh-2"), .past = { TEXT("used-2") } } };
 	struct gateway *both[] = { &gateway, &second };
 	char script[300];
 
 	snprintf(script, sizeof script, "grant#1: " GIVES("access-1", ",\"refresh_token\":\"refresh-2\"") "; grant: 400 {\"error\":\"slow_down\","
-	    "\"error_description\":\"not %s\"}", _i < 6 ? hidden[_i] : "a word");
+	    "\"error_description\":\"not %s\"}", _i < 8 ? hidden[_i] : "a word");
 	queue.gateway = both;
 	queue.ngateway = 2;
 	scratch_write_n("refresh", "refresh-1\n", 10, 0600);
@@ -215,7 +216,7 @@ START_TEST(nothing_that_it_repeats_is_told)
 	clock_fake_add(7200 * 1000);
 	ask();
 	ck_assert_int_eq(got.answer, CREDENTIAL_LATER);
-	ck_assert_str_eq(got.words, _i < 6 ? "the token endpoint says slow_down" : "the token endpoint says slow_down: not a word");
+	ck_assert_str_eq(got.words, _i < 8 ? "the token endpoint says slow_down" : "the token endpoint says slow_down: not a word");
 }
 END_TEST
 
@@ -360,7 +361,7 @@ test_token(void)
 	tcase_add_test(t, an_old_one_does_while_the_endpoint_is_down);
 	tcase_add_test(t, a_refused_one_does_not);
 	tcase_add_test(t, all_its_secrets_are_hidden);
-	tcase_add_loop_test(t, nothing_that_it_repeats_is_told, 0, 7);
+	tcase_add_loop_test(t, nothing_that_it_repeats_is_told, 0, 9);
 	tcase_add_test(t, later_means_when);
 	tcase_add_loop_test(t, files_that_cannot_be_read_are_a_refusal, 0, 2);
 	tcase_add_test(t, a_new_refresh_token_is_written_back);

@@ -109,6 +109,7 @@ static const struct {
 	{ HOST "log { level = ${HIDDEN} }", "a.conf:2: level: `...' is none of" },
 	{ HOST "queue { retry = { 1s, ${HIDDEN} } }", "a.conf:2: retry: `...' is not a duration" },
 	{ UP "password = x\n}\nroute r { upstreams = { ${HIDDEN} } }", "a.conf:7: upstreams: `...' is not the name of an upstream" },
+	{ "canary0123456789", "a.conf:1: the file ends before its value; complete it" },	/* a secret's file */
 	{ HOST "${HIDDEN} = 3", "a.conf:2: what stands here is not the name of an option" },
 };
 
@@ -144,11 +145,13 @@ static const struct {
 	{ UP "password = a\n}\nupstream \"my x\" { }", "a.conf:7: upstream: `my x' is not a name" },
 	{ UP "password = \"${A ${B\"\n}", "a.conf:5: password: ${ without its }; for the two characters themselves write \\${; between "
 	    "double quotes write \\\" \\\\ \\${ for \" \\ ${, or use password_file" },
-	{ UP "password = a b }", "a.conf:5: password: what follows its value is not an option; if it belongs to the value, write the whole "
-	    "in double quotes, or use password_file" },
+	{ UP "password = a b }", "a.conf:5: password: what follows its value is not an option; correct it, or if it belongs to the value write "
+	    "the whole in double quotes, or use password_file" },
+	{ HOST "Host = a", "a.conf:2: `Host' is not the name of an option" },
+	{ UP "tls-verify = false }", "a.conf:5: `tls-verify' is not the name of an option" },
 	{ UP "tls_verify = { a b }", "a.conf:5: {: is out of place" },
-	{ UP "tls_name = a b }", "a.conf:5: tls_name: what follows its value is not an option; if it belongs to the value, write the whole "
-	    "in double quotes" },
+	{ UP "tls_name = a b }", "a.conf:5: tls_name: what follows its value is not an option; correct it, or if it belongs to the value write "
+	    "the whole in double quotes" },
 };
 
 START_TEST(what_is_no_secret_is_said)

@@ -137,17 +137,17 @@ START_TEST(hides_several)
 
 	veil_add(v, NULL);
 	veil_add(v, "first-one");
-	for (int i = 0; i < VEIL_SECRETS + 4; i++)	/* more than there is room for */
+	for (int i = 0; i < VEIL_SECRETS + 1; i++)	/* more than there is room for */
 		veil_add(v, (char[]){ 's', 'e', 'c', 'o', 'n', 'd', '-', (char)('a' + i), '\0' });
 	veil_unref(&v);
-	buf_puts(&text, "first-one second-a second-k second-l");
+	buf_puts(&text, "first-one second-a second-w second-x");
 	veil_hide(also, &text, false);
-	ck_assert_str_eq(text.data, "*** *** *** second-l");
+	ck_assert_str_eq(text.data, "*** *** *** second-x");
 	veil_unref(&also);
 	ck_assert_ptr_null(veil_ref(NULL));
 	veil_unref(&also);
 	veil_hide(NULL, &text, false);
-	ck_assert_str_eq(text.data, "*** *** *** second-l");
+	ck_assert_str_eq(text.data, "*** *** *** second-x");
 	buf_clear(&text);
 }
 END_TEST
