@@ -13,6 +13,7 @@ KILL_WINDOW_S = 5  # a reply is on record a second after it at most; the rest is
 HEARD_S = 2  # an answer that came this long before the link broke was heard, on a machine with other work too
 DRAIN_S = 3  # a stop cuts what is not answered by then
 LINES = [b"." * (i % 3) + b"%d-" % i + b"gatepost " * (i * 7919 % 20) + b"x" * (i % 13) + b"\r\n" for i in range(997)]
+OURS = re.compile(b"".join(rb"%s: [^\r\n]+\r\n(?:[ \t][^\r\n]+\r\n)*" % name for name in (b"Received", b"Date", b"Message-ID")))
 REPORT = re.compile(rb"Final-Recipient: (?:rfc822|utf-8); (\S+)\r\nAction: (\w+)")
 
 
@@ -28,6 +29,12 @@ def make_text(m):
         n += len(line)
         i += 1
     return b"".join(out)
+
+
+def is_whole(m, content):
+    """The text to the octet, and before it each field that the daemon adds once, and nothing else."""
+    text = (b"From: <%s>\r\n" % m.sender.encode() if m.sender else b"") + make_text(m)
+    return content.endswith(text) and OURS.fullmatch(content, 0, len(content) - len(text)) is not None
 
 
 class Message:
@@ -47,7 +54,9 @@ class Books:
         self.compared = self.octets = self.refused = self.unsure = 0
         self.wrong = []  # what does not hold
         # from the log
-        self.open, self.null, self.notices = {}, set(), {}
+        self.open, self.null = {}, set()
+        self.over = collections.defaultdict(set)  # message: whom it failed for, refused or expired
+        self.notices = collections.defaultdict(list)  # message: (bounce, whom it had failed for by then)
         self.life, self.total = collections.Counter(), collections.Counter()
         self.recent = collections.deque()  # (when, id, recipients, what) that a kill may take back
         self.maybe, self.deleted = collections.Counter(), set()
@@ -84,7 +93,7 @@ class Books:
         if m is None:
             self.report(sender, rcpts, content)
             return
-        same = content.endswith(make_text(m))
+        same = is_whole(m, content)
         with self.lock:
             self.compared += 1
             self.octets += len(content)
@@ -95,14 +104,14 @@ class Books:
                 self.came[r].append(delivery)
 
     def differ(self, m, content):
-        """Keeps both beside the log; where they part, from the end of our header on."""
+        """Keeps both beside the log; how it begins, and where they part, from the end of our header on."""
         want, at = make_text(m), content.find(b"X-Soak: ")
         for name, text in (("sent", want), ("came", content)):
             with open(f"{self.path}.{m.number}.{name}", "wb") as f:
                 f.write(text)
         got, want = content[at:], want[want.find(b"X-Soak: "):]
         same = next((i for i, (a, b) in enumerate(zip(got, want)) if a != b), min(len(got), len(want)))
-        return f"{len(got)} octets of {len(want)}, the same up to {same}"
+        return f"{len(got)} octets of {len(want)}, the same up to {same}; it begins {content[:500]!r}"
 
     def report(self, sender, rcpts, content):
         found = REPORT.findall(content)
@@ -180,18 +189,22 @@ class Books:
     def on_notice(self, e):
         self.known.add(e["notice"])
         self.open[e["notice"]] = 1
-        self.notices[e["notice"]] = e["msg"]
         self.null.add(e["notice"])
         self.count("notices")
         self.remember(e["notice"], 1, "notice")
 
-    on_bounced = on_warned = on_notice
+    on_warned = on_notice
+
+    def on_bounced(self, e):
+        self.on_notice(e)
+        self.notices[e["msg"]].append((e["notice"], frozenset(self.over[e["msg"]])))
 
     def on_relayed(self, e):
         self.end(e["msg"], 1, "relayed")
 
     def on_refused(self, e):
         if "to" in e and "msg" in e and e["msg"] not in self.null:  # else it is a session's, or will be held
+            self.over[e["msg"]].add(e["to"])
             self.end(e["msg"], 1, "bounced")
 
     on_expired = on_refused
@@ -289,16 +302,13 @@ class Books:
     def check_end(self, there):
         """Every promise, against what really came; `there' is what is still queued."""
         queued = {r for m in there.values() for r in m["to"]}
-        told_by = collections.defaultdict(set)
-        for notice, about in self.notices.items():
-            told_by[about].add(notice)
         for m in self.sent:
             for r in m.rcpts:
-                self.check_recipient(m, r, queued, told_by, there)
+                self.check_recipient(m, r, queued, there)
 
-    def check_recipient(self, m, r, queued, told_by, there):
+    def check_recipient(self, m, r, queued, there):
         came, failed = len(self.came[r]), "failed" in self.told[r]
-        owed = m.id is not None and any(n in there or n in self.deleted for n in told_by[m.id])
+        owed = any(r in over and (notice in there or notice in self.deleted) for notice, over in self.notices.get(m.id, ()))
         if m.id is not None and not (came or failed or r in queued or m.id in self.deleted or owed):
             self.fail(f"LOST: {m.id} to {r}, {m.octets} octets")
         ends = came + failed + (r in queued)
