@@ -10,8 +10,8 @@
 #   told       the provider cannot take it: refused at submission, or whole refused and the sender told by a bounce
 #   refused    one recipient refused: whole at the others, and a bounce to the sender that names the one
 #   success    whole, and a report of that to the sender
-# Each of them once: a copy for each recipient, none for who was refused, one report.  So gatepost's queue must be empty, too, and
-# nothing may have come for a while.
+# Each of them once: a copy for each recipient, none for who was refused, one report where one is asked for, and none of anything else.  So
+# gatepost's queue must be empty, too, and nothing may have come for a while.
 import email, email.policy, glob, json, os, re, socket, sys, time
 from collections import Counter
 
@@ -67,7 +67,21 @@ class Copy:
         above = unfolded[:unfolded.find(RELAY)].rsplit(b"\n", 1)[0] if RELAY in unfolded else b""
         tls = re.search(rb"TLSv?(1\.\d)", above)
         self.tls = tls.group(1).decode() if tls else None
-        self.report = b"message/delivery-status" in self.raw
+        self.report = re.search(rb"message/(?:global-)?delivery-status", self.raw) is not None
+        self.of = self.what_became() if self.report else []
+
+    def what_became(self):
+        """(recipient, action) of a report."""
+        out = []
+        for block in re.split(rb"\n\n", re.sub(rb"\n[ \t]+", b" ", self.raw.replace(b"\r\n", b"\n"))):
+            who = re.search(rb"(?mi)^Final-Recipient: *([\w-]+); *<?([^>\n]*?)>? *$", block)
+            action = re.search(rb"(?mi)^Action: *(\w+)", block)
+            if who:
+                name = who.group(2).decode("utf-8", "replace")
+                if who.group(1).lower() == b"utf-8":
+                    name = re.sub(r"\\x\{([0-9A-Fa-f]+)\}", lambda m: chr(int(m.group(1), 16)), name)
+                out.append((name, action.group(1).decode().lower() if action else "?"))
+        return out
 
     def has(self, want):
         """Whether it is `want' from its first line on; where a provider stores lines without CR, without CR."""
@@ -145,7 +159,7 @@ class Row:
             return False, "NOT ACCEPTED"
         if self.check == "told":
             words = self.told()
-            return (False, "MISSING") if words is None else self.reported(self.reports, words, set())
+            return (False, "MISSING") if words is None else self.reported(self.to if self.accepted else set(), ("failed",), words, set())
         to = {r for r in self.to if not r.endswith("@refused.example")}
         wrong = self.composed(self.check == "composed") if self.check in ("composed", "text") else self.whole(to)
         wrong = wrong or self.miscounted(to)
@@ -160,31 +174,49 @@ class Row:
         if len(to) > 1:
             good += f", {len(to)} recipients"
         if self.check == "refused":
-            named = [r for r in self.reports if b"nobody@refused.example" in r.raw and b"Action: failed" in r.raw]
-            return self.reported(named, good + "; the third bounced", to) if named else (False, "MISSING: the bounce")
+            return self.reported(self.to - to, ("failed",), good + "; the third bounced", to)
         if self.check == "success":
-            named = [r for r in self.reports if re.search(rb"Action: (delivered|relayed)", r.raw)]
-            by = "gatepost" if any(RELAY[3:] in re.findall(rb"(?mi)^Reporting-MTA:.*", r.raw)[0] for r in named) else "the provider"
-            return self.reported(named, f"{good}; report by {by}", to) if named else (False, "MISSING: the report")
-        return True, good
+            by = "gatepost" if any(RELAY[3:] in b"".join(re.findall(rb"(?mi)^Reporting-MTA:.*", r.raw)[:1]) for r in self.reports) else "the provider"
+            return self.reported(to, ("delivered", "relayed"), f"{good}; report by {by}", to)
+        return self.reported(set(), (), good, to)
 
-    def reported(self, reports, good, to):
-        wrong = self.miscounted(to) or (f"REPORTED {len(reports)} TIMES" if len(reports) > 1 else None)
+    def misreported(self, of, actions):
+        """One report to the sender, that names each of them once, or none if there is nobody to name."""
+        for report in self.reports:
+            if set(report.to) != {self.sender}:
+                return f"REPORTED to {', '.join(report.to)}"
+            if not of:
+                return "REPORTED: " + (", ".join(" ".join(o) for o in report.of[:3]) or "nobody")
+            for who, action in report.of:
+                if who not in of or action not in actions:
+                    return f"REPORTED: {who} {action}"
+        if len(self.reports) > (1 if of else 0):
+            return f"REPORTED {len(self.reports)} TIMES"
+        named = Counter(who for report in self.reports for who, _ in report.of)
+        wrong = [(r, named[r]) for r in sorted(of) if named[r] != 1]
+        if not wrong:
+            return None
+        return f"REPORTED {wrong[0][1]} TIMES: {wrong[0][0]}" if wrong[0][1] > 1 else f"MISSING: the report on {wrong[0][0]}"
+
+    def reported(self, of, actions, good, to):
+        wrong = self.miscounted(to) or self.misreported(of, actions)
         return (False, wrong) if wrong else (True, good)
 
 
 def collect(top, rows, seen):
     by_id = {r.id: r for r in rows}
     by_sender = {r.sender: r for r in rows}
+    by_rcpt = {to: r for r in rows for to in r.to if not to.endswith("@refused.example")}
     before = len(seen)
     for f in glob.glob(top + "/*/mail/new/*") + glob.glob(top + "/*/mail/*.eml"):
         if f in seen:
             continue
         seen.add(f)
         c = Copy(f)
-        for sender in c.to & by_sender.keys():
-            if c.report:
-                by_sender[sender].reports.append(c)
+        if c.report:
+            about = [by_sender.get(to) for to in c.to] + [by_rcpt.get(who) for who, _ in c.of]
+            for row in {r.id: r for r in about if r is not None}.values():
+                row.reports.append(c)
         if c.id in by_id and not c.report and f"/{by_id[c.id].provider}/" in f:
             by_id[c.id].copies.append(c)
     return len(seen) > before
