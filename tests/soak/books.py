@@ -57,6 +57,7 @@ class Books:
         self.open, self.null = {}, set()
         self.over = collections.defaultdict(set)  # message: whom it failed for, refused or expired
         self.notices = collections.defaultdict(list)  # message: (bounce, whom it had failed for by then)
+        self.orphans = {}  # a notice that was synced, and the kill came before it was said what it is about: to whom
         self.life, self.total = collections.Counter(), collections.Counter()
         self.recent = collections.deque()  # (when, id, recipients, what) that a kill may take back
         self.maybe, self.deleted = collections.Counter(), set()
@@ -296,6 +297,8 @@ class Books:
                 self.known.add(id)
                 if m["from"] == "":
                     self.null.add(id)
+                    if m["to"][0] not in self.by_rcpt:
+                        self.orphans[id] = m["to"][0]
             self.open[id] = len(m["to"])
         self.recent.clear()
 
@@ -309,6 +312,7 @@ class Books:
     def check_recipient(self, m, r, queued, there):
         came, failed = len(self.came[r]), "failed" in self.told[r]
         owed = any(r in over and (notice in there or notice in self.deleted) for notice, over in self.notices.get(m.id, ()))
+        owed = owed or any(to == m.sender and (notice in there or notice in self.deleted) for notice, to in self.orphans.items())
         if m.id is not None and not (came or failed or r in queued or m.id in self.deleted or owed):
             self.fail(f"LOST: {m.id} to {r}, {m.octets} octets")
         ends = came + failed + (r in queued)
