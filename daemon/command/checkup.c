@@ -178,7 +178,8 @@ check_way(struct checking *c, const char *option, const char *path, unsigned bit
 	}
 	if (ok && stat(at, &st) == 0 && !may(c, &st, bits)) {
 		if (S_ISDIR(st.st_mode))
-			wrong(c, "%s: the daemon's user %s may not write to %s; chown it to %s", option, c->user, at, c->user);
+			wrong(c, "%s: the daemon's user %s may not write to %s; chown it to %s, or make a "
+			    "directory of its own there and chown that", option, c->user, at, c->user);
 		else
 			wrong(c, "%s: the daemon's user %s may not read %s; chgrp %s and chmod g+r it", option, c->user, at,
 			    c->main_group);

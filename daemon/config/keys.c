@@ -138,7 +138,7 @@ K("upstream", "password_command", TEXT, UP(password_command), "", NONE, KEY_UNSA
     "its first line of output is the secret"),
 K("upstream", "auth", CHOICE, UP(auth), "auto",
     WORDS("auto|none|plain|login|cram-md5|xoauth2|oauthbearer"), KEY_PRESET, "how to log in"),
-K("upstream.oauth2", "token_url", URL, UP(oauth2.token_url), "", NONE, KEY_PRESET | KEY_UNSAID,
+K("upstream.oauth2", "token_url", URL, UP(oauth2.token_url), "", NONE, KEY_PRESET,
     "where tokens are asked for"),
 K("upstream.oauth2", "client_id", LOGIN, UP(oauth2.client_id), "", NONE, 0,
     "who asks"),

@@ -30,7 +30,7 @@ static const struct rig_case auth[] = {
 	    "220 250 504/5.5.4 504/5.5.4", 0 },
 	{ "A-060", SAY(HI "AUTH\r\nAUTH \r\n"), "220 250 501/5.5.4 501/5.5.4", 0 },
 	{ "A-062", SAY(IN "AUTH PLAIN AHUAcA==\r\nAUTH FOO\r\n"), C_IN " 503/5.5.1 503/5.5.1", 0 },
-	{ "A-063", SAY(IN MAIL "AUTH PLAIN AHUAcA==\r\n" RCPT), C_M " 503/5.5.1 250/2.1.5", 0 },
+	{ "A-062 in a transaction", SAY(IN MAIL "AUTH PLAIN AHUAcA==\r\n" RCPT), C_M " 503/5.5.1 250/2.1.5", 0 },
 	{ "A-064", SAY(HI MAIL RCPT "DATA\r\n"), "220 250 530/5.7.0 530/5.7.0 530/5.7.0", 0 },
 	{ "0.1 order", SAY(HI "MAIL\r\nMAIL FROM:<a@@b>\r\nMAIL FROM:<a@b> FOO=1\r\nDATA x\r\n"),
 	    "220 250 501/5.5.4 501/5.1.7 530/5.7.0 501/5.5.4", 0 },

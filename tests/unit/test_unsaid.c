@@ -95,7 +95,6 @@ static const struct {
 	{ "alert {\n webhook = \"https://h/a Canary\"\n}\n", "a.conf:2: webhook: has blanks" },
 	{ "alert {\n webhook = https://h/a, Canary\n}\n", "a.conf:2: ,: is out of place" },
 	{ "alert {\n webhook = \"http://h.example/Canary\"\n}\n", "a.conf:2: webhook: plain http to another machine" },
-	{ UP "oauth2 {\n token_url = \"h/Canary\"\n}\n}", "a.conf:6: token_url: `...' is not a URL" },
 	/* other files, and what the environment holds */
 	{ UP "include(\"secret.conf\")\n}", "secret.conf:2: password: what follows its value is not an option; " },
 	{ UP "password = a include(\"plain.conf\")\n}", "plain.conf:1: host: given twice, first at " },
@@ -149,6 +148,7 @@ static const struct {
 	    "the whole in double quotes, or use password_file" },
 	{ HOST "Host = a", "a.conf:2: `Host' is not the name of an option" },
 	{ UP "tls-verify = false }", "a.conf:5: `tls-verify' is not the name of an option" },
+	{ UP "oauth2 { token_url = \"https://t/\" client_id = \"x\" refresh_token_file = \"\" grant = \"y\" }\n}", "a.conf:5: grant: `y' is none of" },
 	{ UP "tls_verify = { a b }", "a.conf:5: {: is out of place" },
 	{ UP "tls_name = a b }", "a.conf:5: tls_name: what follows its value is not an option; correct it, or if it belongs to the value write "
 	    "the whole in double quotes" },

@@ -105,7 +105,7 @@ static const struct rig_case trusted[] = {
 	{ "trusted", SAY(HI MAIL RCPT "DATA\r\n" TEXT), "220 250 250/2.1.0 250/2.1.5" C_KEPT, 1 },
 	{ "538", SAY(HI "AUTH PLAIN AHUAcA==\r\nAUTH PLAIN\r\n"),
 	    "220 250 538/5.7.11 538/5.7.11", 0 },
-	{ "A-063", SAY(HI MAIL "STARTTLS\r\nNOOP\r\n"),
+	{ "STARTTLS in a transaction", SAY(HI MAIL "STARTTLS\r\nNOOP\r\n"),
 	    "220 250 250/2.1.0 503/5.5.1 250/2.0.0", 0 },
 	{ "A-015 parameters", SAY("HELO x\r\nMAIL FROM:<a@b.example> SIZE=1\r\n"
 	    "MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d> NOTIFY=NEVER\r\n"),
