@@ -121,7 +121,7 @@ tr -d '\r' <"$received" | sed -n '/^Received/,$p' | sed 's/^/       /'
 say ""
 say "6. gatepost status:"
 "$gatepost" status --state "$dir" | sed 's/^/   /'
-"$gatepost" status --state "$dir" --json | grep -q '"relayed": *1' || die "status does not count the delivery"
+"$gatepost" status --state "$dir" --json | grep >/dev/null '"relayed": *1' || die "status does not count the delivery"
 
 kill -TERM "$daemon"
 wait "$daemon" || die "gatepost did not stop cleanly"

@@ -50,7 +50,7 @@ everything >/tmp/before
 # --- installed, and not configured
 install_it
 grep -q "name your mail provider" /tmp/dpkg.log || die "the installation does not say what comes next"
-getent passwd gatepost | grep -q ':/var/lib/gatepost:/usr/sbin/nologin$' || die "no user gatepost"
+getent passwd gatepost | grep >/dev/null ':/var/lib/gatepost:/usr/sbin/nologin$' || die "no user gatepost"
 owned /etc/gatepost "750 root:gatepost"
 owned $conf "640 root:gatepost"
 owned /var/lib/gatepost "700 gatepost:gatepost"
@@ -174,6 +174,6 @@ install_it --force-confold
 cmp -s $conf /tmp/conf || die "a configuration that was there first is overwritten"
 owned $conf "640 root:gatepost"
 if [ -e /lib/systemd/system/gatepost.service ]; then
-	enabled | grep -q gatepost.service && enabled | grep -q gatepost.socket || die "the units are not enabled"
+	enabled | grep >/dev/null gatepost.service && enabled | grep >/dev/null gatepost.socket || die "the units are not enabled"
 fi
 ok "installed where the configuration was first: kept, units enabled"

@@ -13,7 +13,7 @@ until_true() { # until_true TENTHS COMMAND...  What the journal has comes later 
 	for _ in $(seq "$n"); do ! "$@" >/dev/null 2>&1 || return 0; sleep 0.1; done
 	return 1
 }
-has_log() { log | grep -q -- "$1"; }
+has_log() { log | grep >/dev/null -- "$1"; }
 prop() { systemctl show -P "$1" gatepost.service; }
 end() {
 	journalctl -q -o short-precise --no-pager >/mnt/journal
@@ -93,12 +93,12 @@ check "relayed, with the password from LoadCredential=" until_true 300 eval '[ $
 check "submit_socket knows the caller" gatepost test you@far.example
 
 check "Landlock is active" until_true 150 has_log 'event=started .* landlock=[2-9]'
-check "systemctl status tells: $(prop StatusText)" until_true 150 eval 'prop StatusText | grep -q "^Nothing waits; provider up (1587/starttls)$"'
+check "systemctl status tells: $(prop StatusText)" until_true 150 eval 'prop StatusText | grep >/dev/null "^Nothing waits; provider up (1587/starttls)$"'
 
 # --- reload --------------------------------------------------------------------------------
 reloads() { systemctl reload gatepost.service; }
 refused() { ! systemctl reload gatepost.service 2>/dev/null; }
-tells_refused() { prop StatusText | grep -q "^The last reload was refused"; }
+tells_refused() { prop StatusText | grep >/dev/null "^The last reload was refused"; }
 size() { grep -q "SIZE $1" <(curl -sS --max-time 20 -v smtp://localhost:587 2>&1 </dev/null); }	# its HELP needs TLS
 write_conf 'limits { message_size = "1M" }'
 check "reload" reloads
@@ -148,7 +148,7 @@ for thread in queue listener relay; do
 	kill -TERM $f 2>/dev/null
 	wait $f 2>/dev/null
 done
-check "…by the watchdog" until_true 150 eval 'journalctl -q -o cat | grep -q "Watchdog timeout"'
+check "…by the watchdog" until_true 150 eval 'journalctl -q -o cat | grep >/dev/null "Watchdog timeout"'
 check "submit after that" submit smtp://localhost:587
 pid=$(prop MainPID)
 sleep 5		# longer than the watchdog waits: idle loops are alive
@@ -190,9 +190,9 @@ gatepost ca -c /etc/gatepost/second.conf >/tmp/ca.pem 2>/dev/null
 check "…submit" submit smtp://localhost:588
 second_log() { journalctl -q -o cat -u gatepost@second.service; }
 check "…reload" systemctl reload gatepost@second.service
-check "…of that one" until_true 150 eval 'second_log | grep -q event=reloaded'
+check "…of that one" until_true 150 eval 'second_log | grep >/dev/null event=reloaded'
 sed -i 's/second.example"/second.example/' /etc/gatepost/second.conf
 check "…a bad file is refused" eval '! systemctl reload gatepost@second.service 2>/dev/null'
-check "…by that one" until_true 150 eval 'second_log | grep -q event=reload_refused'
+check "…by that one" until_true 150 eval 'second_log | grep >/dev/null event=reload_refused'
 check "stop all" systemctl stop gatepost.service gatepost@second.service
-check "no secret in the journal" eval '! journalctl -q -o cat | grep -q -e provider-secret -e app-secret'
+check "no secret in the journal" eval '! journalctl -q -o cat | grep >/dev/null -e provider-secret -e app-secret'

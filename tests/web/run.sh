@@ -50,7 +50,7 @@ pids+=($!)
 for _ in $(seq 200); do grep -q event=started "$dir/log" && break; sleep 0.05; done
 "$B/gatepost" test --state "$dir/gp" --from app@client.example you@far.example >/dev/null 2>&1 &
 pids+=($!)
-for _ in $(seq 200); do "$B/gatepost" status --state "$dir/gp" --json | grep -q '"state":"down"' && break; sleep 0.05; done
+for _ in $(seq 200); do "$B/gatepost" status --state "$dir/gp" --json | grep >/dev/null '"state":"down"' && break; sleep 0.05; done
 
 proxy() { # proxy DIE_AFTER: sets $front
 	front=$(port)
