@@ -161,14 +161,18 @@ read_hex(const char *p, const char *end, char *c)
 	return 2;
 }
 
-/* Octets at p that a form or an address (+, %20), a mail's text (=20) or a quoted string (\", \x20) has for one, *c; 0: no such. */
+/* Octets at p that a form or an address (+, %20), a mail's text (=20) or a quoted string (\", \x20) has for one, *c; 0: no such.  Of one kind
+ * only, for what looks like another may be the secret's own. */
 static size_t
-read_escape(const char *p, const char *end, char *c)
+read_escape(const char *p, const char *end, char kind, char *c)
 {
-	switch (*p) {
-	case '+':
+	if (kind == '%' && *p == '+') {
 		*c = ' ';
 		return 1;
+	}
+	if (*p != kind)
+		return 0;
+	switch (kind) {
 	case '%':
 	case '=':
 		return read_hex(p + 1, end, c) > 0 ? 3 : 0;
@@ -186,14 +190,14 @@ read_escape(const char *p, const char *end, char *c)
 
 /* Octets at p that stand for that one of the word's; 0: none. */
 static size_t
-fits(const struct word *w, char c, const char *p, const char *end, bool escaped)
+fits(const struct word *w, char c, const char *p, const char *end, char escape)
 {
 	char plain;
 	size_t n;
 
 	if (p == end)
 		return 0;
-	n = escaped ? read_escape(p, end, &plain) : 0;
+	n = escape != '\0' ? read_escape(p, end, escape, &plain) : 0;
 	return n > 0 && is_same(w, c, (unsigned char)plain) ? n : is_same(w, c, (unsigned char)*p);
 }
 
@@ -217,17 +221,17 @@ next_line(const char *p, const char *end)
 
 /* Octets at p that are this word; 0: it is not there. */
 static size_t
-follow(const struct word *w, const char *p, const char *end, bool escaped, bool is_cut)
+follow(const struct word *w, const char *p, const char *end, char escape, bool is_cut)
 {
 	size_t n = 0, all = w->text.len, step;
 	const char *at = p;
 
 	for (; n < all; n++, at += step) {
-		step = fits(w, w->text.data[n], at, end, escaped);
+		step = fits(w, w->text.data[n], at, end, escape);
 		if (step == 0 && n > 0) {
 			const char *next = next_line(at, end);
 
-			step = fits(w, w->text.data[n], next, end, escaped);
+			step = fits(w, w->text.data[n], next, end, escape);
 			at = step > 0 ? next : at;
 		}
 		if (step == 0)
@@ -240,16 +244,16 @@ follow(const struct word *w, const char *p, const char *end, bool escaped, bool 
 static size_t
 find_at(const struct veil *v, const char *p, const char *end, bool is_cut)
 {
+	static const char kinds[] = { '\0', '%', '=', '\\' };
 	size_t best = 0;
 
 	for (unsigned set = 0; set < SETS; set++)
-		for (uint64_t left = v->starts[(unsigned char)*p][set]; left != 0; left &= left - 1) {
-			const struct word *w = &v->word[set * SET + (unsigned)__builtin_ctzll(left)];
-			size_t plain = follow(w, p, end, false, is_cut), escaped = follow(w, p, end, true, is_cut);
+		for (uint64_t left = v->starts[(unsigned char)*p][set]; left != 0; left &= left - 1)
+			for (size_t i = 0; i < sizeof kinds; i++) {
+				size_t n = follow(&v->word[set * SET + (unsigned)__builtin_ctzll(left)], p, end, kinds[i], is_cut);
 
-			best = plain > best ? plain : best;
-			best = escaped > best ? escaped : best;
-		}
+				best = n > best ? n : best;
+			}
 	return best;
 }
 

@@ -42,6 +42,9 @@ static const struct {
 	{ "s3cret", "=733cre=74= s3cre=7", "***= s3cre=7" },
 	{ "s=3dx", "s=3dx s=3D3dx s\\=3dx", "*** *** ***" },
 	{ "s3cret", "s3cre\\", "s3cre\\" },
+	/* the secret holds what is another kind's escape */
+	{ "%25100%25", "100%25100%2\\5 %25100%25", "100*** ***" },
+	{ "a=3Db", "a%3D3Db a\\=3Db", "*** ***" },
 	/* in the alphabet for addresses, and its own case only: "s3c?>~t?\?>" */
 	{ "s3c?>~t?\?>", "czNjPz5-dD8_Pg", "***g" },
 	{ "s3c?>~t?\?>", "czNjPz5%2bdD8/Pg", "***g" },
