@@ -177,6 +177,10 @@ check_login(const struct check *ck, const struct upstream *u,
 		return check_blame(ck, in, "username", "missing, though there "
 		    "is a password; add it%s%s", note[0] != '\0' ? ": " : "",
 		    note);
+	if (!has_user && u->auth != AUTH_AUTO && tree_find(in, "auth") != NULL)
+		return check_blame(ck, in, "auth", "a way to log in, but there "
+		    "is no username; add it with password_file%s%s",
+		    note[0] != '\0' ? ": " : "", note);
 	if (!has_user && preset->cfg != NULL)
 		check_warn(ck, "upstream %s: no username and no password: %s "
 		    "will hardly take mail; add them, or auth = \"none\"",
@@ -273,9 +277,10 @@ check_upstream(const struct check *ck, const struct upstream *u,
 		    "\"smtp.example.com\"%s%s", note[0] != '\0' ? ": " :
 		    " or a provider", note);
 	if (check_password(ck, u, in) < 0 ||
+	    check_oauth2(ck, u, in) < 0 ||
 	    check_login(ck, u, in, preset) < 0 ||
 	    check_chain(ck, u, in, preset) < 0 ||
-	    check_token_url(ck, u, in) < 0 || check_oauth2(ck, u, in) < 0)
+	    check_token_url(ck, u, in) < 0)
 		return -1;
 	if (!u->tls_verify)
 		check_warn(ck, "upstream %s: tls_verify = false: whoever is on "

@@ -370,6 +370,8 @@ static const struct {
 	{ "upstream u { host = h chain = {\"587/starttls\", \"465/implicit\", \"587/starttls\"} }\n", "a.conf:1: chain: 587/starttls is there twice" },
 	{ "upstream u { host = h chain = {\"587/plain\"} }\n", "a.conf:1: chain: `587/plain' is not a port and a mode" },
 	{ "upstream u { host = h\n username = x }\n", "a.conf:2: username: a user name without a password" },
+	{ "upstream u { host = h\n auth = plain }\n", "a.conf:2: auth: a way to log in, but there is no username; add it with password_file" },
+	{ "upstream u { host = h username = x\n oauth2 { token_url = \"https://t/\" } }\n", "a.conf:2: client_id: missing" },
 	{ "upstream u { host = h\n password_file = key }\n", "a.conf:1: username: missing, though there is a password" },
 	{ "upstream u { host = h username = u password = p\n password_file = key }\n", "a.conf:2: password_file: there is password already" },
 	{ "upstream u { host = h username = u\n password_file = none }\n", "a.conf:2: password_file: " },
