@@ -79,6 +79,21 @@ frame_parse(struct frame *f, const unsigned char in[FRAME_HEAD], uint32_t seed, 
 	return (uint32_t)take(&p, 4) == checksum(in, seed, at) && f->meta <= f->length && has_id(f);
 }
 
+uint32_t
+frame_seek(const unsigned char *p, uint32_t n)
+{
+	const unsigned char *first = p;
+
+	while ((first = memchr(first, MAGIC & 0xff, n - (size_t)(first - p))) != NULL) {
+		uint32_t at = (uint32_t)(first - p);
+
+		if (at % FRAME_ALIGN == 0)
+			return at;
+		first++;
+	}
+	return (n + FRAME_ALIGN - 1) & ~(uint32_t)(FRAME_ALIGN - 1);
+}
+
 bool
 frame_has_magic(const unsigned char in[FRAME_HEAD])
 {

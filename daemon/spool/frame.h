@@ -39,6 +39,9 @@ void frame_pack(unsigned char out[FRAME_HEAD], const struct frame *f, uint32_t s
 /* false: these are not a record's first octets at this place. */
 bool frame_parse(struct frame *f, const unsigned char in[FRAME_HEAD], uint32_t seed, uint32_t at);
 
+/* The first of the places 0, FRAME_ALIGN, ... in p[0..n) where a head may begin; if none, the first behind it. */
+uint32_t frame_seek(const unsigned char *p, uint32_t n);
+
 bool frame_has_magic(const unsigned char in[FRAME_HEAD]);	/* its first four octets */
 
 /* A whole record of ours whose kind or flags a newer version invented. */

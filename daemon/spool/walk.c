@@ -31,7 +31,6 @@ read_around(int fd, unsigned char *p, uint32_t n, uint64_t at)
 {
 	bool failed = false;
 
-
 	for (uint32_t done = 0; done < n;) {
 		uint32_t part = BLOCK - (uint32_t)((at + done) % BLOCK);
 		int64_t r;
@@ -76,6 +75,22 @@ is_record(struct walk *w, uint32_t at, struct frame *f)
 	    frame_size(f->length) <= w->size - at;
 }
 
+/* The next place that may be a record's.  What is none is passed over without a look at each place: most of it is zeros,
+ * laid out for records to come. */
+static uint32_t
+seek(struct walk *w, uint32_t to)
+{
+	while (to + FRAME_HEAD <= w->size) {
+		const unsigned char *p = walk_peek(w, to, FRAME_HEAD);
+		uint32_t n = w->have - (uint32_t)(to - w->from), found = frame_seek(p, n);
+
+		to += found;
+		if (found < n)
+			break;
+	}
+	return to;
+}
+
 enum walk_step
 walk_next(struct walk *w, struct frame *f, uint32_t *at, uint32_t *size)
 {
@@ -84,7 +99,7 @@ walk_next(struct walk *w, struct frame *f, uint32_t *at, uint32_t *size)
 	*at = w->next;
 	while (!is_record(w, to, f)) {
 		w->sparse = false;
-		to += FRAME_ALIGN;
+		to = seek(w, to + FRAME_ALIGN);
 		if (to + FRAME_HEAD > w->size)
 			return WALK_END;
 	}

@@ -115,6 +115,30 @@ START_TEST(sizes)
 }
 END_TEST
 
+/* Only where a head may begin: not its first octet between those places, nor behind the end. */
+START_TEST(sought)
+{
+	unsigned char p[64] = { 0 }, head[FRAME_HEAD];
+
+	frame_pack(head, &sample, SEED, AT);
+	ck_assert_uint_eq(frame_seek(p, 64), 64);
+	ck_assert_uint_eq(frame_seek(p, 49), 56);
+	ck_assert_uint_eq(frame_seek(head, 48), 0);
+	memcpy(p + 12, head, 4);
+	ck_assert_uint_eq(frame_seek(p, 64), 64);
+	memcpy(p + 16, head, FRAME_HEAD);
+	ck_assert_uint_eq(frame_seek(p, 64), 16);
+	ck_assert_uint_eq(frame_seek(p + 8, 56), 8);
+	ck_assert_uint_eq(frame_seek(p, 17), 16);
+	ck_assert_uint_eq(frame_seek(p, 16), 16);
+	memset(p, 0, sizeof p);
+	p[63] = head[0];
+	ck_assert_uint_eq(frame_seek(p, 64), 64);
+	memset(p, head[0], sizeof p);
+	ck_assert_uint_eq(frame_seek(p + 1, 63), 0);
+}
+END_TEST
+
 Suite *test_frame(void);
 Suite *
 test_frame(void)
@@ -129,6 +153,7 @@ test_frame(void)
 	tcase_add_test(tc, no_message_is_zero);
 	tcase_add_test(tc, newer);
 	tcase_add_test(tc, sizes);
+	tcase_add_test(tc, sought);
 	suite_add_tcase(s, tc);
 	return s;
 }
