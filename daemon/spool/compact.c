@@ -99,7 +99,6 @@ spool_compact(struct spool *s, uint64_t octets)
 	struct segment *g = s->victim;
 	enum walk_step step = WALK_GAP;
 	uint64_t copied = 0;
-	bool failed = false;
 	struct walk w;
 	struct frame f;
 	uint32_t at, size;
@@ -117,24 +116,21 @@ spool_compact(struct spool *s, uint64_t octets)
 	while (copied < octets && g->live > 0 && (step = walk_next(&w, &f, &at, &size)) != WALK_END) {
 		struct spool_item *item;
 
-		failed = failed || w.failed;
 		if (step == WALK_GAP || f.kind != FRAME_MESSAGE ||
 		    (item = s->owner.find(s->owner.arg, f.id)) == NULL ||
 		    item->segment != g->number || item->offset != at)
 			continue;
 		if (!copy(s, &w, &f, at, item)) {
-			failed = failed || w.failed;
-			if (failed && s->victim_failed >= PATIENCE)
+			if (w.missed && s->victim_failed >= PATIENCE)
 				continue;	/* it keeps the segment */
-			s->victim_failed += failed;
-			s->victim_at = failed ? s->victim_at : at;
+			s->victim_failed += w.missed;
+			s->victim_at = w.missed ? s->victim_at : at;
 			walk_clear(&w);
 			return false;
 		}
 		copied += size;
 	}
-	failed = failed || w.failed;
-	if (failed && s->victim_failed < PATIENCE) {	/* what could not be read may be there the next time */
+	if (w.missed && s->victim_failed < PATIENCE) {	/* what could not be read may be there the next time */
 		s->victim_failed++;
 		walk_clear(&w);
 		return false;

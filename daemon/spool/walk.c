@@ -64,6 +64,7 @@ walk_peek(struct walk *w, uint32_t at, uint32_t n)
 	w->from = at;
 	w->have = want;
 	w->failed = disk_read(w->fd, w->window, want, at) != (int64_t)want && read_around(w->fd, w->window, want, at);
+	w->missed |= w->failed;
 	return w->window;
 }
 

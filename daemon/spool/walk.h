@@ -19,6 +19,7 @@ struct walk {
 	uint32_t have, cap;
 	bool sparse;		/* records are large: the window need not be */
 	bool failed;		/* some of the window could not be read */
+	bool missed;		/* the same, of this window or of one before */
 	unsigned char *window;
 };
 

@@ -35,7 +35,7 @@ struct rig {
 	char dir[64];
 	struct spool *s;
 	struct map kept;	/* id -> struct kept */
-	uint64_t min_free;
+	uint64_t min_free, segment;	/* segment: 0 is RIG_SEGMENT */
 	unsigned damaged;
 	uint64_t damaged_id;	/* of the last */
 	char damaged_file[80], damaged_what[80];
@@ -93,10 +93,11 @@ static inline int
 rig_try_open(void)
 {
 	const struct spool_owner owner = { &rig, rig_found, rig_find, rig_noted, rig_ended, rig_damaged, NULL };
+	uint64_t segment = rig.segment > 0 ? rig.segment : RIG_SEGMENT;
 
 	rig.damaged = 0;
 	rig.damaged_id = 0;
-	return spool_open(&rig.s, &(struct spool_options){ rig.dir, RIG_SEGMENT, rig.min_free }, &owner, &rig.why);
+	return spool_open(&rig.s, &(struct spool_options){ rig.dir, segment, rig.min_free }, &owner, &rig.why);
 }
 
 static inline void

@@ -51,6 +51,8 @@ END_TEST
 
 static const struct disk *real;
 static int reads_fail, opens_fail;	/* so many more; -1: all */
+static uint64_t hole;			/* a place, and how often it cannot be read */
+static int hole_fails;
 
 static bool
 count_down(int *left)
@@ -63,7 +65,9 @@ count_down(int *left)
 static int64_t
 bad_read(int fd, void *p, size_t n, uint64_t at)
 {
-	if (!count_down(&reads_fail))
+	bool in_hole = at <= hole && hole < at + n && count_down(&hole_fails);
+
+	if (!in_hole && !count_down(&reads_fail))
 		return real->read(fd, p, n, at);
 	errno = EIO;
 	return -1;
@@ -89,7 +93,7 @@ make_bad(void)
 	bad.read = bad_read;
 	bad.open = bad_open;
 	disk_replace(&bad);
-	reads_fail = opens_fail = 0;
+	reads_fail = opens_fail = hole_fails = 0;
 }
 
 static int
@@ -224,6 +228,36 @@ START_TEST(compaction_waits_for_the_disk)
 }
 END_TEST
 
+/* Nor because it failed where little was read, behind a large message, and more was read next. */
+START_TEST(compaction_waits_behind_the_large)
+{
+	enum { LARGE = 40000, NLARGE = 7, SMALL = NLARGE + 1, LAST = 60 };
+	uint32_t was;
+
+	rig.segment = 8 * RIG_SEGMENT;
+	rig_open();
+	for (uint64_t id = 1; id <= LAST; id++)
+		rig_put(id, id <= NLARGE ? LARGE : id == SMALL ? 300 : 20000);
+	rig_commit();
+	for (uint64_t id = 1; id <= LAST; id++)
+		if (id != SMALL)
+			rig_done(id);
+	rig_commit();
+	was = rig_item(SMALL)->segment;
+	hole = rig_item(SMALL)->offset;
+	hole_fails = 2;			/* the whole, and then that block of it */
+	ck_assert(!spool_compact(rig.s, 1 << 20));
+	ck_assert_int_eq(hole_fails, 0);
+	ck_assert_uint_eq(rig.damaged, 0);
+	while (spool_compact(rig.s, 1 << 20))
+		rig_commit();
+	rig_commit();
+	ck_assert_uint_eq(rig.damaged, 0);
+	ck_assert_uint_gt(rig_item(SMALL)->segment, was);
+	rig_read(SMALL, 300);
+}
+END_TEST
+
 /* A part that stays unreadable stops the segment from going, not the daemon. */
 START_TEST(compaction_gives_up)
 {
@@ -260,6 +294,7 @@ test_read(void)
 	tcase_add_loop_test(tc, asks_again, 0, 3);
 	tcase_add_loop_test(tc, note_before_counts, 0, 2);
 	tcase_add_loop_test(tc, compaction_waits_for_the_disk, 0, 2);
+	tcase_add_test(tc, compaction_waits_behind_the_large);
 	tcase_add_test(tc, compaction_gives_up);
 	suite_add_tcase(s, tc);
 	return s;
