@@ -276,7 +276,7 @@ rig_begin(struct rig *r, const char *options, bool spool)
 	static const char *const users[] = { "u", "p", "", "bound", "p",
 	    "bound@a.example, *@mail.example" };
 	struct listener_options o = { .index = 0, .count = 1 };
-	struct spool_options so = { 0 };
+	struct spool_options so = { .segment_bytes = 1 << 20 };
 	static const struct spool_owner nobody;
 	struct why why;
 

@@ -182,7 +182,7 @@ static void __attribute__((unused))
 rig_open_spool(struct rig *r)
 {
 	struct spool_owner owner = { r, rig_found, rig_find, rig_noted, rig_ended, rig_damaged, NULL };
-	struct spool_options so = { .dir = r->dir };
+	struct spool_options so = { .dir = r->dir, .segment_bytes = 1 << 20 };
 	struct why why;
 
 	ck_assert_msg(spool_open(&r->spool, &so, &owner, &why) == 0, "%s", why.text);
