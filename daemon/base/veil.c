@@ -161,22 +161,38 @@ read_hex(const char *p, const char *end, char *c)
 	return 2;
 }
 
-/* Octets at p that a form or an address (+, %20), a mail's text (=20) or a quoted string (\", \x20) has for one, *c; 0: no such.  Of one kind
- * only, for what looks like another may be the secret's own. */
-static size_t
-read_escape(const char *p, const char *end, char kind, char *c)
+#define HEXADECIMAL "0123456789abcdefABCDEF"
+
+/* How an octet may be said: as a form or an address has it (+, %20), a mail's text (=20), a quoted string (\", \x20). */
+enum { PERCENT = 1, EQUALS = 2, BACKSLASH = 4, ANY = 7 };
+
+static unsigned
+escape_of(char c)
 {
-	if (kind == '%' && *p == '+') {
-		*c = ' ';
-		return 1;
-	}
-	if (*p != kind)
-		return 0;
-	switch (kind) {
+	switch (c) {
+	case '+':
 	case '%':
+		return PERCENT;
 	case '=':
-		return read_hex(p + 1, end, c) > 0 ? 3 : 0;
+		return EQUALS;
 	case '\\':
+		return BACKSLASH;
+	default:
+		return 0;
+	}
+}
+
+/* Octets at p that are an escape of these kinds for *c; 0: no such. */
+static size_t
+read_escape(const char *p, const char *end, unsigned kinds, char *c)
+{
+	switch (escape_of(*p) & kinds) {
+	case PERCENT:
+	case EQUALS:
+		if (*p == '+')
+			return *c = ' ', 1;
+		return read_hex(p + 1, end, c) > 0 ? 3 : 0;
+	case BACKSLASH:
 		if (end - p < 2)
 			return 0;
 		if (p[1] == 'x' && read_hex(p + 2, end, c) > 0)
@@ -190,71 +206,125 @@ read_escape(const char *p, const char *end, char kind, char *c)
 
 /* Octets at p that stand for that one of the word's; 0: none. */
 static size_t
-fits(const struct word *w, char c, const char *p, const char *end, char escape)
+fits(const struct word *w, char c, const char *p, const char *end, unsigned kinds)
 {
 	char plain;
 	size_t n;
 
 	if (p == end)
 		return 0;
-	n = escape != '\0' ? read_escape(p, end, escape, &plain) : 0;
+	n = read_escape(p, end, kinds, &plain);
 	return n > 0 && is_same(w, c, (unsigned char)plain) ? n : is_same(w, c, (unsigned char)*p);
+}
+
+static const char *
+skip(const char *p, const char *end, const char *what)
+{
+	while (p < end && strchr(what, *p) != NULL && *p != '\0')
+		p++;
+	return p;
+}
+
+/* Behind the end of the line at p, which may be quoted-printable's soft one; NULL: that is elsewhere. */
+static const char *
+line_end(const char *p, const char *end, unsigned kinds)
+{
+	p = skip(p, end, " ");
+	if (p < end && *p == '=' && (kinds & EQUALS) != 0)
+		p++;
+	if (p < end && *p == '\r')
+		p++;
+	return p < end && *p == '\n' ? p + 1 : NULL;
 }
 
 /* Where a word goes on that was broken at p: in the next line, behind its enhanced status. */
 static const char *
-next_line(const char *p, const char *end)
+next_line(const char *p, const char *end, unsigned kinds)
 {
-	const char *at, *line;
+	const char *line = line_end(p, end, kinds), *at;
 
-	while (p < end && *p == ' ')
-		p++;
-	if (p == end || *p != '\n')
+	if (line == NULL)
 		return end;
-	for (at = line = p + 1; at < end && (*at == '.' || (*at >= '0' && *at <= '9')); at++)
-		;
-	at = at - line >= 5 && at < end && *at == ' ' ? at : line;
-	while (at < end && *at == ' ')
-		at++;
-	return at;
+	at = skip(line, end, ".0123456789");
+	return skip(at - line >= 5 && at < end && *at == ' ' ? at : line, end, " ");
+}
+
+/* Is all that is left at p the beginning of an escape, or of a line that a word may go on in? */
+static bool
+is_begun(const char *p, const char *end, unsigned kinds)
+{
+	const char *line = line_end(p, end, kinds);
+
+	if (line != NULL)
+		return skip(skip(line, end, ".0123456789"), end, " ") == end;
+	switch (p < end ? escape_of(*p) & kinds : 0) {
+	case PERCENT:
+	case EQUALS:
+		return skip(p + 1, end, HEXADECIMAL "\r") == end && end - p < 3;
+	case BACKSLASH:
+		return skip(p + 1, end, "x" HEXADECIMAL) == end && end - p < 4;
+	default:
+		return skip(skip(p, end, " "), end, "\r") == end;
+	}
 }
 
 /* Octets at p that are this word; 0: it is not there. */
 static size_t
-follow(const struct word *w, const char *p, const char *end, char escape, bool is_cut)
+follow(const struct word *w, const char *p, const char *end, unsigned kinds, bool is_cut)
 {
 	size_t n = 0, all = w->text.len, step;
 	const char *at = p;
 
 	for (; n < all; n++, at += step) {
-		step = fits(w, w->text.data[n], at, end, escape);
+		step = fits(w, w->text.data[n], at, end, kinds);
 		if (step == 0 && n > 0) {
-			const char *next = next_line(at, end);
+			const char *next = next_line(at, end, kinds);
 
-			step = fits(w, w->text.data[n], next, end, escape);
+			step = fits(w, w->text.data[n], next, end, kinds);
 			at = step > 0 ? next : at;
 		}
 		if (step == 0)
 			break;
 	}
-	return n == all || n >= VEIL_ENOUGH || (is_cut && at == end && n >= VEIL_LEAST) ? (size_t)(at - p) : 0;
+	if (n < all && n >= VEIL_LEAST && is_cut && is_begun(at, end, kinds))
+		return (size_t)(end - p);
+	return n == all || n >= VEIL_ENOUGH ? (size_t)(at - p) : 0;
 }
 
-/* The longest that begins at p. */
-static size_t
-find_at(const struct veil *v, const char *p, const char *end, bool is_cut)
+/* All at once is another way only if there are several. */
+static bool
+is_way(unsigned way, unsigned kinds)
 {
-	static const char kinds[] = { '\0', '%', '=', '\\' };
+	return way == ANY ? (kinds & (kinds - 1)) != 0 : way == 0 || (kinds & way) != 0;
+}
+
+/* The longest that begins at p, in a text with escapes of these kinds.  By none, by each and by all at once: what looks like an
+ * escape may be the secret's own. */
+static size_t
+find_at(const struct veil *v, const char *p, const char *end, unsigned kinds, bool is_cut)
+{
+	static const unsigned ways[] = { 0, PERCENT, EQUALS, BACKSLASH, ANY };
 	size_t best = 0;
 
 	for (unsigned set = 0; set < SETS; set++)
 		for (uint64_t left = v->starts[(unsigned char)*p][set]; left != 0; left &= left - 1)
-			for (size_t i = 0; i < sizeof kinds; i++) {
-				size_t n = follow(&v->word[set * SET + (unsigned)__builtin_ctzll(left)], p, end, kinds[i], is_cut);
+			for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+				const struct word *w = &v->word[set * SET + (unsigned)__builtin_ctzll(left)];
+				size_t n = is_way(ways[i], kinds) ? follow(w, p, end, ways[i], is_cut) : 0;
 
 				best = n > best ? n : best;
 			}
 	return best;
+}
+
+static unsigned
+escapes_in(struct str text)
+{
+	unsigned kinds = 0;
+
+	for (size_t i = 0; i < text.n; i++)
+		kinds |= escape_of(text.p[i]);
+	return kinds;
 }
 
 void
@@ -262,11 +332,12 @@ veil_hide(const struct veil *v, struct buf *text, bool is_cut)
 {
 	const char *end = text->data + text->len;
 	size_t at = 0, to = 0, before = text->len;
+	unsigned kinds = escapes_in(buf_str(text));
 
 	if (v == NULL || v->n == 0 || text->len == 0)
 		return;
 	while (at < before) {
-		size_t n = find_at(v, text->data + at, end, is_cut);
+		size_t n = find_at(v, text->data + at, end, kinds, is_cut);
 
 		if (n > 0) {
 			memset(text->data + to, '*', 3);
@@ -319,8 +390,10 @@ veil_hide_name(const struct veil *v, struct buf *name)
 bool
 veil_finds(const struct veil *v, struct str text)
 {
+	unsigned kinds = escapes_in(text);
+
 	for (size_t i = 0; v->n > 0 && i < text.n; i++)
-		if (find_at(v, text.p + i, text.p + text.n, false) > 0)
+		if (find_at(v, text.p + i, text.p + text.n, kinds, false) > 0)
 			return true;
 	return false;
 }

@@ -177,14 +177,10 @@ check_login(const struct check *ck, const struct upstream *u,
 		return check_blame(ck, in, "username", "missing, though there "
 		    "is a password; add it%s%s", note[0] != '\0' ? ": " : "",
 		    note);
-	if (!has_user && u->auth != AUTH_AUTO && tree_find(in, "auth") != NULL)
-		return check_blame(ck, in, "auth", "a way to log in, but there "
-		    "is no username; add it with password_file%s%s",
-		    note[0] != '\0' ? ": " : "", note);
-	if (!has_user && preset->cfg != NULL)
+	if (!has_user && (preset->cfg != NULL || u->auth != AUTH_AUTO))
 		check_warn(ck, "upstream %s: no username and no password: %s "
 		    "will hardly take mail; add them, or auth = \"none\"",
-		    u->name, u->provider);
+		    u->name, preset->cfg != NULL ? u->provider : u->host);
 	return 0;
 }
 
@@ -231,6 +227,21 @@ check_token_url(const struct check *ck, const struct upstream *u,
 	return 0;
 }
 
+static bool
+is_given(const struct tree_section *in, const char *option, const char *value)
+{
+	return in->cfg != NULL && tree_find(in, option) != NULL && value[0] != '\0';
+}
+
+/* Is there anything of tokens, but for the name in which they are asked for? */
+static bool
+wants_tokens(const struct upstream *u, const struct tree_section *own)
+{
+	return u->oauth2.client_secret_file[0] != '\0' || u->oauth2.refresh_token_file[0] != '\0' ||
+	    is_given(own, "token_url", u->oauth2.token_url) || is_given(own, "scope", u->oauth2.scope) ||
+	    is_given(own, "grant", u->oauth2.client_credentials ? "client_credentials" : "");
+}
+
 /* All that a token is asked for with, and no other way to log in beside it. */
 static int
 check_oauth2(const struct check *ck, const struct upstream *u,
@@ -241,8 +252,7 @@ check_oauth2(const struct check *ck, const struct upstream *u,
 	bool refresh = !u->oauth2.client_credentials;
 
 	if (u->oauth2.client_id[0] == '\0') {
-		if (u->oauth2.client_secret_file[0] != '\0' || u->oauth2.refresh_token_file[0] != '\0' ||
-		    (own.cfg != NULL && tree_find(&own, "token_url") != NULL && u->oauth2.token_url[0] != '\0'))
+		if (wants_tokens(u, &own))
 			return check_blame(ck, at, "client_id", "missing; tokens are asked for in its name");
 		return 0;
 	}

@@ -1,6 +1,6 @@
 /*
  * Secrets in what strangers say: the first line is the secret, the rest the text.  Promises, by a slow reading: what is left shows it
- * neither as it is, nor in any case, percent-encoded, quoted-printable, with backslashes or in hexadecimal; what shows it nowhere stays as it was; nothing grows
+ * neither as it is, nor in any case, percent-encoded, quoted-printable, with backslashes or all of these, or in hexadecimal; what shows it nowhere stays as it was; nothing grows
  * (PROTOCOL.md C-16).
  */
 #include "fuzz/support/fuzz.h"
@@ -13,14 +13,22 @@ digit(char c)
 	return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
 }
 
+enum { ANY = '\1' };	/* each of them */
+
+static bool
+is_escape(char c, char escape)
+{
+	return escape == ANY ? c == '%' || c == '=' || c == '\\' : c == escape;
+}
+
 /* The octet that is written at s, and how many that takes: %41 or =41 with that for `escape', \\x41 or \\A with a backslash, 0: none. */
 static size_t
 escaped_at(struct str s, char escape, char *c)
 {
-	bool quoted = escape == '\\';
+	bool quoted = s.p[0] == '\\';
 	size_t at = quoted ? 2 : 1;
 
-	if (s.p[0] != escape || s.n < 2)
+	if (s.n < 2 || !is_escape(s.p[0], escape))
 		return 0;
 	if ((!quoted || s.p[1] == 'x') && s.n > at + 1 && digit(s.p[at]) >= 0 && digit(s.p[at + 1]) >= 0) {
 		*c = (char)(digit(s.p[at]) << 4 | digit(s.p[at + 1]));
@@ -30,7 +38,7 @@ escaped_at(struct str s, char escape, char *c)
 	return quoted ? 2 : 0;
 }
 
-/* In small letters; one kind of escapes taken off, or none ('\0'), '+' for a space or not. */
+/* In small letters; one kind of escapes taken off, or ANY, or none ('\0'), '+' for a space or not. */
 static void
 plain_put(struct buf *out, struct str s, char escape, bool plus)
 {
@@ -65,7 +73,8 @@ shows(struct str text, struct str secret)
 {
 	struct buf hex = { 0 };
 	bool found = contains(text, secret, '\0', false) || contains(text, secret, '%', false) || contains(text, secret, '%', true) ||
-	    contains(text, secret, '=', false) || contains(text, secret, '\\', false);
+	    contains(text, secret, '=', false) || contains(text, secret, '\\', false) || contains(text, secret, ANY, false) ||
+	    contains(text, secret, ANY, true);
 
 	for (size_t i = 0; i < secret.n; i++)
 		buf_printf(&hex, "%02x", (unsigned char)secret.p[i]);

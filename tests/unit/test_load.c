@@ -370,7 +370,8 @@ static const struct {
 	{ "upstream u { host = h chain = {\"587/starttls\", \"465/implicit\", \"587/starttls\"} }\n", "a.conf:1: chain: 587/starttls is there twice" },
 	{ "upstream u { host = h chain = {\"587/plain\"} }\n", "a.conf:1: chain: `587/plain' is not a port and a mode" },
 	{ "upstream u { host = h\n username = x }\n", "a.conf:2: username: a user name without a password" },
-	{ "upstream u { host = h\n auth = plain }\n", "a.conf:2: auth: a way to log in, but there is no username; add it with password_file" },
+	{ "upstream u { host = h\n oauth2 { grant = client_credentials } }\n", "a.conf:2: client_id: missing" },
+	{ "upstream u { host = h username = x\n oauth2 { scope = s } }\n", "a.conf:2: client_id: missing" },
 	{ "upstream u { host = h username = x\n oauth2 { token_url = \"https://t/\" } }\n", "a.conf:2: client_id: missing" },
 	{ "upstream u { host = h\n password_file = key }\n", "a.conf:1: username: missing, though there is a password" },
 	{ "upstream u { host = h username = u password = p\n password_file = key }\n", "a.conf:2: password_file: there is password already" },
@@ -496,11 +497,13 @@ START_TEST(warnings)
 {
 	struct config *c = load(HOST "upstream u { host = h tls_verify = false }\n"
 	    "upstream v { provider = gmail }\n"
+	    "upstream w { host = h.example auth = plain }\n"
 	    "listen \"127.0.0.1:25\" { trusted = {\"10.0.0.0/8\"} }\n");
 
 	ck_assert(!c->upstream[0].tls_verify);
 	ck_assert_ptr_nonnull(strstr(warned, "upstream u: tls_verify = false"));
-	ck_assert_ptr_nonnull(strstr(warned, "upstream v: no username and no password"));
+	ck_assert_ptr_nonnull(strstr(warned, "upstream v: no username and no password: gmail will"));
+	ck_assert_ptr_nonnull(strstr(warned, "upstream w: no username and no password: h.example will"));
 	ck_assert_ptr_nonnull(strstr(warned, "listen 127.0.0.1:25: trusted has no effect"));
 	config_unref(&c);
 }

@@ -45,6 +45,10 @@ static const struct {
 	/* the secret holds what is another kind's escape */
 	{ "%25100%25", "100%25100%2\\5 %25100%25", "100*** ***" },
 	{ "a=3Db", "a%3D3Db a\\=3Db", "*** ***" },
+	/* of several kinds at once */
+	{ "pa\"ss w+ord", "\"pa\\\"ss+w%2Bord\"", "\"***\"" },
+	{ "1//0abc=def", "1\\/\\/0abc%3Ddef", "***" },
+	{ "correct horse battery", "correct+horse\\x20battery", "***" },
 	/* in the alphabet for addresses, and its own case only: "s3c?>~t?\?>" */
 	{ "s3c?>~t?\?>", "czNjPz5-dD8_Pg", "***g" },
 	{ "s3c?>~t?\?>", "czNjPz5%2bdD8/Pg", "***g" },
@@ -53,6 +57,8 @@ static const struct {
 	{ "s3cret-word", "5.7.8 s3cret-\nword\nand", "5.7.8 ***\nand" },
 	{ "s3cret-word", "5.7.8 s3cret-\n5.7.8 word", "5.7.8 ***" },
 	{ "s3cret-word", "s3\ncret\n5.7.10 -w \n ord", "***" },
+	{ "s3cret-word", "s3cret-\r\n5.7.8 word", "***" },
+	{ "s3cret-word", "s3cret=\r\n-wor=64 s3cret=x", "*** s3cret=x" },
 	{ "s3cret-word", "s3cret-\n", "s3cret-\n" },
 	{ "s3cret-word", "s3cret-\nsword", "s3cret-\nsword" },
 	/* more than 32 octets: so much of it is enough, less is not */
@@ -117,6 +123,12 @@ START_TEST(hides_what_is_cut)
 	static const struct { const char *said, *shown; } cut[] = {
 		{ "HELLO s3cr", "HELLO ***" }, { "HELLO s3c", "HELLO s3c" }, { "HELLO s3cr.", "HELLO s3cr." },
 		{ "HELLO %73%33%63%72", "HELLO ***" }, { "HELLO 73336372", "HELLO ***" },
+		{ "HELLO s3cr%", "HELLO ***" }, { "HELLO s3cr%6", "HELLO ***" }, { "HELLO s3cr%66", "HELLO s3cr%66" },
+		{ "HELLO s3cr=6", "HELLO ***" }, { "HELLO s3cr=", "HELLO ***" }, { "HELLO s3cr%x", "HELLO s3cr%x" },
+		{ "HELLO s3cr\\", "HELLO ***" }, { "HELLO s3cr\\x6", "HELLO ***" }, { "HELLO s3cr\\x66", "HELLO s3cr\\x66" },
+		{ "HELLO s3cr\n", "HELLO ***" }, { "HELLO s3cr \r\n5.7.8 ", "HELLO ***" }, { "HELLO s3cr\r", "HELLO ***" },
+		{ "HELLO s3cr=\n", "HELLO ***" }, { "HELLO s3cr\n5.7", "HELLO ***" }, { "HELLO s3cr\n5.7.8 x", "HELLO s3cr\n5.7.8 x" },
+		{ "HELLO s3c\n", "HELLO s3c\n" },
 	};
 	struct veil *v = veil_of("s3cret-word");
 
