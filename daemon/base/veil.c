@@ -237,16 +237,32 @@ line_end(const char *p, const char *end, unsigned kinds)
 	return p < end && *p == '\n' ? p + 1 : NULL;
 }
 
-/* Where a word goes on that was broken at p: in the next line, behind its enhanced status. */
+/* Where a word goes on that was broken at p: in the next line, behind its enhanced status.  NULL: it was not. */
 static const char *
 next_line(const char *p, const char *end, unsigned kinds)
 {
 	const char *line = line_end(p, end, kinds), *at;
 
 	if (line == NULL)
-		return end;
+		return NULL;
 	at = skip(line, end, ".0123456789");
 	return skip(at - line >= 5 && at < end && *at == ' ' ? at : line, end, " ");
+}
+
+/* Past what stands at *p for the word's octet n; a line's end may stand before it, or for a space.  false: it is not there. */
+static bool
+pass(const struct word *w, size_t n, const char **p, const char *end, unsigned kinds)
+{
+	char c = w->text.data[n];
+	size_t step = fits(w, c, *p, end, kinds);
+	const char *next = step == 0 && n > 0 ? next_line(*p, end, kinds) : NULL;
+
+	if (next != NULL)
+		step = fits(w, c, next, end, kinds);
+	if (step == 0 && (next == NULL || c != ' '))
+		return false;
+	*p = (next != NULL ? next : *p) + step;
+	return true;
 }
 
 /* Is all that is left at p the beginning of an escape, or of a line that a word may go on in? */
@@ -272,20 +288,11 @@ is_begun(const char *p, const char *end, unsigned kinds)
 static size_t
 follow(const struct word *w, const char *p, const char *end, unsigned kinds, bool is_cut)
 {
-	size_t n = 0, all = w->text.len, step;
+	size_t n = 0, all = w->text.len;
 	const char *at = p;
 
-	for (; n < all; n++, at += step) {
-		step = fits(w, w->text.data[n], at, end, kinds);
-		if (step == 0 && n > 0) {
-			const char *next = next_line(at, end, kinds);
-
-			step = fits(w, w->text.data[n], next, end, kinds);
-			at = step > 0 ? next : at;
-		}
-		if (step == 0)
-			break;
-	}
+	while (n < all && pass(w, n, &at, end, kinds))
+		n++;
 	if (n < all && n >= VEIL_LEAST && is_cut && is_begun(at, end, kinds))
 		return (size_t)(end - p);
 	return n == all || n >= VEIL_ENOUGH ? (size_t)(at - p) : 0;

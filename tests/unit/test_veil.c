@@ -58,6 +58,8 @@ static const struct {
 	{ "s3cret-word", "5.7.8 s3cret-\n5.7.8 word", "5.7.8 ***" },
 	{ "s3cret-word", "s3\ncret\n5.7.10 -w \n ord", "***" },
 	{ "s3cret-word", "s3cret-\r\n5.7.8 word", "***" },
+	{ "correct horse battery", "5.7.8 correct\r\n5.7.8 horse \n battery.", "5.7.8 ***." },
+	{ "correct horse battery", "correct horsebattery", "correct horsebattery" },
 	{ "s3cret-word", "s3cret=\r\n-wor=64 s3cret=x", "*** s3cret=x" },
 	{ "s3cret-word", "s3cret-\n", "s3cret-\n" },
 	{ "s3cret-word", "s3cret-\nsword", "s3cret-\nsword" },
