@@ -161,6 +161,7 @@ read_hex(const char *p, const char *end, char *c)
 	return 2;
 }
 
+#define OF_STATUS ".0123456789"	/* an enhanced status's characters */
 #define HEXADECIMAL "0123456789abcdefABCDEF"
 
 /* How an octet may be said: as a form or an address has it (+, %20), a mail's text (=20), a quoted string (\", \x20). */
@@ -245,7 +246,7 @@ next_line(const char *p, const char *end, unsigned kinds)
 
 	if (line == NULL)
 		return NULL;
-	at = skip(line, end, ".0123456789");
+	at = skip(line, end, OF_STATUS);
 	return skip(at - line >= 5 && at < end && *at == ' ' ? at : line, end, " ");
 }
 
@@ -272,7 +273,7 @@ is_begun(const char *p, const char *end, unsigned kinds)
 	const char *line = line_end(p, end, kinds);
 
 	if (line != NULL)
-		return skip(skip(line, end, ".0123456789"), end, " ") == end;
+		return skip(skip(line, end, OF_STATUS), end, " ") == end;
 	switch (p < end ? escape_of(*p) & kinds : 0) {
 	case PERCENT:
 	case EQUALS:
@@ -339,10 +340,11 @@ veil_hide(const struct veil *v, struct buf *text, bool is_cut)
 {
 	const char *end = text->data + text->len;
 	size_t at = 0, to = 0, before = text->len;
-	unsigned kinds = escapes_in(buf_str(text));
+	unsigned kinds;
 
 	if (v == NULL || v->n == 0 || text->len == 0)
 		return;
+	kinds = escapes_in(buf_str(text));
 	while (at < before) {
 		size_t n = find_at(v, text->data + at, end, kinds, is_cut);
 
